@@ -1,0 +1,35 @@
+# The libraries of Debian 12 that the layers name, each as one interface target. All are treated as
+# system headers: their warnings are not ours to mend.
+find_package(PkgConfig REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+
+function(hikyaku_library name)
+  add_library(hikyaku_${name} INTERFACE)
+  target_link_libraries(hikyaku_${name} INTERFACE ${ARGN})
+endfunction()
+
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(GSASL REQUIRED IMPORTED_TARGET libgsasl)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(ROCKSDB REQUIRED IMPORTED_TARGET rocksdb)
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core prometheus-cpp-pull)
+
+hikyaku_library(pcre2 PkgConfig::PCRE2)
+hikyaku_library(openssl OpenSSL::SSL OpenSSL::Crypto)
+hikyaku_library(unbound unbound)  # its .pc file asks for packages that only a static link needs
+hikyaku_library(rocksdb PkgConfig::ROCKSDB)
+hikyaku_library(db db-5.3)
+hikyaku_library(gsasl PkgConfig::GSASL)
+hikyaku_library(crypt crypt)
+hikyaku_library(log spdlog::spdlog fmt::fmt)
+hikyaku_library(json nlohmann_json::nlohmann_json)
+hikyaku_library(cli CLI11::CLI11)
+hikyaku_library(systemd PkgConfig::SYSTEMD)
+hikyaku_library(prometheus PkgConfig::PROMETHEUS)
+
+hikyaku_library(asio)
+target_compile_definitions(hikyaku_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_DISABLE_BOOST_ARRAY)
