@@ -32,4 +32,6 @@ hikyaku_library(systemd PkgConfig::SYSTEMD)
 hikyaku_library(prometheus PkgConfig::PROMETHEUS)
 
 hikyaku_library(asio)
+# g++ 12 takes the frame allocator of a coroutine for a mismatched pair.
+target_compile_options(hikyaku_asio INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)
 target_compile_definitions(hikyaku_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_DISABLE_BOOST_ARRAY)

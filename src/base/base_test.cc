@@ -13,7 +13,8 @@ TEST(Explanation, ReadsBackWhatWasAdded) {
   keys.add("foo@a.example");
   keys.add("@a.example");
   Explanation why;
-  why.add({"rewrite.sender_canonical", "@a.example -> @b.example", {3, 12}, keys.joined(), "", "", "rewritten"});
+  why.add(
+      {"rewrite.sender_canonical", "@a.example -> @b.example", {3, 12}, keys.joined(), "", "", "rewritten"});
   why.add({.step = "route.relayhost", .failed = "relayhost is set", .operand = "", .outcome = "passed on"});
   const auto entries = why.entries();
   ASSERT_EQ(entries.size(), 2U);

@@ -48,7 +48,8 @@ Result<std::vector<Explanation::Entry>> Explanation::decode(std::string_view sto
     }
     entries.push_back({std::string(*step), std::string(*rule),
                        Origin{static_cast<std::uint32_t>(*file), static_cast<std::uint32_t>(*line)},
-                       split_keys(*keys), std::string(*failed), std::string(*operand), std::string(*outcome)});
+                       split_keys(*keys), std::string(*failed), std::string(*operand),
+                       std::string(*outcome)});
   }
   return entries;
 }

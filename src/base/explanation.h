@@ -30,9 +30,10 @@ class Explanation {
  public:
   /// What a step hands in. All views are copied.
   struct Step {
-    std::string_view step;     ///< "rewrite.sender_canonical": a literal, listed in docs/steps.md
-    std::string_view rule;     ///< the setting or rule in its own words: "permit_mynetworks", "@a.example -> @b.example"
-    Origin origin;             ///< where that rule stands
+    std::string_view step;  ///< "rewrite.sender_canonical": a literal, listed in docs/steps.md
+    std::string_view
+        rule;       ///< the setting or rule in its own words: "permit_mynetworks", "@a.example -> @b.example"
+    Origin origin;  ///< where that rule stands
     std::string_view keys;     ///< KeyTrail::joined() of what was looked up
     std::string_view failed;   ///< the first condition that did not hold; empty when the rule applied
     std::string_view operand;  ///< what that condition was tried on: "192.0.2.7", "remote client"

@@ -8,11 +8,11 @@ namespace hikyaku {
 
 /// What a caller may do about a failure. Chosen where the failure is understood.
 enum class Fault : unsigned char {
-  malformed,   ///< the input breaks its grammar; asking again will not help
-  not_found,   ///< there is no such thing
-  temporary,   ///< may pass: a timeout, a table that can't answer, a full disk
-  permanent,   ///< will not pass by itself
-  corrupt,     ///< what was stored is not what is read back
+  malformed,  ///< the input breaks its grammar; asking again will not help
+  not_found,  ///< there is no such thing
+  temporary,  ///< may pass: a timeout, a table that can't answer, a full disk
+  permanent,  ///< will not pass by itself
+  corrupt,    ///< what was stored is not what is read back
 };
 
 /// `text` says what was tried, on what, and what to do. It is for the log and the administrator, never for

@@ -1,1 +1,71 @@
-int main() { return 64; }
+#include <sysexits.h>
+
+#include <array>
+#include <cstdio>
+#include <string_view>
+
+#include "cmd/commands.h"
+
+namespace hikyaku::cmd {
+namespace {
+
+struct Command {
+  std::string_view name;
+  int (*run)(int argc, char** argv);
+  std::string_view summary;
+};
+
+constexpr std::array kCommands{
+    Command{"serve", serve_command, "run the hub in the foreground"},
+    Command{"why", why_command, "what was decided for a message that passed, rule by rule"},
+    Command{"queue", queue_command, "list, show, hold, release, retry, bounce and delete queued mail"},
+    Command{"store", store_command, "the mailbox database: list, status, export"},
+    Command{"config", config_command, "check and show main.cf and master.cf"},
+    Command{"table", table_command, "look up and check lookup tables"},
+    Command{"user", user_command, "the people who may submit mail"},
+};
+
+void print_usage(std::FILE* out) {
+  std::fputs("usage: hikyaku COMMAND [OPTION]...\n\n", out);
+  for (const auto& command : kCommands) {
+    std::fprintf(out, "  %-8.*s %.*s\n", static_cast<int>(command.name.size()), command.name.data(),
+                 static_cast<int>(command.summary.size()), command.summary.data());
+  }
+  std::fputs(
+      "\nhikyaku COMMAND --help tells the options of a command, with examples. -c DIR names the folder of\n"
+      "main.cf and master.cf (default /etc/hikyaku). Called as mailq it prints the queue as that does.\n",
+      out);
+}
+
+std::string_view base_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
+int run(int argc, char** argv) {
+  const auto called_as = base_name(argv[0]);
+  if (called_as == "mailq") return mailq_command(argc, argv);
+  if (argc < 2) {
+    print_usage(stderr);
+    return EX_USAGE;
+  }
+  const std::string_view name = argv[1];
+  for (const auto& command : kCommands) {
+    if (command.name == name) return command.run(argc - 1, argv + 1);
+  }
+  if (name == "mailq") return mailq_command(argc - 1, argv + 1);
+  if (name == "--help" || name == "-h" || name == "help") {
+    print_usage(stdout);
+    return EX_OK;
+  }
+  if (name == "--version") {
+    std::puts("hikyaku " HIKYAKU_VERSION);
+    return EX_OK;
+  }
+  std::fprintf(stderr, "hikyaku: there is no command '%s'; hikyaku --help lists them\n", argv[1]);
+  return EX_USAGE;
+}
+
+}  // namespace
+}  // namespace hikyaku::cmd
+
+int main(int argc, char** argv) { return hikyaku::cmd::run(argc, argv); }

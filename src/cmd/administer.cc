@@ -1,0 +1,65 @@
+#include "cmd/administer.h"
+
+#include <sysexits.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cmd/control_client.h"
+#include "cmd/running_configuration.h"
+#include "io/system_clock.h"
+#include "serve/administration.h"
+#include "serve/databases.h"
+
+namespace hikyaku::cmd {
+namespace {
+
+int tell(const Error& error) {
+  std::fprintf(stderr, "hikyaku: %s\n", error.text.c_str());
+  switch (error.fault) {
+    case Fault::malformed:
+      return EX_USAGE;
+    case Fault::not_found:
+      return EX_NOINPUT;
+    case Fault::temporary:
+      return EX_TEMPFAIL;
+    case Fault::corrupt:
+      return EX_DATAERR;
+    case Fault::permanent:
+      break;
+  }
+  return EX_UNAVAILABLE;
+}
+
+}  // namespace
+
+void print_json(const nlohmann::json& value) {
+  const auto text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::puts(text.c_str());
+}
+
+int administer(const std::string& directory, const nlohmann::json& request,
+               const std::function<void(const nlohmann::json&)>& row) {
+  io::SystemRandom random;
+  const auto loaded = load_configuration(directory, random, false);
+  if (!loaded.running) return loaded.exit_code;
+  auto answered = ask_hub(serve::control_path(loaded.running->queue_directory), request, row);
+  if (!answered) return tell(answered.error());
+  if (*answered) return **answered;
+
+  const io::SystemClock clock;
+  std::vector<std::string> notes;
+  auto database = serve::QueueDatabase::open(*loaded.running, clock.now(), notes);
+  if (!database) return tell(database.error());
+  auto& [kv, blob, queue, commits] = **database;
+  serve::Administration administration(*queue, *commits, *blob, clock, nullptr);
+  auto result = administration.answer(request, [&row](const nlohmann::json& one) {
+    row(one);
+    return true;
+  });
+  commits->stop();
+  if (!result) return tell(result.error());
+  return *result;
+}
+
+}  // namespace hikyaku::cmd

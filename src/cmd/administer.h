@@ -1,0 +1,16 @@
+#pragma once
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace hikyaku::cmd {
+
+/// Has a request of serve::Administration answered: by the hub that runs on this configuration, or, when none
+/// runs, from the databases themselves. Errors are printed. Gives the exit code.
+int administer(const std::string& directory, const nlohmann::json& request,
+               const std::function<void(const nlohmann::json&)>& row);
+
+/// Prints a value on one line of stdout.
+void print_json(const nlohmann::json& value);
+
+}  // namespace hikyaku::cmd

@@ -1,0 +1,206 @@
+#include "cmd/config_command.h"
+
+#include <fmt/format.h>
+#include <sysexits.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "cmd/configuration_files.h"
+#include "config/parameters.h"
+
+namespace hikyaku::cmd {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+int exit_code(const Error& error) { return error.fault == Fault::not_found ? EX_NOINPUT : EX_IOERR; }
+
+/// File names and values need not be UTF-8; what is not becomes a replacement mark.
+std::string dumped(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+Json as_json(const config::Diagnostic& diagnostic, const SourceCatalogue& sources) {
+  Json json{{"level", config::text(diagnostic.level)}, {"text", diagnostic.text}};
+  if (!diagnostic.where.built_in()) {
+    json["file"] = sources.file(diagnostic.where);
+    json["line"] = diagnostic.where.line;
+    if (diagnostic.column > 0) json["column"] = diagnostic.column;
+  }
+  return json;
+}
+
+std::string counted(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+/// In the order of the files' lines; what is said of one place in the order in which it was found.
+std::vector<config::Diagnostic> by_place(const std::vector<config::Diagnostic>& all) {
+  std::vector<std::size_t> order(all.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t at) {
+    return std::tuple(all[at].where.file, all[at].where.line, all[at].column, at);
+  });
+  std::vector<config::Diagnostic> sorted;
+  for (const auto at : order) sorted.push_back(all[at]);
+  return sorted;
+}
+
+int check(const std::string& directory, bool json) {
+  const auto texts = read_configuration(directory);
+  if (!texts) {
+    fmt::print(stderr, "hikyaku config check: {}\n", texts.error().text);
+    return exit_code(texts.error());
+  }
+  SourceCatalogue sources;
+  config::Diagnostics diagnostics;
+  const auto files = config::read_files(*texts, system_facts(directory), sources, diagnostics);
+  check_configuration(files, diagnostics);
+  const auto all = by_place(diagnostics.all());
+  const auto errors = static_cast<std::size_t>(
+      std::ranges::count(all, config::Diagnostic::Level::error, &config::Diagnostic::level));
+  const auto warnings = static_cast<std::size_t>(
+      std::ranges::count(all, config::Diagnostic::Level::warning, &config::Diagnostic::level));
+  if (json) {
+    for (const auto& diagnostic : all) print(dumped(as_json(diagnostic, sources)));
+  } else {
+    for (const auto& diagnostic : all) print(config::text(diagnostic, sources));
+    print(fmt::format("{}: {}, {}\n", directory, counted(errors, "error"), counted(warnings, "warning")));
+  }
+  return diagnostics.failed() ? EX_CONFIG : EX_OK;
+}
+
+struct ShowOptions {
+  std::string directory = kDefaultDirectory;
+  std::string service;
+  std::vector<std::string> names;
+  bool json = false;
+  bool all = false;
+};
+
+/// A table that holds its contents in main.cf itself would show them: passwords stay hidden.
+std::string shown_value(const std::string& name, const std::string& value) {
+  const bool secret = name.contains("password") && (value.contains("static:") || value.contains("inline:"));
+  return secret ? "(hidden)" : value;
+}
+
+void show_one(const config::Main& main, const std::string& name, bool json, const SourceCatalogue& sources) {
+  const auto* value = main.find(name);
+  const auto where = value->origin;
+  const auto text = shown_value(name, value->text);
+  if (json) {
+    Json line{{"name", name}, {"value", text}, {"set", main.is_set(name)}};
+    if (!where.built_in()) {
+      line["file"] = sources.file(where);
+      line["line"] = where.line;
+    }
+    print(dumped(line));
+    return;
+  }
+  print(fmt::format("{} ={}{}  # {}\n", name, text.empty() ? "" : " ", text, sources.text(where)));
+}
+
+/// "submission", "submission/inet" as postconf -M writes it.
+const config::Service* find_service(const config::Master& master, const std::string& wanted) {
+  const auto slash = wanted.find('/');
+  const auto& services = master.services();
+  const auto found = std::ranges::find_if(services, [&](const config::Service& service) {
+    return service.name == wanted.substr(0, slash) &&
+           (slash == std::string::npos || config::text(service.kind) == wanted.substr(slash + 1));
+  });
+  return found == services.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> names_to_show(const config::Main& main, const ShowOptions& options) {
+  if (!options.names.empty()) return options.names;
+  auto names = main.set_names();
+  if (options.all) {
+    for (const auto& parameter : config::parameters()) names.emplace_back(parameter.name);
+    std::ranges::sort(names);
+    const auto rest = std::ranges::unique(names);
+    names.erase(rest.begin(), rest.end());
+  }
+  return names;
+}
+
+int show(const ShowOptions& options) {
+  const auto texts = read_configuration(options.directory);
+  if (!texts) {
+    fmt::print(stderr, "hikyaku config show: {}\n", texts.error().text);
+    return exit_code(texts.error());
+  }
+  SourceCatalogue sources;
+  config::Diagnostics diagnostics;
+  const auto files = config::read_files(*texts, system_facts(options.directory), sources, diagnostics);
+  for (const auto& diagnostic : diagnostics.all()) {
+    if (diagnostic.level == config::Diagnostic::Level::error) {
+      fmt::print(stderr, "{}", config::text(diagnostic, sources));
+    }
+  }
+  const auto* main = &files.main;
+  if (!options.service.empty()) {
+    const auto* service = find_service(files.master, options.service);
+    if (service == nullptr) {
+      fmt::print(stderr, "hikyaku config show: there is no service {} in {}\n", options.service,
+                 texts->master_name);
+      return EX_DATAERR;
+    }
+    main = &files.view(*service);
+  }
+  int result = diagnostics.failed() ? EX_CONFIG : EX_OK;
+  for (const auto& name : names_to_show(*main, options)) {
+    if (main->find(name) == nullptr) {
+      fmt::print(stderr, "hikyaku config show: there is no parameter {}\n", name);
+      result = EX_DATAERR;
+      continue;
+    }
+    show_one(*main, name, options.json, sources);
+  }
+  return result;
+}
+
+}  // namespace
+
+void check_configuration(const config::Files& /*files*/, config::Diagnostics& /*diagnostics*/) {}
+
+int config_command(int argc, char** argv) {
+  CLI::App app{"Checks and shows main.cf and master.cf. Nothing is changed.", "hikyaku config"};
+  app.footer(
+      "Examples:\n"
+      "  hikyaku config check -c /etc/postfix\n"
+      "  hikyaku config show relayhost mynetworks\n"
+      "  hikyaku config show --service submission --all --json\n"
+      "check ends with 0 if the hub would start on it, with 78 if it would not.");
+  app.require_subcommand(1);
+  app.fallthrough();
+  ShowOptions options;
+  app.add_option("-c,--config-directory", options.directory, "the folder of main.cf and master.cf")
+      ->capture_default_str();
+  auto* check_app = app.add_subcommand("check", "read the configuration and tell all that is wrong in it");
+  auto* show_app =
+      app.add_subcommand("show", "print the values that are set, with all $name put in, and their lines");
+  for (auto* sub : {check_app, show_app}) {
+    sub->add_flag("--json", options.json, "one JSON object a line");
+  }
+  show_app->add_flag("--all", options.all, "also the parameters that are not set, with their defaults");
+  show_app->add_option("--service", options.service,
+                       "as this service of master.cf sees them: NAME or NAME/TYPE");
+  show_app->add_option("NAME", options.names, "only these parameters");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+  }
+  return check_app->parsed() ? check(options.directory, options.json) : show(options);
+}
+
+}  // namespace hikyaku::cmd

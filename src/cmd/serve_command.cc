@@ -1,0 +1,68 @@
+#include <sys/resource.h>
+#include <sysexits.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "cmd/commands.h"
+#include "cmd/configuration_files.h"
+#include "cmd/running_configuration.h"
+#include "serve/hub.h"
+
+namespace hikyaku::cmd {
+namespace {
+
+/// As many connections as the system lets us have.
+void raise_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int exit_code(const Error& error) {
+  return error.fault == Fault::temporary ? EX_TEMPFAIL
+         : error.fault == Fault::corrupt ? EX_DATAERR
+                                         : EX_OSERR;
+}
+
+}  // namespace
+
+int serve_command(int argc, char** argv) {
+  CLI::App app{
+      "Runs the hub in the foreground, on main.cf and master.cf of the configuration folder.\n"
+      "Prints `ready` on stderr (and tells systemd) when all listeners accept. SIGTERM ends it, SIGHUP\n"
+      "reads the configuration again and keeps the old one if the new one is bad.",
+      "hikyaku serve"};
+  std::string directory = kDefaultDirectory;
+  app.add_option("-c,--config", directory, "the folder of main.cf and master.cf")->capture_default_str();
+  app.footer("Example: hikyaku serve -c /etc/hikyaku");
+  CLI11_PARSE(app, argc, argv);
+
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_file_limit();
+  io::SystemRandom random;
+  auto loaded = load_configuration(directory, random, true);
+  if (!loaded.running) return loaded.exit_code;
+
+  auto load = [&](config::Diagnostics& diagnostics) -> std::shared_ptr<const serve::Running> {
+    const auto texts = read_configuration(directory);
+    if (!texts) {
+      diagnostics.error({}, texts.error().text);
+      return nullptr;
+    }
+    return serve::compile(*texts, system_facts(directory), loaded.sources, random, diagnostics);
+  };
+  auto hub = serve::Hub::open(loaded.running, load);
+  if (!hub) {
+    std::fprintf(stderr, "hikyaku: %s\n", hub.error().text.c_str());
+    return exit_code(hub.error());
+  }
+  return (*hub)->run([] {
+    std::fputs("ready\n", stderr);
+    std::fflush(stderr);
+  });
+}
+
+}  // namespace hikyaku::cmd

@@ -1,0 +1,86 @@
+#include "io/database_header.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace hikyaku::io {
+namespace {
+
+using State = DatabaseHeader::State;
+using Access = HeaderFile::Access;
+
+TEST(DatabaseHeader, ACopyComesBackAndBeginsAsTheGoldenOneDoes) {
+  const DatabaseHeader header{State::dirty, 300, {4, 300}};
+  const auto copy = encode_header_copy(header, 7).value();
+  EXPECT_EQ(copy.size(), 4096U);
+  EXPECT_EQ(copy.substr(0, 34),
+            std::string("hikyaku database header\n\x01\x07\x02\xac\x02\x02\x04\xac\x02\x00", 34));
+  const auto back = decode_header_copy(copy).value();
+  EXPECT_EQ(back.header, header);
+  EXPECT_EQ(back.count, 7U);
+}
+
+TEST(DatabaseHeader, NoCutOrFlippedBitPasses) {
+  const auto copy = encode_header_copy({State::clean, 1, {1, 2, 3}}, 1).value();
+  for (std::size_t at = 0; at < copy.size(); ++at) {
+    auto damaged = copy;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
+    EXPECT_FALSE(decode_header_copy(damaged).has_value()) << at;
+    EXPECT_FALSE(decode_header_copy(copy.substr(0, at)).has_value()) << at;
+  }
+}
+
+TEST(DatabaseHeader, MoreLogsThanFitAreRefused) {
+  DatabaseHeader header{State::dirty, 1, {}};
+  for (std::uint64_t log = 1'000'000; log < 1'002'000; ++log) header.logs.push_back(log);
+  EXPECT_FALSE(encode_header_copy(header, 1).has_value());
+}
+
+class HeaderFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    path = std::filesystem::temp_directory_path() / ("hikyaku-header-" + std::to_string(::getpid()));
+    std::filesystem::remove(path);
+  }
+  void TearDown() override { std::filesystem::remove(path); }
+  void damage(std::streamoff at) const {
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(at);
+    file << "??";
+  }
+  std::filesystem::path path;
+};
+
+TEST_F(HeaderFileTest, TheNewerIntactCopyCounts) {
+  {
+    auto file = HeaderFile::open(path, Access::read_write, 5).value();
+    EXPECT_EQ(file.header(), (DatabaseHeader{State::creating, 5, {}}));
+    ASSERT_TRUE(file.store({State::dirty, 5, {1}}).has_value());
+    ASSERT_TRUE(file.store({State::dirty, 5, {1, 2}}).has_value());
+  }
+  EXPECT_EQ(HeaderFile::open(path, Access::read_write, 6).value().header().logs,
+            (std::vector<std::uint64_t>{1, 2}));
+  damage(4096 + 30);  // the third write
+  EXPECT_EQ(HeaderFile::open(path, Access::read_write, 6).value().header().logs,
+            std::vector<std::uint64_t>{1});
+  damage(30);
+  EXPECT_EQ(HeaderFile::open(path, Access::read_write, 6).error().fault, Fault::corrupt);
+}
+
+TEST_F(HeaderFileTest, OneProcessWritesAndAReaderKnowsOfIt) {
+  EXPECT_EQ(HeaderFile::open(path, Access::read_only, 1).error().fault, Fault::not_found);
+  {
+    const auto writer = HeaderFile::open(path, Access::read_write, 1).value();
+    EXPECT_EQ(HeaderFile::open(path, Access::read_write, 1).error().fault, Fault::temporary);
+    EXPECT_TRUE(HeaderFile::open(path, Access::read_only, 1).value().beside_writer());
+  }
+  const auto reader = HeaderFile::open(path, Access::read_only, 1).value();
+  EXPECT_FALSE(HeaderFile::open(path, Access::read_only, 1).value().beside_writer());
+  EXPECT_EQ(HeaderFile::open(path, Access::read_write, 1).error().fault, Fault::temporary);
+}
+
+}  // namespace
+}  // namespace hikyaku::io

@@ -1,0 +1,35 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/blob.h"
+
+namespace hikyaku::io {
+
+/// Blobs as files of one directory. A blob is written under a temporary name, synced, renamed, and the
+/// directory synced. Thread-safe.
+class FileBlob : public Blob {
+ public:
+  /// Makes the directory (0700) when it is not there and removes unfinished blobs of an earlier run: only one
+  /// process may have it open for writing.
+  static Result<std::unique_ptr<FileBlob>> open(const std::filesystem::path& directory);
+  /// For reading what another program may be using; makes and removes nothing.
+  static Result<std::unique_ptr<FileBlob>> open_read_only(const std::filesystem::path& directory);
+  ~FileBlob() override;
+
+  Result<std::unique_ptr<Writer>> put(std::string_view name) override;
+  Result<std::string> get(std::string_view name, std::uint64_t offset, std::size_t length) const override;
+  Result<void> remove(std::string_view name) override;
+  Result<std::vector<std::string>> names() const override;
+
+ private:
+  FileBlob(std::filesystem::path directory, int descriptor)
+      : directory_(std::move(directory)), descriptor_(descriptor) {}
+  std::filesystem::path directory_;
+  int descriptor_;  // of the directory
+};
+
+}  // namespace hikyaku::io

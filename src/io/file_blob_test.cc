@@ -1,0 +1,79 @@
+#include "io/file_blob.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace hikyaku::io {
+namespace {
+
+class FileBlobTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory =
+        std::filesystem::temp_directory_path() / ("hikyaku-blobs-" + std::to_string(::getpid())) / "blobs";
+    std::filesystem::remove_all(directory.parent_path());
+    blob = FileBlob::open(directory).value();
+  }
+  void TearDown() override { std::filesystem::remove_all(directory.parent_path()); }
+  void put(std::string_view name, std::string_view octets) const {
+    auto writer = blob->put(name).value();
+    ASSERT_TRUE(writer->write(octets).has_value());
+    ASSERT_TRUE(writer->finish().has_value());
+  }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(directory), {}));
+  }
+  std::filesystem::path directory;
+  std::unique_ptr<FileBlob> blob;
+};
+
+TEST_F(FileBlobTest, AFinishedBlobIsReadInPartsAndAfterReopening) {
+  put("a.b_c-1", "0123456789");
+  blob = FileBlob::open(directory).value();
+  EXPECT_EQ(blob->get("a.b_c-1", 0, 100).value(), "0123456789");
+  EXPECT_EQ(blob->get("a.b_c-1", 3, 4).value(), "3456");
+  EXPECT_EQ(blob->get("a.b_c-1", 10, 4).value(), "");
+  EXPECT_EQ(blob->names().value(), std::vector<std::string>{"a.b_c-1"});
+}
+
+TEST_F(FileBlobTest, AnUnfinishedBlobLeavesNothingBehind) {
+  {
+    auto writer = blob->put("x").value();
+    ASSERT_TRUE(writer->write("half").has_value());
+    EXPECT_EQ(blob->get("x", 0, 9).error().fault, Fault::not_found);
+    EXPECT_TRUE(blob->names().value().empty());
+  }
+  EXPECT_EQ(files(), 0U);
+  auto left_by_a_crash = blob->put("y").value().release();
+  const auto reopened = FileBlob::open(directory).value();
+  EXPECT_EQ(files(), 0U);
+  delete left_by_a_crash;
+}
+
+TEST_F(FileBlobTest, RemovingWhatIsNotThereIsNoError) {
+  put("x", "1");
+  EXPECT_TRUE(blob->remove("x").has_value());
+  EXPECT_TRUE(blob->remove("x").has_value());
+  EXPECT_EQ(blob->get("x", 0, 1).error().fault, Fault::not_found);
+}
+
+TEST_F(FileBlobTest, NamesThatCouldLeaveTheFolderAreRefused) {
+  for (const std::string& name : std::vector<std::string>{"", ".", "..", "../x", "a/b", ".unfinished-x",
+                                                          "a b", std::string(101, 'a')}) {
+    EXPECT_EQ(blob->put(name).error().fault, Fault::malformed) << name;
+    EXPECT_EQ(blob->get(name, 0, 1).error().fault, Fault::malformed) << name;
+    EXPECT_EQ(blob->remove(name).error().fault, Fault::malformed) << name;
+  }
+}
+
+TEST_F(FileBlobTest, ReadingAloneNeitherMakesNorRemoves) {
+  const auto unfinished = blob->put("x").value();
+  const auto reader = FileBlob::open_read_only(directory).value();
+  EXPECT_EQ(files(), 1U);
+  EXPECT_FALSE(FileBlob::open_read_only(directory / "none").has_value());
+}
+
+}  // namespace
+}  // namespace hikyaku::io

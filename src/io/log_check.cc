@@ -1,0 +1,291 @@
+#include "io/log_check.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <optional>
+
+#include "base/crc32c.h"
+
+namespace hikyaku::io {
+namespace {
+
+constexpr std::size_t kBlock = 32768;
+constexpr std::size_t kFragmentHeader = 7;
+constexpr std::size_t kBatchHeader = 12;
+constexpr std::size_t kPage = 4096;
+
+enum Fragment : unsigned char { kFull = 1, kFirst, kMiddle, kLast };
+
+std::uint64_t little_endian(std::string_view octets) {
+  std::uint64_t value = 0;
+  for (std::size_t i = octets.size(); i-- > 0;) value = value << 8 | static_cast<unsigned char>(octets[i]);
+  return value;
+}
+
+/// RocksDB stores a CRC of octets that may hold CRCs in a changed form.
+std::uint32_t masked(std::uint32_t sum) { return ((sum >> 15) | (sum << 17)) + 0xa282ead8U; }
+
+struct Piece {
+  Fragment type;
+  std::string_view payload;
+  std::size_t end;
+};
+
+/// Where the block of `at` ends in a file of `size` octets.
+std::size_t block_end(std::size_t at, std::size_t size) { return std::min(size, (at / kBlock + 1) * kBlock); }
+
+/// The fragment at `at`; else what is wrong.
+struct Look {
+  std::optional<Piece> piece;
+  std::string reason;
+  bool cut = false;  // its octets end before it does
+};
+Look look_at(std::string_view log, std::size_t at) {
+  const auto rest = log.substr(at, block_end(at, log.size()) - at);
+  if (rest.size() < kFragmentHeader)
+    return {.piece = {}, .reason = "the file ends in a record's header", .cut = true};
+  const auto length = static_cast<std::size_t>(little_endian(rest.substr(4, 2)));
+  const auto type = static_cast<unsigned char>(rest[6]);
+  if (kFragmentHeader + length > rest.size()) {
+    const bool ends_here = at + rest.size() == log.size();
+    return {.piece = {},
+            .reason = ends_here ? "the file ends in a record" : "a record's length is past its block",
+            .cut = ends_here};
+  }
+  if (masked(crc32c(rest.substr(6, 1 + length))) != little_endian(rest.substr(0, 4))) {
+    return {.piece = {}, .reason = "checksum mismatch"};
+  }
+  if (type < kFull || type > kLast)
+    return {.piece = {}, .reason = "a record of unknown type " + std::to_string(type)};
+  return {.piece = Piece{static_cast<Fragment>(type), rest.substr(kFragmentHeader, length),
+                         at + kFragmentHeader + length},
+          .reason = {}};
+}
+
+/// Past the padding at the end of a block, where no header fits.
+std::size_t skip_padding(std::size_t at) {
+  const auto left = kBlock - at % kBlock;
+  return left < kFragmentHeader ? at + left : at;
+}
+
+/// Whether any fragment after the damaged one at `bad` is intact. The damaged one's length can't be trusted:
+/// near it every octet is tried, further on the beginnings of blocks.
+bool anything_intact_after(std::string_view log, std::size_t bad) {
+  const auto near = std::min(log.size(), (bad / kBlock + 2) * kBlock);
+  for (auto at = bad + 1; at < near; ++at) {
+    if (near - at < kFragmentHeader) break;
+    const auto type = static_cast<unsigned char>(log[at + 6]);
+    if (type >= kFull && type <= kLast && look_at(log, at).piece) return true;
+  }
+  for (auto at = near; at < log.size(); at += kBlock) {
+    if (look_at(log, at).piece) return true;
+  }
+  return false;
+}
+
+/// The last page holds nothing: the file had grown before its contents came to the disk.
+bool last_page_is_zero(std::string_view log, std::size_t from) {
+  const auto page = (log.size() - 1) / kPage * kPage;
+  return log.substr(std::max(from, page)).find_first_not_of('\0') == std::string_view::npos;
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view log) : log_(log) { report_.octets = log.size(); }
+
+  LogReport run() {
+    while (report_.state == LogReport::State::ok && next_batch()) {
+    }
+    return report_;
+  }
+
+ private:
+  bool next_batch() {
+    auto at = skip_padding(report_.intact);
+    if (at >= log_.size()) return false;
+    std::string head;
+    for (bool first = true;; first = false) {
+      at = skip_padding(at);
+      if (at >= log_.size()) return torn("the file ends between the parts of a record");
+      auto look = look_at(log_, at);
+      if (!look.piece) return bad(at, look);
+      const bool begins = look.piece->type == kFull || look.piece->type == kFirst;
+      if (begins != first)
+        return corrupt(first ? "a part of a record without its beginning" : "a record without its end");
+      if (head.size() < kBatchHeader) head += look.piece->payload.substr(0, kBatchHeader - head.size());
+      at = look.piece->end;
+      if (look.piece->type == kFull || look.piece->type == kLast) return batch(head, at);
+    }
+  }
+
+  bool batch(std::string_view head, std::size_t end) {
+    if (head.size() < kBatchHeader) return corrupt("a batch without its header");
+    const auto sequence = little_endian(head.substr(0, 8));
+    const auto count = little_endian(head.substr(8, 4));
+    if (report_.records > 0 && sequence != report_.next_sequence) {
+      return corrupt("a batch begins at sequence " + std::to_string(sequence) + ", the one before ended at " +
+                     std::to_string(report_.next_sequence - 1));
+    }
+    if (report_.records++ == 0) report_.first_sequence = sequence;
+    report_.next_sequence = sequence + count;
+    report_.intact = end;
+    return true;
+  }
+
+  bool bad(std::size_t at, const Look& look) {
+    if (anything_intact_after(log_, at)) return corrupt(look.reason + ", with intact records after it");
+    if (look.cut || last_page_is_zero(log_, at)) return torn(look.reason);
+    return corrupt(look.reason);
+  }
+  bool torn(std::string reason) { return end(LogReport::State::torn, std::move(reason)); }
+  bool corrupt(std::string reason) { return end(LogReport::State::corrupt, std::move(reason)); }
+  bool end(LogReport::State state, std::string reason) {
+    report_.state = state;
+    report_.reason = std::move(reason);
+    return false;
+  }
+
+  std::string_view log_;
+  LogReport report_;
+};
+
+/// A file mapped for reading.
+class Mapping {
+ public:
+  static Result<Mapping> open(const std::filesystem::path& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat facts {};
+    if (fd < 0 || ::fstat(fd, &facts) != 0) return failed(path, fd);
+    Mapping mapping;
+    mapping.size_ = static_cast<std::size_t>(facts.st_size);
+    if (mapping.size_ > 0) {
+      void* const address = ::mmap(nullptr, mapping.size_, PROT_READ, MAP_PRIVATE, fd, 0);
+      if (address == MAP_FAILED) return failed(path, fd);
+      mapping.address_ = static_cast<const char*>(address);
+      ::madvise(address, mapping.size_, MADV_SEQUENTIAL);
+    }
+    ::close(fd);
+    return mapping;
+  }
+  Mapping(Mapping&& other) noexcept : address_(std::exchange(other.address_, nullptr)), size_(other.size_) {}
+  Mapping& operator=(Mapping&&) = delete;
+  ~Mapping() {
+    if (address_ != nullptr) ::munmap(const_cast<char*>(address_), size_);
+  }
+  std::string_view contents() const {
+    return address_ == nullptr ? std::string_view() : std::string_view(address_, size_);
+  }
+
+ private:
+  Mapping() = default;
+  static std::unexpected<Error> failed(const std::filesystem::path& path, int fd) {
+    const int error = errno;
+    if (fd >= 0) ::close(fd);
+    return fail(Fault::permanent, "read the log " + path.string() + ": " + std::strerror(error));
+  }
+  const char* address_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+std::string file_name(std::uint64_t number) {
+  char name[32];
+  std::snprintf(name, sizeof name, "%06llu.log", static_cast<unsigned long long>(number));
+  return name;
+}
+
+void mark_corrupt(LogReport& report, std::string reason) {
+  report.state = LogReport::State::corrupt;
+  report.reason = std::move(reason);
+}
+
+/// What one log alone can't show.
+void check_order(std::vector<LogReport>& reports) {
+  const LogReport* before = nullptr;
+  for (auto& report : reports) {
+    if (report.state == LogReport::State::not_needed || report.state == LogReport::State::missing) continue;
+    const bool last = &report == &reports.back();
+    if (report.state == LogReport::State::torn && !last)
+      mark_corrupt(report, report.reason + ", with a later log behind it");
+    if (report.records == 0) continue;
+    if (before != nullptr && before->state == LogReport::State::ok &&
+        report.first_sequence != before->next_sequence) {
+      mark_corrupt(report, "it begins at sequence " + std::to_string(report.first_sequence) + ", " +
+                               before->file.filename().string() + " ended at " +
+                               std::to_string(before->next_sequence - 1) + ": a log between them is missing");
+      report.intact = 0;
+    }
+    before = &report;
+  }
+}
+
+}  // namespace
+
+std::string_view text(LogReport::State state) {
+  switch (state) {
+    case LogReport::State::ok:
+      return "ok";
+    case LogReport::State::torn:
+      return "torn at the end (normal after a crash)";
+    case LogReport::State::corrupt:
+      return "corrupt";
+    case LogReport::State::missing:
+      return "missing";
+    case LogReport::State::not_needed:
+      return "not needed";
+  }
+  return "?";
+}
+
+LogReport check_log(std::string_view contents) { return Reader(contents).run(); }
+
+std::uint64_t log_number(std::string_view file_name) {
+  if (!file_name.ends_with(".log")) return 0;
+  const auto digits = file_name.substr(0, file_name.size() - 4);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return error == std::errc() && end == digits.data() + digits.size() ? number : 0;
+}
+
+Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory,
+                                          const std::vector<std::uint64_t>& catalogue) {
+  std::map<std::uint64_t, LogReport> by_number;
+  for (const auto number : catalogue) by_number[number].state = LogReport::State::missing;
+  std::error_code error;
+  for (std::filesystem::directory_iterator file(directory, error), end; !error && file != end;
+       file.increment(error)) {
+    const auto number = log_number(file->path().filename().string());
+    if (number == 0) continue;
+    const bool needed = std::ranges::binary_search(catalogue, number);
+    // One newer than the catalogue was being made; nothing was written to it yet.
+    const bool left_over = !needed && !catalogue.empty() && number < catalogue.back();
+    auto& report = by_number[number];
+    report.state = left_over ? LogReport::State::not_needed : LogReport::State::ok;
+    if (left_over) continue;
+    const auto mapping = Mapping::open(file->path());
+    if (!mapping) return std::unexpected(mapping.error());
+    report = check_log(mapping->contents());
+    if (!needed && report.octets > 0) mark_corrupt(report, "it is not in the database's list of logs");
+  }
+  if (error) return fail(Fault::permanent, "list the logs in " + directory.string() + ": " + error.message());
+  std::vector<LogReport> reports;
+  for (auto& [number, report] : by_number) {
+    report.number = number;
+    report.file = directory / file_name(number);
+    if (report.state == LogReport::State::missing)
+      report.reason = "it is in the database's list of logs, and not on the disk";
+    reports.push_back(std::move(report));
+  }
+  check_order(reports);
+  return reports;
+}
+
+}  // namespace hikyaku::io

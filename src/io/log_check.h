@@ -1,0 +1,47 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hikyaku::io {
+
+/// What reading one RocksDB log, without RocksDB, found.
+struct LogReport {
+  enum class State : std::uint8_t {
+    ok,
+    torn,        ///< the last record was not written to its end: normal after a crash, in the last log alone
+    corrupt,     ///< damaged, and what follows or its completeness shows that it was once whole
+    missing,     ///< in the catalogue, not on the disk
+    not_needed,  ///< left over: its contents are in tables already; not looked into
+  };
+  std::filesystem::path file;
+  std::uint64_t number = 0;  ///< of the file name
+  State state = State::ok;
+  std::uint64_t octets = 0;
+  std::uint64_t records = 0;                            ///< intact batches from the beginning
+  std::uint64_t first_sequence = 0, next_sequence = 0;  ///< of these; 0 when there is none
+  std::uint64_t intact = 0;                             ///< octets up to the end of the last of these
+  std::string reason;  ///< when neither ok nor not_needed: what is wrong at offset `intact`
+};
+
+/// "ok", "torn at the end", ...
+std::string_view text(LogReport::State state);
+
+/// Verifies the contents of one log: 32 KiB blocks of checksummed fragments, each batch's sequence number the
+/// one after the batch before. Fills all but file and number. Pure; O(size).
+LogReport check_log(std::string_view contents);
+
+/// Verifies the logs of the database in `directory`, in order of their numbers; `catalogue` are the numbers
+/// of those that it needs, ascending. Reads only. A torn log that is not the last, and a gap between the
+/// sequence numbers of two logs, are corrupt. Fails only when the directory or a file can't be read.
+Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory,
+                                          const std::vector<std::uint64_t>& catalogue);
+
+/// The number in "000123.log"; 0 for any other name.
+std::uint64_t log_number(std::string_view file_name);
+
+}  // namespace hikyaku::io

@@ -1,0 +1,346 @@
+#include "io/rocks_kv.h"
+
+#include <sys/statvfs.h>
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdarg>
+#include <mutex>
+#include <random>
+
+#include "io/database_header.h"
+#include "io/rocks_recovery.h"
+#include "io/row_lifetime.h"
+#include "io/watched_files.h"
+
+namespace hikyaku::io {
+namespace {
+
+constexpr std::size_t kSmallBuffer = std::size_t{8} << 20;
+constexpr std::size_t kLargeValue = 2048;  // octets from which values of a write_once space stand apart
+
+rocksdb::Slice slice(std::string_view octets) { return {octets.data(), octets.size()}; }
+
+bool disk_full(const rocksdb::Status& status) {
+  return status.IsNoSpace() || status.subcode() == rocksdb::Status::SubCode::kNoSpace;
+}
+
+std::unexpected<Error> failure(const std::string& what, const rocksdb::Status& status) {
+  const auto fault = disk_full(status)                        ? Fault::temporary
+                     : status.IsCorruption()                  ? Fault::corrupt
+                     : status.IsTimedOut() || status.IsBusy() ? Fault::temporary
+                                                              : Fault::permanent;
+  return fail(fault, what + ": " + status.ToString());
+}
+
+rocksdb::DBOptions engine_options(const RocksKv::Options& options, rocksdb::Env* env) {
+  rocksdb::DBOptions db;
+  db.env = env;
+  db.create_missing_column_families = true;
+  db.paranoid_checks = true;
+  db.verify_sst_unique_id_in_manifest = true;
+  db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
+  db.avoid_flush_during_recovery = true;
+  db.recycle_log_file_num = 0;
+  db.wal_compression = rocksdb::kNoCompression;
+  db.max_total_wal_size = options.memory;
+  db.db_write_buffer_size = options.memory / 4 * 3;
+  db.allow_concurrent_memtable_write = false;  // one thread writes
+  db.max_background_jobs = 2;
+  db.max_open_files = 256;
+  db.bytes_per_sync = std::uint64_t{1} << 20;
+  db.skip_stats_update_on_db_open = true;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  db.info_log_level = rocksdb::WARN_LEVEL;
+  db.max_log_file_size = std::size_t{4} << 20;
+  db.keep_log_file_num = 4;
+  return db;
+}
+
+rocksdb::ColumnFamilyOptions space_options(const KvSpace& space, const RocksKv::Options& options,
+                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions family;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  family.write_buffer_size = kSmallBuffer;
+  family.compression = rocksdb::kLZ4Compression;
+  if (space.write_once) {
+    // A body that is removed soon after should die in memory: room for some seconds of mail.
+    family.write_buffer_size = options.memory / 4;
+    family.max_write_buffer_number = 3;
+    family.compression = rocksdb::kNoCompression;
+    family.enable_blob_files = true;
+    family.min_blob_size = kLargeValue;
+    family.enable_blob_garbage_collection = true;
+  }
+  if (space.lifetime.count() > 0) {
+    // Keys that only grow: a table is moved down whole, and read again once, when it is past its time.
+    family.compaction_filter_factory = lifetime_filter(space.lifetime);
+    family.periodic_compaction_seconds = static_cast<std::uint64_t>(space.lifetime.count());
+    family.level_compaction_dynamic_level_bytes = true;
+  }
+  return family;
+}
+
+class Silence : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+std::uint64_t random_signature() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32 | device()) | 1;
+}
+
+}  // namespace
+
+/// Members are destroyed from the last to the first: the engine before what it stands on.
+struct RocksKv::State {
+  explicit State(HeaderFile file) : header(std::move(file)) {}
+  ~State() { close(); }
+
+  Options options;
+  HeaderFile header;
+  std::shared_ptr<WatchedFiles> files;
+  std::unique_ptr<rocksdb::Env> env;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+  std::unique_ptr<rocksdb::DB> db;
+
+  std::mutex mutex;
+  rocksdb::WriteBatch batch;  // under mutex, kept for its memory
+  bool full = false;          // under mutex: the last write found no room
+  std::atomic<bool> broken{false};
+
+  std::string where() const { return options.directory.string(); }
+  /// Whether values of the space carry a stamp.
+  bool lives(Space space) const { return options.spaces[space].lifetime.count() > 0; }
+  void strip(Space space, std::string& value) const {
+    if (lives(space) && value.size() >= kStampSize) value.resize(value.size() - kStampSize);
+  }
+  Result<void> open_engine(bool create);
+  Result<void> check(const Batch& batch) const;
+  Result<void> room(std::size_t octets) const;
+  void fill(const Batch& from);
+  Result<void> written(const rocksdb::Status& status);
+  void close();
+};
+
+RocksKv::RocksKv(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+RocksKv::~RocksKv() = default;
+
+Result<std::unique_ptr<RocksKv>> RocksKv::open(const Options& options, Notes& notes) {
+  const bool write = options.access == Access::read_write;
+  std::error_code error;
+  if (write) {
+    std::filesystem::create_directories(options.directory, error);
+    std::filesystem::permissions(options.directory, std::filesystem::perms::owner_all, error);
+  }
+  auto header = HeaderFile::open(options.directory / "header",
+                                 write ? HeaderFile::Access::read_write : HeaderFile::Access::read_only,
+                                 random_signature());
+  if (!header) return std::unexpected(header.error());
+  const bool create = header->header().state == DatabaseHeader::State::creating;
+  if (create && !write)
+    return fail(Fault::not_found, "the database at " + options.directory.string() + " was never finished");
+  // Another process that writes has verified its logs, and their ends are moving.
+  if (!header->beside_writer()) {
+    auto ready = make_logs_ready(options.directory, header->header(), options.now, write, notes);
+    if (!ready) return std::unexpected(ready.error());
+  }
+  auto state = std::make_unique<State>(std::move(*header));
+  state->options = options;
+  if (auto opened = state->open_engine(create); !opened) return std::unexpected(opened.error());
+  return std::unique_ptr<RocksKv>(new RocksKv(std::move(state)));
+}
+
+Result<void> RocksKv::State::open_engine(bool create) {
+  auto below = rocksdb::FileSystem::Default();
+  if (options.wrap_files) below = options.wrap_files(below);
+  files = std::make_shared<WatchedFiles>(below, header);
+  env = rocksdb::NewCompositeEnv(files);
+  auto db_options = engine_options(options, env.get());
+  db_options.create_if_missing = create;
+  const auto cache = rocksdb::NewLRUCache(options.memory / 8);
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{{rocksdb::kDefaultColumnFamilyName, {}}};
+  for (const auto& space : options.spaces)
+    descriptors.emplace_back(space.name, space_options(space, options, cache));
+  const auto path = (options.directory / "db").string();
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Status status;
+  if (options.access == Access::read_only) {
+    // A torn end was seen to be nothing else, but must stay as it is.
+    db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    db_options.max_open_files = -1;  // what is open stays readable when a writer removes it
+    db_options.info_log = std::make_shared<Silence>();  // the file would be the writer's own
+    status = rocksdb::DB::OpenForReadOnly(db_options, path, descriptors, &families, &opened);
+  } else {
+    // Not clean any more from the first file that the engine touches.
+    if (!create) {
+      if (auto marked = files->set_state(DatabaseHeader::State::dirty); !marked) return marked;
+    }
+    status = rocksdb::DB::Open(db_options, path, descriptors, &families, &opened);
+  }
+  if (!status.ok()) return failure("open the database at " + where(), status);
+  db.reset(opened);
+  return create ? files->set_state(DatabaseHeader::State::dirty) : Result<void>{};
+}
+
+void RocksKv::State::close() {
+  if (!db) return;
+  const bool write = options.access == Access::read_write;
+  bool whole = write && !broken;
+  if (whole) whole = db->Flush({}, families).ok();
+  for (auto* family : families) db->DestroyColumnFamilyHandle(family);
+  whole = db->Close().ok() && whole;
+  db.reset();
+  // When this fails it stays dirty, and the next open() verifies what it would have verified anyway.
+  if (whole) (void)files->set_state(DatabaseHeader::State::clean);
+}
+
+bool RocksKv::usable() const { return !state_->broken; }
+
+Result<std::optional<std::string>> RocksKv::get(Space space, std::string_view key) const {
+  std::string value;
+  const auto status = state_->db->Get({}, state_->families[space + 1], slice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>{};
+  if (!status.ok()) return failure("read the database at " + state_->where(), status);
+  state_->strip(space, value);
+  return std::optional(std::move(value));
+}
+
+Result<std::vector<std::optional<std::string>>> RocksKv::multi_get(
+    Space space, const std::vector<std::string>& keys) const {
+  std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  state_->db->MultiGet({}, state_->families[space + 1], keys.size(), slices.data(), values.data(),
+                       statuses.data());
+  std::vector<std::optional<std::string>> all(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].ok()) {
+      all[i] = values[i].ToString();
+      state_->strip(space, *all[i]);
+    } else if (!statuses[i].IsNotFound()) {
+      return failure("read the database at " + state_->where(), statuses[i]);
+    }
+  }
+  return all;
+}
+
+Result<std::vector<Kv::Row>> RocksKv::scan(Space space, std::string_view from, std::string_view to,
+                                           std::size_t limit) const {
+  std::vector<Row> rows;
+  if (limit == 0) return rows;
+  rocksdb::ReadOptions how;
+  const auto end = slice(to);
+  if (!to.empty()) how.iterate_upper_bound = &end;
+  const std::unique_ptr<rocksdb::Iterator> at(state_->db->NewIterator(how, state_->families[space + 1]));
+  for (at->Seek(slice(from)); at->Valid(); at->Next()) {
+    rows.emplace_back(at->key().ToString(), at->value().ToString());
+    state_->strip(space, rows.back().second);
+    if (rows.size() == limit) break;
+  }
+  if (!at->status().ok()) return failure("read the database at " + state_->where(), at->status());
+  return rows;
+}
+
+Result<void> RocksKv::commit(Batch batch, Durability durability) {
+  auto& state = *state_;
+  if (state.options.access == Access::read_only) {
+    return fail(Fault::permanent,
+                "write to the database at " + state.where() + ": it is open for reading only");
+  }
+  const std::scoped_lock lock(state.mutex);
+  if (state.broken) {
+    return fail(Fault::permanent, "write to the database at " + state.where() +
+                                      ": an earlier sync failed; restart, so that its logs are verified");
+  }
+  if (auto holds = state.check(batch); !holds) return holds;
+  const bool sync = durability == Durability::synced;
+  if (batch.empty()) return sync ? state.written(state.db->SyncWAL()) : Result<void>{};
+  state.fill(batch);
+  if (auto room = state.room(state.batch.GetDataSize()); !room) return room;
+  rocksdb::WriteOptions how;
+  how.sync = sync;
+  return state.written(state.db->Write(how, &state.batch));
+}
+
+/// The engine's own writer of logs may abort the program when a log's write has found no room (an assertion
+/// that Debian's build keeps), so it is not let that far.
+Result<void> RocksKv::State::room(std::size_t octets) const {
+  constexpr std::uint64_t kReserve = std::uint64_t{2} << 20;
+  struct statvfs disk {};
+  if (::statvfs(options.directory.c_str(), &disk) != 0) return {};
+  const std::uint64_t free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  if (free >= octets + kReserve) return {};
+  return fail(Fault::temporary, "write to the database at " + where() +
+                                    ": the disk is full: " + std::to_string(free) + " octets are free, " +
+                                    std::to_string(octets + kReserve) + " are needed");
+}
+
+Result<void> RocksKv::State::check(const Batch& wanted) const {
+  for (const auto& condition : wanted.preconditions) {
+    std::string value;
+    const auto status = db->Get({}, families[condition.space + 1], slice(condition.key), &value);
+    if (!status.ok() && !status.IsNotFound()) return failure("read the database at " + where(), status);
+    strip(condition.space, value);
+    const bool holds = condition.value ? status.ok() && value == *condition.value : status.IsNotFound();
+    if (!holds)
+      return fail(Fault::not_found,
+                  "write to the database at " + where() + ": what it was to change has changed");
+  }
+  return {};
+}
+
+void RocksKv::State::fill(const Batch& from) {
+  constexpr std::size_t kKeptMemory = std::size_t{8} << 20;
+  if (batch.GetDataSize() > kKeptMemory) batch = rocksdb::WriteBatch();
+  batch.Clear();
+  const auto now = stamp(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  for (const auto& write : from.writes) {
+    auto* const family = families[write.space + 1];
+    if (write.value && lives(write.space)) {
+      const auto key = slice(write.key);
+      const std::array value{slice(*write.value), rocksdb::Slice(now.data(), now.size())};
+      batch.Put(family, {&key, 1}, {value.data(), static_cast<int>(value.size())});
+    } else if (write.value) {
+      batch.Put(family, slice(write.key), slice(*write.value));
+    } else if (options.spaces[write.space].write_once) {
+      batch.SingleDelete(family, slice(write.key));  // meets its one value in memory, and both are gone
+    } else {
+      batch.Delete(family, slice(write.key));
+    }
+  }
+}
+
+Result<void> RocksKv::State::written(const rocksdb::Status& status) {
+  if (status.ok()) {
+    // The engine looks for room every few seconds; when there is some it begins a new log and puts what the
+    // older ones hold into tables, so that a record cut short in one of these does no harm.
+    return std::exchange(full, false) ? files->forget_older_logs() : Result<void>{};
+  }
+  if (files->sync_failed() || !disk_full(status)) {
+    broken = true;
+    return fail(Fault::permanent, "write to the database at " + where() + ": " + status.ToString() +
+                                      "; nothing more is written to it before a restart");
+  }
+  full = true;
+  return fail(Fault::temporary, "write to the database at " + where() + ": the disk is full");
+}
+
+}  // namespace hikyaku::io

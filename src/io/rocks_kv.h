@@ -1,0 +1,70 @@
+#pragma once
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/kv.h"
+#include "base/kv_space.h"
+#include "base/time.h"
+
+namespace rocksdb {
+class FileSystem;
+}
+
+namespace hikyaku::io {
+
+/// A Kv in RocksDB. Its directory holds `header` (ours: state and the list of logs, two checksummed copies),
+/// `db/` (RocksDB's) and, after damage, `quarantine/TIME/`.
+///
+/// open() never lets the engine at logs that it has not verified itself: a torn end of the last log, normal
+/// after a crash, is cut (the original copied to quarantine first); anything else is refused with the file,
+/// the offset and the reason, and nothing is changed.
+class RocksKv : public Kv {
+ public:
+  enum class Access : unsigned char {
+    read_write,
+    /// Changes nothing. Sees the database as it was at open(). Beside a process that writes, what is asked
+    /// for may be gone by then: a failed read is worth another open().
+    read_only,
+  };
+  struct Options {
+    std::filesystem::path directory;
+    std::vector<KvSpace> spaces;
+    Access access = Access::read_write;
+    /// About what the database may hold in memory: half for writing a write_once space.
+    std::size_t memory = std::size_t{128} << 20;
+    /// For tests: stands between the database and the disk.
+    std::function<std::shared_ptr<rocksdb::FileSystem>(std::shared_ptr<rocksdb::FileSystem>)> wrap_files;
+    Time now{};  ///< names the quarantine folder
+  };
+  /// What open() had to do, one sentence each; for the log.
+  using Notes = std::vector<std::string>;
+
+  /// Makes the database when the directory is empty or absent (read_write only). Fault::temporary: another
+  /// process has it open. Fault::corrupt: a log is damaged or missing. Fault::permanent: anything else.
+  static Result<std::unique_ptr<RocksKv>> open(const Options& options, Notes& notes);
+  /// Closes and marks the shutdown as clean.
+  ~RocksKv() override;
+
+  Result<std::optional<std::string>> get(Space space, std::string_view key) const override;
+  Result<std::vector<std::optional<std::string>>> multi_get(
+      Space space, const std::vector<std::string>& keys) const override;
+  Result<std::vector<Row>> scan(Space space, std::string_view from, std::string_view to,
+                                std::size_t limit) const override;
+  /// An empty batch with Durability::synced makes all before it durable. When the disk was full and has room
+  /// again, commits work again within some seconds.
+  Result<void> commit(Batch batch, Durability durability) override;
+
+  /// False after a failed sync: no commit will succeed any more; the process should end and start again.
+  bool usable() const;
+
+ private:
+  struct State;
+  explicit RocksKv(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hikyaku::io

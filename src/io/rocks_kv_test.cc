@@ -1,0 +1,533 @@
+#include "io/rocks_kv.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rocksdb/file_system.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "io/database_header.h"
+#include "io/group_committer.h"
+#include "io/log_check.h"
+#include "io/row_lifetime.h"
+
+namespace hikyaku::io {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+const std::vector<KvSpace> kSpaces{{"entry"}, {"body", true}, {"ledger", false, std::chrono::hours{24}}};
+enum Space : Kv::Space { kEntry, kBody, kLedger };
+
+std::string key(int i) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%06d", i);
+  return text;
+}
+
+Kv::Batch message(int i, std::size_t octets = 3000) {
+  Kv::Batch batch;
+  batch.put(kEntry, key(i), "entry " + key(i));
+  batch.put(kBody, key(i), std::string(octets, static_cast<char>('a' + i % 26)));
+  batch.put(kLedger, key(i), "why");
+  return batch;
+}
+
+class RocksKvTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory = fs::temp_directory_path() / ("hikyaku-rocks-" + std::to_string(::getpid()));
+    fs::remove_all(directory);
+  }
+  void TearDown() override {
+    kv.reset();
+    fs::remove_all(directory);
+  }
+  RocksKv::Options options() const {
+    RocksKv::Options all;
+    all.directory = directory;
+    all.spaces = kSpaces;
+    all.memory = std::size_t{4} << 20;
+    all.now = Time{std::chrono::seconds{1'795'564'100}};
+    return all;
+  }
+  Result<void> try_open() { return try_open(options()); }
+  Result<void> try_open(const RocksKv::Options& how) {
+    kv.reset();
+    notes.clear();
+    auto opened = RocksKv::open(how, notes);
+    if (!opened) return std::unexpected(opened.error());
+    kv = std::move(*opened);
+    return {};
+  }
+  void open() {
+    const auto opened = try_open();
+    ASSERT_TRUE(opened.has_value()) << opened.error().text;
+  }
+  /// Runs a test's body in a process of its own: the engine keeps threads for good, and a process that has
+  /// them can't be forked.
+  void in_child(const std::function<void()>& body) {
+    const auto child = ::fork();
+    if (child == 0) {
+      body();
+      kv.reset();
+      std::fflush(nullptr);
+      ::_exit(HasFatalFailure() || HasNonfatalFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0) << "see the failures above";
+  }
+  /// Runs `work` on the database in a child that ends without closing it.
+  void crash_after(const std::function<void(RocksKv&)>& work) {
+    kv.reset();
+    const auto child = ::fork();
+    if (child == 0) {
+      auto opened = try_open();
+      if (!opened) ::_exit(1);
+      work(*kv);
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_EQ(status, 0);
+  }
+  /// `count` synced messages that make some logs, and a crash.
+  void crash_with_logs(int count = 600) {
+    crash_after([count](RocksKv& child) {
+      for (int i = 0; i < count; ++i) {
+        if (!child.commit(message(i), Kv::Durability::synced)) ::_exit(2);
+      }
+    });
+  }
+  std::vector<fs::path> logs() const {
+    std::vector<fs::path> all;
+    for (const auto& file : fs::directory_iterator(directory / "db")) {
+      if (log_number(file.path().filename().string()) != 0) all.push_back(file.path());
+    }
+    std::ranges::sort(all);
+    return all;
+  }
+  std::string quarantine_folder() const {
+    auto time = iso_text(options().now);
+    std::erase(time, ':');
+    return time;
+  }
+  int entries() const { return static_cast<int>(kv->scan(kEntry, {}, {}, 100'000).value().size()); }
+  static void flip(const fs::path& path, std::uint64_t at) {
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekg(static_cast<std::streamoff>(at));
+    const auto octet = static_cast<char>(file.get() ^ 0x10);
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(octet);
+  }
+
+  fs::path directory;
+  RocksKv::Notes notes;
+  std::unique_ptr<RocksKv> kv;
+};
+
+TEST_F(RocksKvTest, WhatIsCommittedIsReadAndFoundAfterReopening) {
+  in_child([this] {
+    open();
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(kv->commit(message(i), Kv::Durability::synced).has_value());
+    Kv::Batch batch;
+    batch.remove(kBody, key(3));
+    batch.remove(kEntry, key(3));
+    ASSERT_TRUE(kv->commit(std::move(batch), Kv::Durability::written).has_value());
+    for (int round = 0; round < 2; ++round) {
+      EXPECT_EQ(kv->get(kEntry, key(4)).value(), "entry 000004");
+      EXPECT_EQ(kv->get(kEntry, key(3)).value(), std::nullopt);
+      EXPECT_EQ(kv->get(kBody, key(3)).value(), std::nullopt);
+      EXPECT_EQ(kv->multi_get(kEntry, {key(9), key(3), key(0)}).value(),
+                (std::vector<std::optional<std::string>>{"entry 000009", std::nullopt, "entry 000000"}));
+      const auto rows = kv->scan(kEntry, key(2), key(6), 2).value();
+      ASSERT_EQ(rows.size(), 2U);
+      EXPECT_EQ(rows[0].first, key(2));
+      EXPECT_EQ(rows[1].first, key(4));
+      EXPECT_EQ(kv->scan(kEntry, key(5), key(5), 10).value().size(), 0U);
+      EXPECT_EQ(kv->scan(kEntry, key(5), {}, 10).value().size(), 5U);
+      open();
+      EXPECT_TRUE(notes.empty());
+    }
+  });
+}
+
+TEST_F(RocksKvTest, RowsOfASpaceWithALifetimeAreReadAsTheyWereWritten) {
+  in_child([this] {
+    open();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(kv->commit(message(i), Kv::Durability::synced).has_value());
+    for (int round = 0; round < 2; ++round) {
+      EXPECT_EQ(kv->get(kLedger, key(1)).value(), "why");
+      EXPECT_EQ(kv->multi_get(kLedger, {key(2)}).value()[0], "why");
+      EXPECT_EQ(kv->scan(kLedger, {}, {}, 10).value().at(0).second, "why");
+      open();
+    }
+    auto batch = message(4);
+    batch.preconditions.push_back({kLedger, key(1), "why"});
+    EXPECT_TRUE(kv->commit(std::move(batch), Kv::Durability::synced).has_value());
+  });
+}
+
+TEST(RowLifetime, ARowIsOutlivedAfterItsLifetimeAndNotBefore) {
+  using std::chrono::seconds;
+  const auto at = [](int second) { return std::chrono::sys_seconds{seconds{1'700'000'000 + second}}; };
+  const auto written = stamp(at(0));
+  const auto value = "why" + std::string(written.data(), written.size());
+  EXPECT_FALSE(outlived(value, seconds{60}, at(60)));
+  EXPECT_TRUE(outlived(value, seconds{60}, at(61)));
+  EXPECT_FALSE(outlived(value, seconds{60}, at(-100))) << "the clock went back";
+  EXPECT_FALSE(outlived("why", seconds{60}, at(61))) << "too short for a stamp";
+}
+
+TEST_F(RocksKvTest, AFailedPreconditionWritesNothing) {
+  in_child([this] {
+    open();
+    auto batch = message(1);
+    batch.preconditions.push_back({kEntry, key(1), std::nullopt});
+    ASSERT_TRUE(kv->commit(batch, Kv::Durability::synced).has_value());
+    EXPECT_EQ(kv->commit(batch, Kv::Durability::synced).error().fault, Fault::not_found);
+    auto next = message(2);
+    next.preconditions.push_back({kEntry, key(1), "entry 000001"});
+    EXPECT_TRUE(kv->commit(std::move(next), Kv::Durability::synced).has_value());
+    EXPECT_EQ(entries(), 2);
+  });
+}
+
+TEST_F(RocksKvTest, OneProcessWritesAndReadersMayShareIt) {
+  in_child([this] {
+    EXPECT_EQ(
+        [&] {
+          auto how = options();
+          how.access = RocksKv::Access::read_only;
+          return try_open(how);
+        }()
+            .error()
+            .fault,
+        Fault::not_found);
+    open();
+    ASSERT_TRUE(kv->commit(message(1), Kv::Durability::synced).has_value());
+    RocksKv::Notes other;
+    EXPECT_EQ(RocksKv::open(options(), other).error().fault, Fault::temporary);
+    kv.reset();
+    auto how = options();
+    how.access = RocksKv::Access::read_only;
+    const auto first = RocksKv::open(how, other).value();
+    const auto second = RocksKv::open(how, other).value();
+    EXPECT_EQ(second->get(kEntry, key(1)).value(), "entry 000001");
+    EXPECT_EQ(first->commit(message(2), Kv::Durability::synced).error().fault, Fault::permanent);
+  });
+}
+
+TEST_F(RocksKvTest, AReaderMayStandBesideAWriter) {
+  in_child([this] {
+    open();
+    for (int i = 0; i < 300; ++i) ASSERT_TRUE(kv->commit(message(i), Kv::Durability::written).has_value());
+    auto how = options();
+    how.access = RocksKv::Access::read_only;
+    RocksKv::Notes other;
+    const auto reader = RocksKv::open(how, other);
+    ASSERT_TRUE(reader.has_value()) << reader.error().text;
+    EXPECT_EQ((*reader)->scan(kEntry, {}, {}, 1000).value().size(), 300U);
+    EXPECT_TRUE(kv->commit(message(300), Kv::Durability::synced).has_value());
+  });
+}
+
+TEST_F(RocksKvTest, AfterACrashAllThatWasSyncedIsThere) {
+  in_child([this] {
+    crash_with_logs();
+    ASSERT_GE(logs().size(), 2U) << "the test is about several logs";
+    open();
+    EXPECT_EQ(entries(), 600);
+    EXPECT_EQ(kv->get(kBody, key(599)).value()->size(), 3000U);
+    EXPECT_TRUE(notes.empty());
+  });
+}
+
+TEST_F(RocksKvTest, ATornEndIsCutAndTheOriginalKept) {
+  in_child([this] {
+    crash_with_logs();
+    const auto last = logs().back();
+    const auto size = fs::file_size(last);
+    fs::resize_file(last, size - 5);
+    auto how = options();
+    how.access = RocksKv::Access::read_only;
+    ASSERT_TRUE(try_open(how).has_value());
+    EXPECT_EQ(entries(), 599);
+    EXPECT_EQ(fs::file_size(last), size - 5) << "a reader changes nothing";
+    open();
+    EXPECT_EQ(entries(), 599);
+    ASSERT_EQ(notes.size(), 1U);
+    EXPECT_THAT(notes[0], HasSubstr(last.string()));
+    EXPECT_EQ(fs::file_size(directory / "quarantine" / quarantine_folder() / last.filename()), size - 5);
+    ASSERT_TRUE(kv->commit(message(599), Kv::Durability::synced).has_value());
+    open();
+    EXPECT_EQ(entries(), 600);
+    EXPECT_TRUE(notes.empty());
+  });
+}
+
+TEST_F(RocksKvTest, ABadOctetIsNamedWithItsFileAndOffsetAndNothingIsChanged) {
+  in_child([this] {
+    crash_with_logs();
+    const auto all = logs();
+    for (const auto& log : {all.front(), all.back()}) {
+      flip(log, fs::file_size(log) / 2);
+      for (int round = 0; round < 2; ++round) {
+        const auto opened = try_open();
+        ASSERT_FALSE(opened.has_value());
+        EXPECT_EQ(opened.error().fault, Fault::corrupt);
+        EXPECT_THAT(opened.error().text, HasSubstr(log.string() + ": corrupt at offset "));
+        EXPECT_THAT(opened.error().text, HasSubstr("checksum mismatch"));
+        EXPECT_EQ(logs(), all);
+      }
+      flip(log, fs::file_size(log) / 2);
+    }
+    open();
+    EXPECT_EQ(entries(), 600);
+  });
+}
+
+TEST_F(RocksKvTest, AMissingLogIsNoticedWhereverItStood) {
+  in_child([this] {
+    crash_with_logs();
+    for (const auto& log : logs()) {
+      fs::rename(log, directory / "elsewhere");
+      const auto opened = try_open();
+      ASSERT_FALSE(opened.has_value()) << log;
+      EXPECT_EQ(opened.error().fault, Fault::corrupt);
+      EXPECT_THAT(opened.error().text, HasSubstr(log.string() + ": missing"));
+      fs::rename(directory / "elsewhere", log);
+    }
+    open();
+    EXPECT_EQ(entries(), 600);
+  });
+}
+
+TEST_F(RocksKvTest, AMissingDatabaseBehindItsHeaderIsNotMadeAnew) {
+  in_child([this] {
+    crash_with_logs(10);
+    fs::rename(directory / "db", directory / "elsewhere");
+    EXPECT_EQ(try_open().error().fault, Fault::corrupt);
+    EXPECT_FALSE(fs::exists(directory / "db"));
+    fs::create_directory(directory / "db");
+    EXPECT_EQ(try_open().error().fault, Fault::corrupt);
+    EXPECT_FALSE(fs::exists(directory / "db" / "CURRENT"));
+  });
+}
+
+TEST_F(RocksKvTest, AfterAnOrderlyEndNoLogIsLeftToReplay) {
+  in_child([this] {
+    open();
+    for (int i = 0; i < 600; ++i) ASSERT_TRUE(kv->commit(message(i), Kv::Durability::synced).has_value());
+    kv.reset();
+    const auto header = HeaderFile::open(directory / "header", HeaderFile::Access::read_only, 0).value();
+    EXPECT_EQ(header.header().state, DatabaseHeader::State::clean);
+    for (const auto reports = check_logs(directory / "db", header.header().logs).value();
+         const auto& report : reports)
+      EXPECT_EQ(report.records, 0U);
+  });
+}
+
+/// Acknowledged writes of many threads are counted through a pipe until the writer is killed.
+int kill_while_writing(const std::function<Result<void>()>& open_child, std::unique_ptr<RocksKv>& kv,
+                       int acknowledged) {
+  int pipe_ends[2];
+  if (::pipe(pipe_ends) != 0) return -1;
+  const auto child = ::fork();
+  if (child == 0) {
+    if (!open_child()) ::_exit(1);
+    GroupCommitter committer(*kv);
+    std::atomic<int> next{0};
+    std::vector<std::thread> writers;
+    for (int thread = 0; thread < 8; ++thread) {
+      writers.emplace_back([&] {
+        for (;;) {
+          const int i = next++;
+          if (!committer.commit(message(i)) || ::write(pipe_ends[1], &i, sizeof i) != sizeof i) ::_exit(2);
+        }
+      });
+    }
+    for (auto& writer : writers) writer.join();
+  }
+  ::close(pipe_ends[1]);
+  std::vector<int> seen;
+  for (int i = 0; ::read(pipe_ends[0], &i, sizeof i) == sizeof i;) {
+    seen.push_back(i);
+    if (static_cast<int>(seen.size()) == acknowledged) ::kill(child, SIGKILL);
+  }
+  ::close(pipe_ends[0]);
+  ::waitpid(child, nullptr, 0);
+  if (static_cast<int>(seen.size()) < acknowledged || !open_child()) return -1;
+  int missing = 0;
+  for (const int i : seen)
+    missing += kv->get(kBody, key(i)).value() != std::string(3000, static_cast<char>('a' + i % 26));
+  kv.reset();
+  return missing;
+}
+
+TEST_F(RocksKvTest, KilledWhileManyWriteNoAcknowledgedWriteIsMissing) {
+  for (const int acknowledged : {1, 50, 333, 1500}) {
+    fs::remove_all(directory);
+    in_child([this, acknowledged] {
+      EXPECT_EQ(kill_while_writing([this] { return try_open(); }, kv, acknowledged), 0) << acknowledged;
+    });
+  }
+}
+
+// ---- Disks that fail
+
+struct DiskFaults {
+  std::atomic<bool> full{false}, sync_fails{false};
+};
+
+class FaultyFile : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  FaultyFile(std::unique_ptr<rocksdb::FSWritableFile> file, DiskFaults& faults)
+      : FSWritableFileOwnerWrapper(std::move(file)), faults_(faults) {}
+  using FSWritableFileOwnerWrapper::Append;
+  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& how,
+                           rocksdb::IODebugContext* debug) override {
+    if (!faults_.full) return FSWritableFileOwnerWrapper::Append(data, how, debug);
+    // As a disk does: a part of it still fits.
+    const auto part = rocksdb::Slice(data.data(), data.size() / 2);
+    (void)FSWritableFileOwnerWrapper::Append(part, how, debug);
+    return rocksdb::IOStatus::NoSpace("as told");
+  }
+  rocksdb::IOStatus Sync(const rocksdb::IOOptions& how, rocksdb::IODebugContext* debug) override {
+    if (faults_.sync_fails) return rocksdb::IOStatus::IOError("as told");
+    return FSWritableFileOwnerWrapper::Sync(how, debug);
+  }
+
+ private:
+  DiskFaults& faults_;
+};
+
+class FaultyDisk : public rocksdb::FileSystemWrapper {
+ public:
+  FaultyDisk(std::shared_ptr<rocksdb::FileSystem> files, DiskFaults& faults)
+      : FileSystemWrapper(std::move(files)), faults_(faults) {}
+  const char* Name() const override { return "faulty"; }
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& how,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* debug) override {
+    if (faults_.full) return rocksdb::IOStatus::NoSpace("as told");
+    auto status = target()->NewWritableFile(name, how, file, debug);
+    if (status.ok()) *file = std::make_unique<FaultyFile>(std::move(*file), faults_);
+    return status;
+  }
+
+ private:
+  DiskFaults& faults_;
+};
+
+class FaultyDiskTest : public RocksKvTest {
+ protected:
+  void open_faulty() {
+    auto how = options();
+    how.wrap_files = [this](std::shared_ptr<rocksdb::FileSystem> files) {
+      return std::make_shared<FaultyDisk>(std::move(files), faults);
+    };
+    const auto opened = try_open(how);
+    ASSERT_TRUE(opened.has_value()) << opened.error().text;
+  }
+  /// The engine looks for room every five seconds.
+  void commit_when_there_is_room(int i) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+    Result<void> done;
+    do {
+      done = kv->commit(message(i), Kv::Durability::synced);
+      std::this_thread::yield();
+    } while (!done && done.error().fault == Fault::temporary && std::chrono::steady_clock::now() < end);
+    EXPECT_TRUE(done.has_value()) << done.error().text;
+  }
+  DiskFaults faults;
+};
+
+TEST_F(FaultyDiskTest, AFullDiskIsTemporaryAndTheDatabaseGoesOnWhenThereIsRoom) {
+  in_child([this] {
+    open_faulty();
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(kv->commit(message(i), Kv::Durability::synced).has_value());
+    faults.full = true;
+    for (int i = 0; i < 3; ++i) {
+      const auto done = kv->commit(message(100 + i), Kv::Durability::synced);
+      ASSERT_FALSE(done.has_value());
+      EXPECT_EQ(done.error().fault, Fault::temporary) << done.error().text;
+    }
+    EXPECT_EQ(kv->get(kEntry, key(5)).value(), "entry 000005") << "reading goes on";
+    faults.full = false;
+    commit_when_there_is_room(20);
+    EXPECT_TRUE(kv->usable());
+    open();
+    for (int i = 0; i <= 20; ++i) EXPECT_TRUE(kv->get(kEntry, key(i)).value().has_value()) << i;
+  });
+}
+
+TEST_F(FaultyDiskTest, ACrashAfterAFullDiskLosesNothingThatWasAcknowledged) {
+  in_child([this] {
+    kv.reset();
+    const auto child = ::fork();
+    if (child == 0) {
+      open_faulty();
+      for (int i = 0; i < 20; ++i) (void)kv->commit(message(i), Kv::Durability::synced);
+      faults.full = true;
+      (void)kv->commit(message(100), Kv::Durability::synced);
+      faults.full = false;
+      commit_when_there_is_room(20);
+      ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_EQ(status, 0);
+    open();
+    for (int i = 0; i <= 20; ++i) EXPECT_TRUE(kv->get(kEntry, key(i)).value().has_value()) << i;
+  });
+}
+
+TEST_F(FaultyDiskTest, AFailedSyncIsNeverFollowedByASuccess) {
+  in_child([this] {
+    open_faulty();
+    ASSERT_TRUE(kv->commit(message(1), Kv::Durability::synced).has_value());
+    faults.sync_fails = true;
+    EXPECT_EQ(kv->commit(message(2), Kv::Durability::synced).error().fault, Fault::permanent);
+    faults.sync_fails = false;
+    EXPECT_EQ(kv->commit(message(3), Kv::Durability::synced).error().fault, Fault::permanent);
+    EXPECT_EQ(kv->commit(message(3), Kv::Durability::written).error().fault, Fault::permanent);
+    EXPECT_FALSE(kv->usable());
+    open();
+    EXPECT_TRUE(kv->get(kEntry, key(1)).value().has_value());
+    EXPECT_FALSE(kv->get(kEntry, key(3)).value().has_value());
+  });
+}
+
+TEST_F(RocksKvTest, AFileSystemThatIsReallyFullIsTemporary) {
+  fs::create_directories(directory);
+  if (::mount("tmpfs", directory.c_str(), "tmpfs", 0, "size=24m") != 0) GTEST_SKIP() << "a tmpfs needs root";
+  struct Unmount {
+    fs::path path;
+    ~Unmount() { ::umount2(path.c_str(), MNT_DETACH); }
+  } const unmount{directory};
+  in_child([this] {
+    open();
+    int written = 0;
+    Result<void> done;
+    while (written < 20'000 && (done = kv->commit(message(written), Kv::Durability::synced))) ++written;
+    ASSERT_FALSE(done.has_value());
+    EXPECT_EQ(done.error().fault, Fault::temporary) << done.error().text;
+    EXPECT_GT(written, 1000);
+    for (int i = 0; i < written; i += 97) EXPECT_EQ(kv->get(kEntry, key(i)).value(), "entry " + key(i));
+  });
+}
+
+}  // namespace
+}  // namespace hikyaku::io

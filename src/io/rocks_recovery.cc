@@ -1,0 +1,100 @@
+#include "io/rocks_recovery.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "io/log_check.h"
+
+namespace hikyaku::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::unexpected<Error> system_failure(const std::string& what, int error) {
+  return fail(error == ENOSPC ? Fault::temporary : Fault::permanent, what + ": " + std::strerror(error));
+}
+
+Result<void> sync_path(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (!synced) return system_failure("sync " + path.string(), error);
+  return {};
+}
+
+/// The original, on the disk, before anything is changed.
+Result<fs::path> set_aside(const fs::path& database, const fs::path& log, Time now) {
+  auto time = iso_text(now);
+  std::erase(time, ':');
+  const auto folder = database / "quarantine" / time;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  const auto copy = folder / log.filename();
+  if (!error) fs::copy_file(log, copy, fs::copy_options::overwrite_existing, error);
+  if (error)
+    return fail(error.value() == ENOSPC ? Fault::temporary : Fault::permanent,
+                "copy " + log.string() + " to " + copy.string() + ": " + error.message());
+  for (const auto& path : {copy, folder, database / "quarantine", database}) {
+    if (auto synced = sync_path(path); !synced) return std::unexpected(synced.error());
+  }
+  return copy;
+}
+
+Result<void> cut_torn_end(const fs::path& database, const LogReport& log, Time now,
+                          std::vector<std::string>& notes) {
+  const auto copy = set_aside(database, log.file, now);
+  if (!copy) return std::unexpected(copy.error());
+  if (::truncate(log.file.c_str(), static_cast<off_t>(log.intact)) != 0)
+    return system_failure("cut " + log.file.string(), errno);
+  if (auto synced = sync_path(log.file); !synced) return synced;
+  notes.push_back("log " + log.file.string() + ": " + log.reason + " at offset " +
+                  std::to_string(log.intact) + ", normal after a crash; " +
+                  std::to_string(log.octets - log.intact) +
+                  " octets that were never acknowledged were cut, the original is " + copy->string());
+  return {};
+}
+
+std::string describe(const LogReport& log) {
+  auto out = log.file.string() + ": " + std::string(text(log.state));
+  if (log.state == LogReport::State::corrupt) out += " at offset " + std::to_string(log.intact);
+  out += ": " + log.reason;
+  if (log.records > 0) {
+    out += " (intact: " + std::to_string(log.records) + " records, sequence " +
+           std::to_string(log.first_sequence) + " to " + std::to_string(log.next_sequence - 1) + ")";
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<void> make_logs_ready(const fs::path& database, const DatabaseHeader& header, Time now, bool write,
+                             std::vector<std::string>& notes) {
+  std::error_code error;
+  if (!fs::exists(database / "db", error)) {
+    if (header.state == DatabaseHeader::State::creating) return {};
+    return fail(Fault::corrupt, "the database at " + database.string() + ": its folder db is missing");
+  }
+  auto logs = check_logs(database / "db", header.logs);
+  if (!logs) return std::unexpected(logs.error());
+  std::string bad;
+  const LogReport* torn = nullptr;
+  for (const auto& log : *logs) {
+    if (log.state == LogReport::State::torn) torn = &log;
+    if (log.state == LogReport::State::corrupt || log.state == LogReport::State::missing)
+      bad += "\n  " + describe(log);
+  }
+  if (!bad.empty()) {
+    return fail(Fault::corrupt,
+                "the database at " + database.string() +
+                    " is not opened, so that nothing is lost; nothing was changed. Its logs:" + bad +
+                    "\nRestore the named files from a copy, or see them all with: hikyaku store check-logs");
+  }
+  if (torn != nullptr && write) return cut_torn_end(database, *torn, now, notes);
+  return {};
+}
+
+}  // namespace hikyaku::io

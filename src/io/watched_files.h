@@ -1,0 +1,42 @@
+#pragma once
+#include <rocksdb/file_system.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "io/database_header.h"
+
+namespace hikyaku::io {
+
+/// Stands between RocksDB and its files: keeps the list of logs in the database's header, and notices a
+/// failed sync of a log. A log enters the list, synced, after its file is made and before anything is written
+/// to it; it leaves the list before its file is removed. So at any moment the listed logs are the needed
+/// ones.
+class WatchedFiles : public rocksdb::FileSystemWrapper {
+ public:
+  WatchedFiles(std::shared_ptr<rocksdb::FileSystem> files, HeaderFile& header)
+      : FileSystemWrapper(std::move(files)), header_(header) {}
+  const char* Name() const override { return "hikyaku"; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus DeleteFile(const std::string& name, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override;
+
+  /// A log's sync failed: what reached the disk is not known.
+  bool sync_failed() const { return sync_failed_.load(std::memory_order_acquire); }
+  void note_failed_sync() { sync_failed_.store(true, std::memory_order_release); }
+  /// Keeps only the newest log in the list: all that older ones hold is in tables.
+  Result<void> forget_older_logs();
+  Result<void> set_state(DatabaseHeader::State state);
+
+ private:
+  std::mutex mutex_;
+  HeaderFile& header_;  // under mutex_
+  std::atomic<bool> sync_failed_{false};
+};
+
+}  // namespace hikyaku::io

@@ -1,0 +1,56 @@
+#pragma once
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/explanation.h"
+#include "table/address_lookup.h"
+
+namespace hikyaku::route {
+
+/// One setting that may name a transport or a next hop, and what it said.
+struct Candidate {
+  std::string_view step;     ///< "route.relayhost"; a literal
+  std::string_view setting;  ///< "relayhost"; a literal
+  std::string
+      rule;  ///< "relayhost = [192.0.2.1]", "sender_dependent_relayhost_maps: joe@a.example [192.0.2.1]"
+  Origin origin;
+  KeyTrail keys{};
+  std::string transport{}, nexthop{};          ///< what it names; empty: nothing
+  std::string failed{}, operand{}, outcome{};  ///< set when it had no say of its own
+};
+
+/// Collects the candidates of one decision, in rising precedence, and which of them got its way, so that each
+/// loser can be told by whom it was silenced. Does nothing when nobody asks why.
+class RouteLedger {
+ public:
+  explicit RouteLedger(Explanation* why) : why_(why) {}
+  bool wanted() const { return why_ != nullptr; }
+
+  /// The candidate overrides the transport and next hop that it names.
+  void applies(Candidate candidate);
+  /// The same, and the next hop of the ones before is dropped also where it names none.
+  void applies_and_resets(Candidate candidate);
+  /// Was asked, or not asked, and had no say: `failed`, `operand`, `outcome` are set.
+  void passes(Candidate candidate);
+  /// The class of the recipient's domain: written first.
+  void domain_class(Candidate candidate);
+  /// Writes all entries down, and then the result.
+  void finish(std::string_view result);
+
+ private:
+  static constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
+  struct Standing {
+    Candidate candidate;
+    std::size_t transport_lost_to = kNobody, nexthop_lost_to = kNobody;
+  };
+  void take(Candidate candidate, bool takes_nexthop);
+  void write(const Standing& standing) const;
+
+  Explanation* why_;
+  std::vector<Standing> all_;
+  std::size_t transport_by_ = kNobody, nexthop_by_ = kNobody;
+};
+
+}  // namespace hikyaku::route

@@ -1,0 +1,238 @@
+#include "serve/administration.h"
+
+#include <sysexits.h>
+#include <nlohmann/json.hpp>
+
+#include "base/explanation.h"
+#include "mail/header.h"
+#include "serve/outbound.h"
+
+namespace hikyaku::serve {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kListPiece = 500;
+
+std::int64_t seconds(Time time) {
+  return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+}
+
+/// JSON has no octets: what is not UTF-8 becomes U+FFFD when it is written.
+std::string queue_name(const record::QueueEntry& entry) {
+  if (entry.hold) return "hold";
+  return entry.attempts == 0 ? "incoming" : "deferred";
+}
+
+json row_of(const record::QueueEntry& entry) {
+  json recipients = json::array();
+  for (const auto& recipient : entry.recipients) {
+    if (recipient.state != record::RecipientState::pending) continue;
+    json one{{"address", recipient.address.text()}};
+    if (recipient.original != recipient.address) one["orig_to"] = recipient.original.text();
+    if (!recipient.reply.empty()) {
+      one["delay_reason"] = recipient.reply;
+      one["status"] = recipient.status;
+    }
+    recipients.push_back(std::move(one));
+  }
+  return {{"queue_name", queue_name(entry)},
+          {"queue_id", entry.id.text()},
+          {"arrival_time", seconds(entry.arrival)},
+          {"message_size", entry.size},
+          {"forced_expire", false},
+          {"sender", entry.sender.null() ? "MAILER-DAEMON" : entry.sender.text()},
+          {"recipients", std::move(recipients)},
+          {"attempts", entry.attempts},
+          {"next_attempt", seconds(entry.next_attempt)},
+          {"hold_reason", entry.hold_reason}};
+}
+
+json client_json(const record::Client& client) {
+  return {{"address", client.address},   {"name", client.name},           {"helo", client.helo},
+          {"protocol", client.protocol}, {"sasl_user", client.sasl_user}, {"tls", client.tls_version}};
+}
+
+}  // namespace
+
+Result<std::vector<record::QueueId>> Administration::wanted(const json& request) const {
+  std::vector<record::QueueId> ids;
+  if (request.value("all", false)) {
+    std::optional<record::QueueId> after;
+    do {
+      auto listing = queue_.list(after, kListPiece);
+      if (!listing) return std::unexpected(std::move(listing.error()));
+      for (const auto& entry : listing->entries) ids.push_back(entry.id);
+      after = listing->continue_after;
+    } while (after);
+    return ids;
+  }
+  for (const auto& text : request.value("ids", std::vector<std::string>{})) {
+    auto id = record::QueueId::parse(text);
+    if (!id) return std::unexpected(std::move(id.error()));
+    ids.push_back(*id);
+  }
+  return ids;
+}
+
+Result<int> Administration::answer(const json& request, const Row& row) {
+  const auto command = request.value("command", std::string{});
+  if (command == "queue.list") return list(request, row);
+  if (command == "queue.show" || command == "why") {
+    const auto ids = wanted(request);
+    if (!ids) return std::unexpected(ids.error());
+    int worst = EX_OK;
+    for (const auto id : *ids) {
+      auto result = command == "why" ? why(id, row) : show(id, row);
+      if (!result) return result;
+      worst = std::max(worst, *result);
+    }
+    return worst;
+  }
+  if (command == "queue.hold" || command == "queue.release" || command == "queue.retry" ||
+      command == "queue.bounce" || command == "queue.delete") {
+    return change(command, request, row);
+  }
+  return fail(Fault::malformed, "there is no request '" + command + "'");
+}
+
+Result<int> Administration::list(const json& request, const Row& row) {
+  const auto limit = request.value("limit", std::size_t{0});
+  std::size_t given = 0;
+  std::optional<record::QueueId> after;
+  do {
+    auto listing = queue_.list(after, kListPiece);
+    if (!listing) return std::unexpected(std::move(listing.error()));
+    for (const auto& entry : listing->entries) {
+      auto one = row_of(entry);
+      if (outbound_ != nullptr && outbound_->is_active(entry.id)) one["queue_name"] = "active";
+      if (!row(one) || (limit != 0 && ++given == limit)) return EX_OK;
+    }
+    for (const auto& damaged : listing->damaged) {
+      if (!row({{"queue_name", "corrupt"}, {"queue_id", damaged.id.text()}, {"error", damaged.error.text}}))
+        return EX_OK;
+    }
+    after = listing->continue_after;
+  } while (after);
+  return EX_OK;
+}
+
+Result<json> Administration::ledger(record::QueueId id) {
+  auto pieces = queue_.ledger(id);
+  if (!pieces) return std::unexpected(std::move(pieces.error()));
+  json entries = json::array();
+  for (const auto& piece : *pieces) {
+    auto names = queue_.sources(piece.sources);
+    auto decoded = Explanation::decode(piece.explanation);
+    if (!decoded) return std::unexpected(std::move(decoded.error()));
+    for (auto& entry : *decoded) {
+      const bool named = names && entry.origin.file < names->size() && !entry.origin.built_in();
+      entries.push_back({{"time", iso_text(piece.at)},
+                         {"step", entry.step},
+                         {"rule", entry.rule},
+                         {"file", named ? (*names)[entry.origin.file] : std::string("default")},
+                         {"line", entry.origin.line},
+                         {"keys", entry.keys},
+                         {"failed", entry.failed},
+                         {"operand", entry.operand},
+                         {"outcome", entry.outcome}});
+    }
+  }
+  return entries;
+}
+
+Result<int> Administration::why(record::QueueId id, const Row& row) {
+  auto entries = ledger(id);
+  if (!entries) return std::unexpected(std::move(entries.error()));
+  if (entries->empty()) return 1;
+  row({{"queue_id", id.text()}, {"entries", std::move(*entries)}});
+  return EX_OK;
+}
+
+Result<int> Administration::show(record::QueueId id, const Row& row) {
+  auto entry = queue_.load(id);
+  if (!entry) {
+    if (entry.error().fault == Fault::not_found) return 1;
+    return std::unexpected(std::move(entry.error()));
+  }
+  auto shown = row_of(*entry);
+  shown["client"] = client_json(entry->client);
+  auto header = queue_.read_body(*entry, 0, static_cast<std::size_t>(entry->header_size));
+  if (!header) return std::unexpected(std::move(header.error()));
+  shown["header"] = std::move(*header);
+  auto entries = ledger(id);
+  if (!entries) return std::unexpected(std::move(entries.error()));
+  shown["entries"] = std::move(*entries);
+  row(shown);
+  return EX_OK;
+}
+
+Result<int> Administration::change(const std::string& command, const json& request, const Row& row) {
+  const auto ids = wanted(request);
+  if (!ids) return std::unexpected(ids.error());
+  int worst = EX_OK;
+  for (const auto id : *ids) {
+    const auto changed = change_one(command, id);
+    if (!changed) return std::unexpected(changed.error());
+    if (!*changed) worst = 1;
+    if (!row({{"queue_id", id.text()}, {"changed", *changed}})) return worst;
+  }
+  if (outbound_ != nullptr && (command == "queue.retry" || command == "queue.bounce")) outbound_->flush();
+  return worst;
+}
+
+Result<bool> Administration::change_one(const std::string& command, record::QueueId id) {
+  if (outbound_ != nullptr) {
+    if (command == "queue.delete" && outbound_->ask_removal(id)) return true;
+    if (command == "queue.hold" && outbound_->ask_hold(id)) return true;
+    if (outbound_->is_active(id)) return command == "queue.retry";  // it is being tried right now
+  }
+  auto stored = queue_.load(id);
+  if (!stored) {
+    if (stored.error().fault == Fault::not_found) return false;
+    return std::unexpected(std::move(stored.error()));
+  }
+  const auto now = clock_.now();
+  auto entry = *stored;
+  Explanation ledger;
+  ledger.add({.step = "administrator",
+              .rule = command,
+              .origin = {},
+              .keys = {},
+              .failed = {},
+              .operand = {},
+              .outcome = "done by hand"});
+  Kv::Batch batch;
+  queue::Queue::Change change;
+  if (command == "queue.delete") {
+    change = queue_.finish(batch, *stored, now, ledger.bytes(), queue::Queue::Guard::unchanged);
+  } else {
+    entry.hold =
+        command == "queue.hold" || (entry.hold && command != "queue.release" && command != "queue.bounce");
+    entry.hold_reason = entry.hold ? "held by the administrator" : "";
+    if (command != "queue.hold") entry.next_attempt = now;
+    if (command == "queue.bounce") {
+      for (auto& recipient : entry.recipients) {
+        if (recipient.state != record::RecipientState::pending) continue;
+        recipient.state = record::RecipientState::bounced;
+        recipient.status = "5.4.7";
+        recipient.reply =
+            "returned by the administrator" + (recipient.reply.empty() ? "" : ": " + recipient.reply);
+      }
+    }
+    change = queue_.update(batch, *stored, entry, now, ledger.bytes(), queue::Queue::Guard::unchanged);
+  }
+  auto committed = commits_.commit(std::move(batch));
+  if (!committed) {
+    if (committed.error().fault == Fault::not_found) return false;  // it was delivered meanwhile
+    return std::unexpected(std::move(committed.error()));
+  }
+  queue_.committed(change);
+  if (!change.unused_blob.empty()) {
+    if (auto removed = blob_.remove(change.unused_blob); !removed)
+      return std::unexpected(std::move(removed.error()));
+  }
+  return true;
+}
+
+}  // namespace hikyaku::serve

@@ -1,0 +1,51 @@
+#pragma once
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "base/blob.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "io/group_committer.h"
+#include "queue/queue.h"
+
+namespace hikyaku::serve {
+
+class Outbound;
+
+/// What an administrator asks about the queue and its ledgers, answered from the queue's database: by a
+/// running hub over its control socket, or by a command that has opened the database itself. The same code
+/// does both. Blocks: for the pool.
+class Administration {
+ public:
+  /// `outbound` is null when no hub runs.
+  Administration(queue::Queue& queue, io::GroupCommitter& commits, Blob& blob, const Clock& clock,
+                 Outbound* outbound)
+      : queue_(queue), commits_(commits), blob_(blob), clock_(clock), outbound_(outbound) {}
+
+  /// Takes one row of an answer; false: the asker has gone.
+  using Row = std::function<bool(const nlohmann::json&)>;
+
+  /// {"command": "queue.list"|"queue.show"|"queue.hold"|"queue.release"|"queue.retry"|"queue.bounce"|
+  /// "queue.delete"|"why", "ids": ["…"] or "all": true}. Gives the exit code (sysexits.h): EX_OK, or 1 when
+  /// an id was not found. An Error is for a request that makes no sense or a database that can't be read.
+  Result<int> answer(const nlohmann::json& request, const Row& row);
+
+ private:
+  Result<int> list(const nlohmann::json& request, const Row& row);
+  Result<int> show(record::QueueId id, const Row& row);
+  Result<int> why(record::QueueId id, const Row& row);
+  Result<int> change(const std::string& command, const nlohmann::json& request, const Row& row);
+  Result<bool> change_one(const std::string& command, record::QueueId id);
+  Result<std::vector<record::QueueId>> wanted(const nlohmann::json& request) const;
+  Result<nlohmann::json> ledger(record::QueueId id);
+
+  queue::Queue& queue_;
+  io::GroupCommitter& commits_;
+  Blob& blob_;
+  const Clock& clock_;
+  Outbound* outbound_;
+};
+
+}  // namespace hikyaku::serve

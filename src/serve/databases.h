@@ -1,0 +1,43 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "io/file_blob.h"
+#include "io/group_committer.h"
+#include "io/rocks_kv.h"
+#include "queue/queue.h"
+#include "serve/running.h"
+#include "store/store.h"
+
+namespace hikyaku::serve {
+
+/// The queue's database, opened: for a hub, or for a command while no hub runs.
+struct QueueDatabase {
+  std::unique_ptr<io::RocksKv> kv;
+  std::unique_ptr<io::FileBlob> blob;
+  std::unique_ptr<queue::Queue> queue;
+  std::unique_ptr<io::GroupCommitter> commits;
+
+  /// "$queue_directory/hikyaku/queue" and "…/blobs". `notes`: what had to be done, for the log. Removes
+  /// bodies that a crash left without a message. Errors name the folder.
+  static Result<std::unique_ptr<QueueDatabase>> open(const Running& running, Time now,
+                                                     std::vector<std::string>& notes);
+};
+
+/// The mailboxes' database, the same.
+struct StoreDatabase {
+  std::unique_ptr<io::RocksKv> kv;
+  std::unique_ptr<io::FileBlob> blob;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<io::GroupCommitter> commits;
+
+  static Result<std::unique_ptr<StoreDatabase>> open(const Running& running, Time now,
+                                                     std::vector<std::string>& notes);
+};
+
+/// "$queue_directory/hikyaku/control"
+std::string control_path(const std::string& queue_directory);
+
+}  // namespace hikyaku::serve

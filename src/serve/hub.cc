@@ -1,0 +1,472 @@
+#include "serve/hub.h"
+
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <thread>
+
+#include "base/escape.h"
+#include "io/log.h"
+#include "io/system_clock.h"
+#include "io/system_random.h"
+#include "serve/administration.h"
+#include "serve/client_conversation.h"
+#include "serve/control_server.h"
+#include "serve/databases.h"
+#include "serve/io_thread.h"
+#include "serve/outbound.h"
+#include "serve/server_conversation.h"
+#include "serve/services.h"
+
+namespace hikyaku::serve {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kPoolThreads = 4;
+constexpr std::chrono::seconds kRefresh{2};
+constexpr std::chrono::seconds kFarewell{8};  // for conversations to end in, at SIGTERM
+
+/// A socket that listens, shared by all threads.
+struct Door {
+  const Listener* listener;
+  std::vector<std::unique_ptr<tcp::acceptor>> acceptors;  // one a thread, all of the same socket
+};
+
+}  // namespace
+
+struct Hub::State {
+  Load load;
+  io::SystemClock clock;
+  io::SystemRandom random;
+  std::unique_ptr<io::Log> log;
+  Metrics metrics;
+  std::unique_ptr<io::WorkerPool> pool;
+  std::unique_ptr<io::Resolver> resolver;
+  std::unique_ptr<io::SaslLibrary> sasl;
+  std::unique_ptr<io::Users> users;
+  io::CredentialCache credentials{random};
+  io::AuthThrottle auth_throttle;
+  policy::ClientRates client_rates;
+  std::unique_ptr<QueueDatabase> queue;
+  std::unique_ptr<StoreDatabase> store;
+  std::unique_ptr<record::IdSource> ids;
+  std::unique_ptr<Services> services;
+  std::unique_ptr<Outbound> outbound;
+  std::unique_ptr<Administration> administration;
+  std::vector<std::unique_ptr<IoThread>> threads;
+  std::atomic<std::size_t> next_thread{0};
+  std::atomic<std::size_t> conversations{0};
+
+  asio::io_context main{1};
+  std::unique_ptr<ControlServer> control;
+  std::unique_ptr<asio::steady_timer> scan_timer;
+  std::atomic<bool> scan_wanted{false};
+  std::vector<Door> doors;  // of the main thread
+  int exit_code = EX_OK;
+  bool stopping = false;
+
+  Result<void> open(std::shared_ptr<const Running> running);
+  Result<Door> open_door(const Listener& listener);
+  Result<void> open_doors(const Running& running);
+  void serve_door(Door& door);
+  asio::awaitable<void> accept(tcp::acceptor& acceptor, IoThread& thread, std::string host,
+                               std::uint16_t port);
+  asio::awaitable<void> converse(tcp::socket socket, IoThread& thread, std::shared_ptr<const Running> running,
+                                 const Listener* listener);
+  asio::awaitable<void> deliver(std::shared_ptr<DestinationQueue::Destination> destination, IoThread& thread);
+  asio::awaitable<void> scan_loop();
+  asio::awaitable<void> refresh_loop();
+  asio::awaitable<void> handle_signals(asio::signal_set& signals);
+  void wake_scan();
+  void reload();
+  void tell_diagnostics(const config::Diagnostics& diagnostics, const SourceCatalogue& sources);
+  asio::awaitable<void> stop();
+  void close();
+};
+
+Hub::Hub(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Hub::~Hub() = default;
+
+Result<std::unique_ptr<Hub>> Hub::open(std::shared_ptr<const Running> running, Load load) {
+  auto state = std::make_unique<State>();
+  state->load = std::move(load);
+  if (auto opened = state->open(std::move(running)); !opened) {
+    state->close();
+    return std::unexpected(std::move(opened.error()));
+  }
+  return std::unique_ptr<Hub>(new Hub(std::move(state)));
+}
+
+Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
+  const auto& main_cf = running->files.main;
+  io::LogSettings log_settings;
+  log_settings.file = main_cf.text("maillog_file").text;
+  if (log_settings.file.empty() && ::access("/dev/log", W_OK) != 0) log_settings.file = "-";
+  log_settings.form = main_cf.text("hikyaku_log_format").text == "json" ? io::LogSettings::Form::json
+                                                                        : io::LogSettings::Form::postfix;
+  log_settings.hostname = running->hostname.substr(0, running->hostname.find('.'));
+  auto opened_log = io::Log::open(log_settings);
+  if (!opened_log) return std::unexpected(std::move(opened_log.error()));
+  log = std::move(*opened_log);
+
+  pool = std::make_unique<io::WorkerPool>(kPoolThreads);
+  resolver = std::make_unique<io::Resolver>(io::Resolver::Settings{});
+  auto library = io::SaslLibrary::open();
+  if (!library) return std::unexpected(std::move(library.error()));
+  sasl = std::move(*library);
+  users = std::make_unique<io::Users>(main_cf.text("hikyaku_user_file").text);
+
+  std::vector<std::string> notes;
+  auto opened_queue = QueueDatabase::open(*running, clock.now(), notes);
+  if (!opened_queue) return std::unexpected(std::move(opened_queue.error()));
+  queue = std::move(*opened_queue);
+  auto opened_store = StoreDatabase::open(*running, clock.now(), notes);
+  if (!opened_store) return std::unexpected(std::move(opened_store.error()));
+  store = std::move(*opened_store);
+  for (const auto& note : notes) log->info("qmgr", escaped(note));
+  if (auto remembered = queue->queue->remember_sources(running->sources->names()); !remembered)
+    return remembered;
+
+  ids = std::make_unique<record::IdSource>(queue->queue->last_id());
+  services = std::unique_ptr<Services>(new Services{
+      clock, random, *log, *pool, metrics, *resolver, *sasl, *users, credentials, auth_throttle, client_rates,
+      *ids, *queue->queue, *queue->blob, *queue->commits, *store->store, *store->blob, *store->commits});
+  services->use(running);
+
+  auto count = static_cast<std::size_t>(main_cf.integer("hikyaku_threads"));
+  if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
+  for (std::size_t i = 0; i < count; ++i) threads.push_back(std::make_unique<IoThread>(random));
+
+  outbound = std::make_unique<Outbound>(
+      *services, [this](std::shared_ptr<DestinationQueue::Destination> destination) {
+        auto& thread = *threads[next_thread++ % threads.size()];
+        asio::co_spawn(thread.context(), deliver(std::move(destination), thread), asio::detached);
+      });
+  outbound->on_wake([this] { wake_scan(); });
+  services->admit = [this](std::shared_ptr<ActiveMessage> message) { outbound->admit(std::move(message)); };
+  services->flush_destination = [this](std::string_view) { outbound->flush(); };
+  administration =
+      std::make_unique<Administration>(*queue->queue, *queue->commits, *queue->blob, clock, outbound.get());
+
+  auto opened_control =
+      ControlServer::open(main, control_path(running->queue_directory), *services, *administration);
+  if (!opened_control) return std::unexpected(std::move(opened_control.error()));
+  control = std::move(*opened_control);
+
+  if (const auto& address = main_cf.text("hikyaku_http_listen").text; !address.empty()) {
+    metrics.gauge("hikyaku_queue_messages", "messages in the queue",
+                  [this] { return static_cast<double>(queue->queue->counts().messages); });
+    metrics.gauge("hikyaku_queue_held", "messages on hold",
+                  [this] { return static_cast<double>(queue->queue->counts().held); });
+    metrics.gauge("hikyaku_queue_octets", "octets of the messages in the queue",
+                  [this] { return static_cast<double>(queue->queue->counts().octets); });
+    if (auto listening = metrics.listen(address); !listening) return listening;
+  }
+  return open_doors(*running);
+}
+
+Result<Door> Hub::State::open_door(const Listener& listener) {
+  Door door{&listener, {}};
+  boost::system::error_code error;
+  const tcp::endpoint endpoint(asio::ip::make_address(listener.host, error), listener.port);
+  auto first = std::make_unique<tcp::acceptor>(threads.front()->context());
+  if (!error) first->open(endpoint.protocol(), error);
+  if (!error) first->set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error && endpoint.address().is_v6()) first->set_option(asio::ip::v6_only(true), error);
+  if (!error) first->bind(endpoint, error);
+  if (!error) first->listen(1024, error);
+  if (error) {
+    return fail(Fault::permanent, "listen on " + listener.host + " port " + std::to_string(listener.port) +
+                                      ": " + error.message());
+  }
+  const int descriptor = first->native_handle();
+  door.acceptors.push_back(std::move(first));
+  for (std::size_t i = 1; i < threads.size(); ++i) {
+    auto more = std::make_unique<tcp::acceptor>(threads[i]->context());
+    more->assign(endpoint.protocol(), ::dup(descriptor), error);
+    if (error) return fail(Fault::temporary, "share a listening socket: " + error.message());
+    door.acceptors.push_back(std::move(more));
+  }
+  return door;
+}
+
+/// All doors of a configuration: those that were open stay open, and nothing changes unless all can be had.
+Result<void> Hub::State::open_doors(const Running& running) {
+  std::vector<Door> next;
+  std::vector<std::size_t> fresh;
+  std::vector<bool> kept(doors.size(), false);
+  for (const auto& listener : running.listeners) {
+    const auto same = std::ranges::find_if(doors, [&](const Door& door) {
+      return !door.acceptors.empty() && door.listener->host == listener->host &&
+             door.listener->port == listener->port;
+    });
+    if (same != doors.end()) {
+      kept[static_cast<std::size_t>(same - doors.begin())] = true;
+      next.push_back({listener.get(), {}});
+      continue;
+    }
+    auto door = open_door(*listener);
+    if (!door) return std::unexpected(std::move(door.error()));
+    fresh.push_back(next.size());
+    next.push_back(std::move(*door));
+  }
+  for (auto& door : next) {
+    if (!door.acceptors.empty()) continue;
+    const auto same = std::ranges::find_if(doors, [&](const Door& old) {
+      return old.listener->host == door.listener->host && old.listener->port == door.listener->port;
+    });
+    door.acceptors = std::move(same->acceptors);
+  }
+  for (std::size_t i = 0; i < doors.size(); ++i) {
+    if (kept[i]) continue;
+    for (std::size_t t = 0; t < doors[i].acceptors.size(); ++t) {
+      std::shared_ptr<tcp::acceptor> closing(std::move(doors[i].acceptors[t]));
+      asio::post(threads[t]->context(), [closing] {
+        boost::system::error_code ignored;
+        closing->close(ignored);
+      });
+    }
+  }
+  doors = std::move(next);
+  for (const auto index : fresh) serve_door(doors[index]);
+  return {};
+}
+
+void Hub::State::serve_door(Door& door) {
+  for (std::size_t i = 0; i < threads.size(); ++i) {
+    asio::co_spawn(threads[i]->context(),
+                   accept(*door.acceptors[i], *threads[i], door.listener->host, door.listener->port),
+                   asio::detached);
+  }
+}
+
+asio::awaitable<void> Hub::State::accept(tcp::acceptor& acceptor, IoThread& thread, std::string host,
+                                         std::uint16_t port) {
+  for (;;) {
+    auto [error, socket] = co_await acceptor.async_accept(kQuiet);
+    if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
+    if (error) {
+      // Too many open files: give the connections that there are time to end.
+      asio::steady_timer timer(thread.context(), std::chrono::milliseconds{100});
+      co_await timer.async_wait(kQuiet);
+      continue;
+    }
+    auto running = services->running();
+    const auto found = std::ranges::find_if(
+        running->listeners, [&](const auto& one) { return one->host == host && one->port == port; });
+    if (found == running->listeners.end()) continue;
+    const Listener* listener = found->get();
+    asio::co_spawn(thread.context(), converse(std::move(socket), thread, std::move(running), listener),
+                   asio::detached);
+  }
+}
+
+asio::awaitable<void> Hub::State::converse(tcp::socket socket, IoThread& thread,
+                                           std::shared_ptr<const Running> running, const Listener* listener) {
+  ++conversations;
+  io::Stream stream(io::Stream::Socket(std::move(socket)), thread.sweep());
+  io::DovecotAuth* dovecot =
+      listener->dovecot_path.empty() ? nullptr : thread.dovecot(listener->dovecot_path);
+  {
+    auto conversation = std::make_unique<ServerConversation>(*services, std::move(running), *listener,
+                                                             std::move(stream), dovecot);
+    try {
+      co_await conversation->run();
+    } catch (const std::exception& error) {
+      log->error(listener->log_tag,
+                 std::string("a conversation ended by an exception: ") + escaped(error.what()));
+    }
+  }
+  --conversations;
+}
+
+asio::awaitable<void> Hub::State::deliver(std::shared_ptr<DestinationQueue::Destination> destination,
+                                          IoThread& thread) {
+  auto conversation = std::make_unique<ClientConversation>(*services, *outbound, *resolver, thread.sweep(),
+                                                           std::move(destination));
+  try {
+    co_await conversation->run();
+  } catch (const std::exception& error) {
+    log->error("smtp", std::string("a delivery ended by an exception: ") + escaped(error.what()));
+  }
+}
+
+void Hub::State::wake_scan() {
+  if (scan_wanted.exchange(true)) return;
+  asio::post(main, [this] {
+    if (scan_timer) scan_timer->cancel();
+  });
+}
+
+asio::awaitable<void> Hub::State::scan_loop() {
+  scan_timer = std::make_unique<asio::steady_timer>(main);
+  while (!stopping) {
+    scan_wanted = false;
+    auto scan = [this] { return outbound->scan(); };
+    const auto next = co_await pool->run(std::move(scan));
+    const auto now = clock.now();
+    if (scan_wanted) {
+      // Often asked for, as when many messages end at once: not more than a few times a second.
+      scan_timer->expires_after(std::chrono::milliseconds{100});
+    } else {
+      scan_timer->expires_after(next > now ? next - now : std::chrono::microseconds{100'000});
+    }
+    co_await scan_timer->async_wait(kQuiet);
+  }
+}
+
+asio::awaitable<void> Hub::State::refresh_loop() {
+  asio::steady_timer timer(main);
+  while (!stopping) {
+    timer.expires_after(kRefresh);
+    co_await timer.async_wait(kQuiet);
+    auto refresh = [this] {
+      const auto running = services->running();
+      running->tables->refresh();
+      for (const auto& remark : running->tables->take_diagnostics()) {
+        log->warning("tables", running->sources->text(remark.where) + ": " + escaped(remark.text));
+      }
+      for (const auto& listener : running->listeners) {
+        if (!listener->tls) continue;
+        const auto read = listener->tls->refresh();
+        if (!read) {
+          log->warning(listener->log_tag, "the certificates in use stay: " + escaped(read.error().text));
+        } else if (*read) {
+          log->info(listener->log_tag, "certificates were read again");
+        }
+      }
+      return true;
+    };
+    co_await pool->run(std::move(refresh));
+  }
+}
+
+void Hub::State::tell_diagnostics(const config::Diagnostics& diagnostics, const SourceCatalogue& sources) {
+  for (const auto& one : diagnostics.all()) {
+    const auto text =
+        sources.text(one.where) + (one.column != 0 ? ":" + std::to_string(one.column) : "") + ": " + one.text;
+    if (one.level == config::Diagnostic::Level::error) {
+      log->error("master", escaped(text));
+    } else {
+      log->warning("master", escaped(text));
+    }
+  }
+}
+
+void Hub::State::reload() {
+  config::Diagnostics diagnostics;
+  auto next = load(diagnostics);
+  tell_diagnostics(diagnostics, *services->running()->sources);
+  if (!next) {
+    log->error("master", "reload: the configuration is bad; the one in force stays");
+    return;
+  }
+  if (next->queue_directory != services->running()->queue_directory ||
+      next->data_directory != services->running()->data_directory) {
+    log->error("master",
+               "reload: queue_directory and data_directory can't change while the hub runs; the "
+               "configuration in force stays");
+    return;
+  }
+  if (auto remembered = queue->queue->remember_sources(next->sources->names()); !remembered) {
+    log->error("master", "reload: " + escaped(remembered.error().text));
+    return;
+  }
+  const auto previous = services->running();
+  services->use(next);
+  if (auto opened = open_doors(*next); !opened) {
+    services->use(previous);
+    log->error("master", "reload: " + escaped(opened.error().text) + "; the configuration in force stays");
+    return;
+  }
+  log->info("master", "reload -- configuration " + next->files.main.text("config_directory").text);
+}
+
+asio::awaitable<void> Hub::State::handle_signals(asio::signal_set& signals) {
+  for (;;) {
+    const auto [error, number] = co_await signals.async_wait(kQuiet);
+    if (error) co_return;
+    if (number == SIGHUP) {
+      sd_notify(0, "RELOADING=1");
+      reload();
+      sd_notify(0, "READY=1");
+      continue;
+    }
+    if (stopping) continue;
+    sd_notify(0, "STOPPING=1");
+    co_await stop();
+    co_return;
+  }
+}
+
+/// Ends politely: no new connections; idle clients get 421; what is under way may finish for a while.
+asio::awaitable<void> Hub::State::stop() {
+  stopping = true;
+  services->stopping = true;
+  outbound->stop();
+  log->info("master", "terminating");
+  control->stop();
+  for (auto& door : doors) {
+    for (std::size_t i = 0; i < door.acceptors.size(); ++i) {
+      auto* acceptor = door.acceptors[i].get();
+      asio::post(threads[i]->context(), [acceptor] {
+        boost::system::error_code ignored;
+        acceptor->close(ignored);
+      });
+    }
+  }
+  if (scan_timer) scan_timer->cancel();
+  asio::steady_timer timer(main);
+  const auto end = std::chrono::steady_clock::now() + kFarewell;
+  for (bool asked = false; conversations > 0 && std::chrono::steady_clock::now() < end; asked = true) {
+    if (!asked) {
+      for (auto& thread : threads) {
+        asio::post(thread->context(), [&sweep = thread->sweep()] { sweep.expire_idle(); });
+      }
+    }
+    timer.expires_after(std::chrono::milliseconds{20});
+    co_await timer.async_wait(kQuiet);
+  }
+  main.stop();
+}
+
+int Hub::run(const std::function<void()>& ready) {
+  auto& state = *state_;
+  asio::signal_set signals(state.main, SIGTERM, SIGINT, SIGHUP);
+  asio::co_spawn(state.main, state.handle_signals(signals), asio::detached);
+  for (auto& thread : state.threads) thread->start();
+  state.control->start();
+  asio::co_spawn(state.main, state.scan_loop(), asio::detached);
+  asio::co_spawn(state.main, state.refresh_loop(), asio::detached);
+  state.log->info("master", "daemon started -- configuration " +
+                                state.services->running()->files.main.text("config_directory").text);
+  sd_notify(0, "READY=1");
+  ready();
+  state.main.run();
+  state.close();
+  return state.exit_code;
+}
+
+void Hub::State::close() {
+  for (auto& thread : threads) thread->stop();
+  for (auto& thread : threads) thread->join();
+  if (pool) pool->stop();
+  if (resolver) resolver->stop();
+  if (queue) queue->commits->stop();
+  if (store) store->commits->stop();
+  control.reset();
+  if (log) log->flush();
+}
+
+}  // namespace hikyaku::serve

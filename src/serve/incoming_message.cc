@@ -1,0 +1,192 @@
+#include "serve/incoming_message.h"
+
+#include <algorithm>
+
+#include "mail/header.h"
+#include "mail/parameters_xtext.h"
+
+namespace hikyaku::serve {
+namespace {
+
+std::string orcpt_text(const mail::RecipientParameters& parameters) {
+  if (parameters.orcpt_type.empty()) return {};
+  return parameters.orcpt_type + ";" + mail::xtext_encode(parameters.orcpt);
+}
+
+record::Notify stored_notify(std::uint8_t bits) {
+  return {.never = (bits & mail::Notify::kNever) != 0,
+          .success = (bits & mail::Notify::kSuccess) != 0,
+          .failure = (bits & mail::Notify::kFailure) != 0,
+          .delay = (bits & mail::Notify::kDelay) != 0};
+}
+
+record::ReturnContent stored_return(mail::DsnReturn ret) {
+  switch (ret) {
+    case mail::DsnReturn::full:
+      return record::ReturnContent::full;
+    case mail::DsnReturn::headers:
+      return record::ReturnContent::headers;
+    case mail::DsnReturn::unspecified:
+      break;
+  }
+  return record::ReturnContent::unset;
+}
+
+}  // namespace
+
+IncomingMessage::IncomingMessage(const rewrite::Rewriter& rewriter, Blob& blob, record::QueueId id,
+                                 Time arrival, IncomingEnvelope envelope, std::string trace,
+                                 IncomingLimits limits, Explanation ledger)
+    : rewriter_(rewriter),
+      limits_(limits),
+      envelope_(std::move(envelope)),
+      ledger_(std::move(ledger)),
+      rewriting_(rewriter, ledger_),
+      queue_id_(id.text()),
+      trace_(std::move(trace)),
+      body_(blob, queue_id_, limits.small_body),
+      discard_(envelope_.discard) {
+  entry_.id = id;
+  entry_.arrival = arrival;
+  entry_.next_attempt = arrival;
+  entry_.sender = rewriting_.sender(envelope_.sender);
+  for (const auto& recipient : envelope_.recipients) {
+    rewriting_.recipient(
+        {recipient.address, orcpt_text(recipient.parameters), recipient.parameters.notify.bits});
+  }
+  if (const auto size = envelope_.parameters.size)
+    body_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*size, SIZE_MAX)));
+}
+
+void IncomingMessage::content(std::string_view octets) {
+  if (!in_header_) return body(octets);
+  header_ += octets;
+  // The empty line may have been cut by the edge of two reads.
+  const auto from = header_seen_ < 3 ? 0 : header_seen_ - 3;
+  const bool at_once = header_.starts_with("\r\n");
+  const auto end = at_once ? 0 : header_.find("\r\n\r\n", from);
+  header_seen_ = header_.size();
+  if (at_once || end != std::string::npos || header_.size() > limits_.header_section) finish_header();
+}
+
+void IncomingMessage::body(std::string_view octets) {
+  if (!inspection_) return body_.append(octets);
+  inspected_.clear();
+  inspection_->feed(octets, inspected_);
+  body_.append(inspected_);
+}
+
+Result<void> IncomingMessage::write_out() {
+  // The blob holds the whole message, and nothing changes in the header section any more.
+  if (!body_.in_blob()) body_.memory().insert(0, header_);
+  return body_.write_out();
+}
+
+void IncomingMessage::finish_header() {
+  in_header_ = false;
+  const std::string arrived = std::exchange(header_, {});
+  const auto end = mail::find_header_end(arrived);
+  const auto section = std::string_view(arrived).substr(0, end.header);
+  if (section.size() > limits_.header_section) {
+    refusal_ = smtp::Reply{552, {5, 3, 4}, "message header size exceeds limit"};
+    return;
+  }
+  const rewrite::MessageFacts facts{.sender = entry_.sender,
+                                    .queue_id = queue_id_,
+                                    .long_queue_id = limits_.long_queue_ids,
+                                    .arrival = entry_.arrival,
+                                    .date = {},
+                                    .full_name = {}};
+  auto result = rewriter_.headers(section, envelope_.context, facts, ledger_);
+  const bool over = result.actions.checks_over;
+  message_id_ = std::move(result.message_id);
+  take_actions(std::move(result.actions));
+
+  const auto& kept = result.section ? std::string_view(*result.section) : section;
+  header_ = std::move(trace_);
+  for (const auto& line : envelope_.prepend) {
+    header_ += line;
+    header_ += "\r\n";
+  }
+  header_.reserve(header_.size() + kept.size() + 2 + std::min(arrived.size() - end.body, limits_.small_body));
+  header_ += kept;
+  header_ += "\r\n";
+  if (rewriter_.inspects_body()) inspection_.emplace(rewriter_.body(section, over, ledger_));
+  body(std::string_view(arrived).substr(end.body));
+}
+
+void IncomingMessage::take_actions(rewrite::Actions actions) {
+  if (actions.refusal) refuse(*actions.refusal);
+  discard_ = discard_ || actions.discard;
+  if (actions.hold) {
+    envelope_.hold = true;
+    envelope_.hold_reason = "held by header_checks or body_checks";
+  }
+  if (!actions.filter.empty()) envelope_.filter = std::move(actions.filter);
+  if (actions.redirect) envelope_.redirect = std::move(actions.redirect);
+  std::ranges::move(actions.bcc, std::back_inserter(envelope_.bcc));
+  std::ranges::move(actions.notes, std::back_inserter(notes_));
+  std::ranges::move(actions.warnings, std::back_inserter(warnings_));
+}
+
+void IncomingMessage::refuse(const rewrite::Refusal& refusal) {
+  // What may pass goes before what will not: the client is to try again then.
+  if (refusal_ && !(refusal_->permanent() && refusal.code < 500)) return;
+  std::string_view enhanced = refusal.enhanced;
+  refusal_ = smtp::Reply{refusal.code, smtp::EnhancedCode::take(enhanced), refusal.text};
+}
+
+void IncomingMessage::finish() {
+  if (in_header_) finish_header();
+  if (inspection_) {
+    inspected_.clear();
+    inspection_->finish(inspected_);
+    body_.append(inspected_);
+    take_actions(inspection_->actions());
+  }
+  for (const auto& address : envelope_.bcc) rewriting_.bcc(address);
+  auto envelope = rewriting_.finish();
+  std::ranges::move(envelope.warnings, std::back_inserter(warnings_));
+  if (envelope.refusal) refuse(*envelope.refusal);
+  if (refusal_) return;
+
+  entry_.recipients.reserve(envelope.recipients.size());
+  for (auto& expanded : envelope.recipients) {
+    record::Recipient recipient;
+    recipient.address = std::move(expanded.address);
+    recipient.original = std::move(expanded.original);
+    recipient.orcpt = std::move(expanded.dsn_original);
+    recipient.notify = stored_notify(expanded.notify);
+    entry_.recipients.push_back(std::move(recipient));
+  }
+  if (envelope_.redirect) {
+    record::Recipient only;
+    if (!entry_.recipients.empty()) only = std::move(entry_.recipients.front());
+    only.address = *envelope_.redirect;
+    entry_.recipients.assign(1, std::move(only));
+  }
+  entry_.client = std::move(envelope_.client);
+  entry_.header_size = header_.size();
+  entry_.size = header_.size() + body_.size();
+  entry_.blob = body_.in_blob() ? body_.blob_name() : std::string{};
+  entry_.body_type = envelope_.parameters.body == mail::BodyType::eight_bit_mime
+                         ? record::BodyType::eight_bit
+                         : record::BodyType::seven_bit;
+  entry_.smtputf8 = envelope_.parameters.smtputf8;
+  entry_.ret = stored_return(envelope_.parameters.ret);
+  entry_.envid = mail::xtext_encode(envelope_.parameters.envid);
+  entry_.rewrite_context = envelope_.context.kind == rewrite::HeaderContext::Kind::local
+                               ? record::RewriteContext::local
+                               : record::RewriteContext::remote;
+  entry_.hold = envelope_.hold;
+  entry_.hold_reason = std::move(envelope_.hold_reason);
+  entry_.filter = std::move(envelope_.filter);
+}
+
+std::string IncomingMessage::take_stored() {
+  if (body_.in_blob()) return {};
+  header_ += body_.memory();
+  return std::move(header_);
+}
+
+}  // namespace hikyaku::serve

@@ -1,0 +1,108 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/blob.h"
+#include "base/explanation.h"
+#include "base/time.h"
+#include "mail/parameters.h"
+#include "mail/path.h"
+#include "record/queue_entry.h"
+#include "rewrite/rewriter.h"
+#include "serve/spooled_body.h"
+#include "smtp/reply.h"
+
+namespace hikyaku::serve {
+
+/// What was agreed on before the content of a message: the envelope and what the access rules ask for.
+struct IncomingEnvelope {
+  mail::Address sender;
+  mail::MailParameters parameters;
+  struct Recipient {
+    mail::Address address;
+    mail::RecipientParameters parameters;
+  };
+  std::vector<Recipient> recipients;
+  record::Client client;
+  rewrite::HeaderContext context;
+  bool hold = false;  ///< HOLD of an access table
+  std::string hold_reason;
+  bool discard = false;  ///< DISCARD: answered as accepted, then dropped
+  std::string filter;    ///< FILTER transport:nexthop
+  std::optional<mail::Address> redirect;
+  std::vector<std::string> prepend;  ///< header lines of PREPEND, without line ends
+  std::vector<mail::Address> bcc;
+};
+
+struct IncomingLimits {
+  std::size_t small_body = 65536;        ///< octets of a body that travels in the queue's database
+  std::size_t header_section = 1048576;  ///< octets of all headers together
+  bool long_queue_ids = false;           ///< enable_long_queue_ids: Message-Id: <ID@host>
+};
+
+/// One message while it arrives: its headers are rewritten as soon as they are there, its body is inspected
+/// and spooled as it passes. Bounded memory: the header section up to its limit, the body up to small_body
+/// and one read. One thread at a time; only write_out() and sync() block.
+class IncomingMessage {
+ public:
+  /// `rewriter` and `blob` must outlive it. `trace` is the finished Received header. Rewrites the envelope.
+  IncomingMessage(const rewrite::Rewriter& rewriter, Blob& blob, record::QueueId id, Time arrival,
+                  IncomingEnvelope envelope, std::string trace, IncomingLimits limits, Explanation ledger);
+
+  /// Takes octets of the message as they come, line ends CR LF.
+  void content(std::string_view octets);
+  /// Tells that write_out() is due before more content.
+  bool must_write() const { return body_.over_limit(); }
+  Result<void> write_out();
+
+  /// The content is complete: finishes headers and envelope. Then, unless refusal() or discarded(), sync()
+  /// and take_entry(), take_stored().
+  void finish();
+  const std::optional<smtp::Reply>& refusal() const { return refusal_; }
+  bool discarded() const { return discard_; }
+  /// Whether sync() has anything to wait for.
+  bool in_blob() const { return body_.in_blob(); }
+  Result<void> sync() { return body_.finish(); }
+
+  /// What goes to queue::Queue::accept().
+  record::QueueEntry& entry() { return entry_; }
+  /// The octets for the queue's database: the whole message, or none when it is in a blob.
+  std::string take_stored();
+  Explanation& ledger() { return ledger_; }
+
+  const std::string& message_id() const { return message_id_; }
+  /// Lines for the log: header_checks and the like.
+  const std::vector<rewrite::CheckNote>& notes() const { return notes_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  void finish_header();
+  void take_actions(rewrite::Actions actions);
+  void refuse(const rewrite::Refusal& refusal);
+  void body(std::string_view octets);
+
+  const rewrite::Rewriter& rewriter_;
+  IncomingLimits limits_;
+  IncomingEnvelope envelope_;
+  Explanation ledger_;
+  rewrite::EnvelopeRewriting rewriting_;
+  record::QueueEntry entry_;
+  std::string queue_id_;
+  std::string trace_;
+  std::string header_;           // as it arrives; then with the trace, rewritten, with the empty line
+  std::size_t header_seen_ = 0;  // octets of header_ that hold no end of the section
+  bool in_header_ = true;
+  std::optional<rewrite::BodyInspection> inspection_;
+  std::string inspected_;
+  SpooledBody body_;
+  std::optional<smtp::Reply> refusal_;
+  std::string message_id_;
+  std::vector<rewrite::CheckNote> notes_;
+  std::vector<std::string> warnings_;
+  bool discard_ = false;
+};
+
+}  // namespace hikyaku::serve

@@ -1,0 +1,285 @@
+#include "serve/running.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+
+#include "config/policy_settings.h"
+#include "config/rewrite_settings.h"
+#include "config/route_settings.h"
+
+namespace hikyaku::serve {
+namespace {
+
+using config::Diagnostics;
+using config::Main;
+using config::Service;
+
+/// Builds one Running; each member adds what is wrong to the diagnostics.
+class Compiler {
+ public:
+  Compiler(Running& running, const config::System& system, Diagnostics& diagnostics)
+      : running_(running), main_(running.files.main), diagnostics_(diagnostics) {
+    for (const auto& interface : system.interfaces) {
+      if (const auto ip = table::Ip::parse(interface.address)) machine_.push_back(*ip);
+    }
+  }
+
+  void compile() {
+    basics();
+    auto rewriting = config::rewrite_settings(main_, machine_, *running_.tables, diagnostics_);
+    if (rewriting) running_.rewriter = std::make_unique<rewrite::Rewriter>(std::move(*rewriting));
+    auto routing = config::route_settings(main_, machine_, *running_.tables, diagnostics_);
+    if (routing) {
+      running_.delimiters = routing->delimiters;
+      running_.router = std::make_unique<route::Router>(std::move(*routing));
+      running_.addresses = std::make_unique<config::RoutedAddresses>(*running_.router);
+    }
+    for (const auto& service : running_.files.master.services()) {
+      if (service.kind == Service::Kind::inet) {
+        if (service.role == Service::Role::smtp_server) listener(service);
+      } else {
+        transport(service);
+      }
+    }
+    if (running_.listeners.empty() && !diagnostics_.failed()) {
+      diagnostics_.warning({}, "master.cf has no smtpd line of type inet: nobody can hand in mail");
+    }
+  }
+
+ private:
+  void basics();
+  void listener(const Service& service);
+  void transport(const Service& service);
+  void client(const Service& service, const Main& view, Transport& made);
+  std::vector<std::string> listen_addresses(const Service& service, const Main& view);
+  std::shared_ptr<io::TlsServer> tls_server(const config::TlsServerSettings& settings);
+
+  Running& running_;
+  const Main& main_;
+  Diagnostics& diagnostics_;
+  std::vector<table::Ip> machine_;
+};
+
+void Compiler::basics() {
+  running_.hostname = main_.text("myhostname").text;
+  running_.queue_directory = main_.text("queue_directory").text;
+  running_.data_directory = main_.text("data_directory").text;
+  running_.retry = config::retry_schedule(main_);
+  running_.incoming.small_body = static_cast<std::size_t>(main_.size("hikyaku_small_body_limit"));
+  running_.incoming.header_section = static_cast<std::size_t>(main_.size("hikyaku_header_section_limit"));
+  running_.incoming.long_queue_ids = main_.boolean("enable_long_queue_ids");
+  running_.bounce_size_limit = static_cast<std::uint64_t>(main_.size("bounce_size_limit"));
+  running_.active_limit = static_cast<std::size_t>(main_.integer("qmgr_message_active_limit"));
+  running_.content_memory = static_cast<std::size_t>(main_.size("hikyaku_queue_memory"));
+}
+
+/// The addresses of a host name of master.cf; loopback and wildcard without asking anybody.
+std::vector<std::string> addresses_of(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  std::vector<std::string> addresses;
+  if (getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return addresses;
+  for (auto* one = found; one != nullptr; one = one->ai_next) {
+    std::array<char, 64> text{};
+    if (getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) ==
+        0) {
+      addresses.emplace_back(text.data());
+    }
+  }
+  freeaddrinfo(found);
+  return addresses;
+}
+
+std::vector<std::string> Compiler::listen_addresses(const Service& service, const Main& view) {
+  const auto protocols = view.text("inet_protocols").text;
+  const bool v4 = protocols.find("ipv6") == std::string::npos || protocols.find("ipv4") != std::string::npos;
+  const bool v6 = protocols.find("ipv6") != std::string::npos || protocols.find("all") != std::string::npos;
+  std::vector<std::string> addresses;
+  const auto add = [&](const std::string& address) {
+    if (address.find(':') == std::string::npos ? v4 : v6) addresses.push_back(address);
+  };
+  if (!service.host.empty()) {
+    if (table::Ip::parse(service.host)) {
+      addresses.push_back(service.host);
+    } else {
+      for (const auto& address : addresses_of(service.host)) add(address);
+    }
+    if (addresses.empty())
+      diagnostics_.error(service.origin, "no address of '" + service.host + "' to listen on", service.host);
+    return addresses;
+  }
+  for (const auto& element : view.list("inet_interfaces")) {
+    if (element.text == "all") {
+      add("0.0.0.0");
+      add("::");
+    } else if (element.text == "loopback-only") {
+      add("127.0.0.1");
+      add("::1");
+    } else if (table::Ip::parse(element.text)) {
+      add(element.text);
+    } else {
+      for (const auto& address : addresses_of(element.text)) add(address);
+    }
+  }
+  return addresses;
+}
+
+std::shared_ptr<io::TlsServer> Compiler::tls_server(const config::TlsServerSettings& settings) {
+  auto made = io::TlsServer::make(settings);
+  if (made) return std::move(*made);
+  diagnostics_.error(settings.origin, made.error().text);
+  return nullptr;
+}
+
+void Compiler::listener(const Service& service) {
+  const Main& view = running_.files.view(service);
+  Listener made;
+  if (view.text("syslog_name").text.find('/') != std::string::npos) {
+    made.log_tag =
+        view.text("syslog_name").text.substr(view.text("syslog_name").text.find('/') + 1) + "/smtpd";
+  }
+  made.port = service.port;
+  made.origin = service.origin;
+  const bool dovecot = view.text("smtpd_sasl_type").text == "dovecot";
+  if (dovecot) made.dovecot_path = view.text("smtpd_sasl_path").text;
+  // What a Dovecot can do is only known when it is asked, and it may start later than we do: the mechanisms
+  // that it is offered with are those that smtpd_sasl_mechanism_filter leaves of the usual ones.
+  const std::vector<std::string> mechanisms =
+      dovecot ? std::vector<std::string>{"PLAIN", "LOGIN"}
+              : std::vector<std::string>{"PLAIN", "LOGIN", "SCRAM-SHA-256"};
+  auto smtp =
+      config::smtp_server_settings(view, smtp::Protocol::smtp, mechanisms, *running_.tables, diagnostics_);
+  auto policy = config::policy_settings(view, machine_, *running_.tables, diagnostics_);
+  made.rates = config::rate_limits(view, *running_.tables, diagnostics_);
+  const auto tls = config::tls_server_settings(view, *running_.tables, diagnostics_);
+  if (!smtp || !policy || diagnostics_.failed()) return;
+  made.smtp = std::move(*smtp);
+  made.policy = std::make_shared<const policy::Settings>(std::move(*policy));
+  if (tls.enabled()) made.tls = tls_server(tls);
+  made.peername_lookup = view.boolean("smtpd_peername_lookup");
+  made.show_sasl_user = view.boolean("smtpd_sasl_authenticated_header");
+  made.show_tls = view.boolean("smtpd_tls_received_header");
+  made.sasl_domain = view.text("smtpd_sasl_local_domain").text;
+  for (const auto& address : listen_addresses(service, view)) {
+    auto one = std::make_unique<Listener>(made);
+    one->host = address;
+    running_.listeners.push_back(std::move(one));
+  }
+}
+
+void Compiler::transport(const Service& service) {
+  if (service.role == Service::Role::smtp_server || service.role == Service::Role::inner) return;
+  const Main& view = running_.files.view(service);
+  Transport made;
+  made.name = service.name;
+  made.command = service.command;
+  made.role = service.role;
+  made.origin = service.origin;
+  made.limits =
+      config::transport_limits(view, service.name, static_cast<std::size_t>(service.maxproc.value_or(0)));
+  if (service.role == Service::Role::smtp_client || service.role == Service::Role::lmtp_client)
+    client(service, view, made);
+  running_.transports.insert_or_assign(service.name, std::move(made));
+}
+
+void Compiler::client(const Service& service, const Main& view, Transport& made) {
+  const bool lmtp = service.role == Service::Role::lmtp_client;
+  const std::string prefix = lmtp ? "lmtp" : "smtp";
+  made.protocol = lmtp ? smtp::Protocol::lmtp : smtp::Protocol::smtp;
+  auto outbound =
+      config::outbound_settings(view, lmtp ? config::ClientProtocol::lmtp : config::ClientProtocol::smtp,
+                                machine_, *running_.tables, diagnostics_);
+  auto settings = config::smtp_client_settings(view, made.protocol, *running_.tables, diagnostics_);
+  auto tls = config::tls_client_settings(view, prefix, *running_.tables, diagnostics_);
+  made.search = config::search_settings(view, machine_, lmtp, diagnostics_);
+  if (!outbound || !settings || diagnostics_.failed()) return;
+  made.outbound = std::make_unique<rewrite::Outbound>(std::move(*outbound));
+  made.client = std::move(*settings);
+  made.password_origin = view.origin(prefix + "_sasl_password_maps");
+  made.native_lookup = view.text(prefix + "_host_lookup").text.find("native") != std::string::npos;
+  made.bind_address = view.text(prefix + "_bind_address").text;
+  made.bind_address6 = view.text(prefix + "_bind_address6").text;
+  if (!lmtp) {
+    const auto& fallback = view.text("smtp_fallback_relay");
+    auto hops = route::NextHop::parse_list(fallback.text);
+    if (hops) {
+      made.fallback = std::move(*hops);
+    } else {
+      diagnostics_.error(fallback.origin, "smtp_fallback_relay: " + hops.error().text);
+    }
+  }
+  made.tls_policy = std::move(tls.policy);
+  made.tls_wrapper = tls.settings.wrapper_mode;
+  if (made.tls_policy.enabled() || made.tls_wrapper) {
+    auto built = io::TlsClient::make(tls.settings);
+    if (built) {
+      made.tls = std::move(*built);
+    } else {
+      diagnostics_.error(service.origin, built.error().text);
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::optional<Transport::Login>> Transport::login(const mail::Address& sender, const std::string& host,
+                                                         const std::string& next_hop,
+                                                         const route::Router& router,
+                                                         Explanation& why) const {
+  if (!client.auth || client.passwords.empty()) return std::optional<Login>{};
+  KeyTrail keys;
+  std::optional<table::Found> found;
+  if (client.sender_dependent_auth && !sender.null()) {
+    auto hit = table::find_address(client.passwords, sender, router.settings().delimiters,
+                                   router.local_destinations(), &keys);
+    if (!hit) return std::unexpected(std::move(hit.error()));
+    if (*hit) found = std::move((*hit)->found);
+  }
+  for (const auto* key : {&host, &next_hop}) {
+    if (found) break;
+    auto answer = client.passwords.find(*key, &keys);
+    if (!answer) return std::unexpected(std::move(answer.error()));
+    found = std::move(*answer);
+  }
+  // The key is told, never the password.
+  why.add({.step = "deliver.login",
+           .rule = "smtp_sasl_password_maps",
+           .origin = found ? found->origin : password_origin,
+           .keys = keys.joined(),
+           .failed = found ? "" : "a key is in the table",
+           .operand = host,
+           .outcome = found ? "logs in" : "no login"});
+  if (!found) return std::optional<Login>{};
+  const auto colon = found->value.find(':');
+  return std::optional(
+      Login{found->value.substr(0, colon), colon == std::string::npos ? "" : found->value.substr(colon + 1)});
+}
+
+const Transport* Running::transport(std::string_view name) const {
+  const auto found = transports.find(name);
+  return found == transports.end() ? nullptr : &found->second;
+}
+
+std::shared_ptr<const Running> compile(const config::FileTexts& texts, const config::System& system,
+                                       const std::shared_ptr<SourceCatalogue>& sources, Random& random,
+                                       Diagnostics& diagnostics) {
+  auto files = config::read_files(texts, system, *sources, diagnostics);
+  if (diagnostics.failed()) return nullptr;
+  auto running = std::shared_ptr<Running>(
+      new Running{sources, std::move(files), std::make_shared<io::TableFiles>(*sources, random)});
+  Compiler(*running, system, diagnostics).compile();
+  for (const auto& remark : running->tables->take_diagnostics()) {
+    // A line that is not in effect is no reason not to start: Postfix goes on without it as well.
+    diagnostics.add({remark.level == table::Diagnostic::Level::note ? config::Diagnostic::Level::note
+                                                                    : config::Diagnostic::Level::warning,
+                     remark.where, remark.column, remark.text, remark.line});
+  }
+  if (diagnostics.failed()) return nullptr;
+  return running;
+}
+
+}  // namespace hikyaku::serve

@@ -1,0 +1,103 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/origin.h"
+#include "base/random.h"
+#include "config/files.h"
+#include "config/smtp_settings.h"
+#include "config/tls_settings.h"
+#include "io/table_files.h"
+#include "io/tls_client.h"
+#include "io/tls_server.h"
+#include "policy/access.h"
+#include "policy/settings.h"
+#include "rewrite/outbound.h"
+#include "rewrite/rewriter.h"
+#include "route/destination_search.h"
+#include "route/router.h"
+#include "serve/incoming_message.h"
+
+namespace hikyaku::serve {
+
+/// One line of master.cf that listens.
+struct Listener {
+  std::string log_tag = "smtpd";
+  std::string host;  ///< an address
+  std::uint16_t port = 0;
+  Origin origin;
+  config::SmtpServerSettings smtp;
+  std::shared_ptr<const policy::Settings> policy;
+  policy::RateLimits rates;
+  bool peername_lookup = true;         ///< smtpd_peername_lookup
+  std::shared_ptr<io::TlsServer> tls;  ///< null without TLS
+  bool show_sasl_user = false;         ///< smtpd_sasl_authenticated_header
+  bool show_tls = false;               ///< smtpd_tls_received_header
+  std::string dovecot_path;  ///< smtpd_sasl_path with smtpd_sasl_type = dovecot; empty: our own users
+  std::string sasl_domain;   ///< smtpd_sasl_local_domain
+};
+
+/// One line of master.cf that mail leaves by.
+struct Transport {
+  std::string name, command;
+  config::Service::Role role = config::Service::Role::unsupported;
+  Origin origin;
+  route::TransportLimits limits;
+  // Of those that run a client, smtp or lmtp:
+  smtp::Protocol protocol = smtp::Protocol::smtp;
+  std::unique_ptr<rewrite::Outbound> outbound;
+  config::SmtpClientSettings client;
+  route::SearchSettings search;
+  bool native_lookup = false;            ///< smtp_host_lookup = native
+  std::vector<route::NextHop> fallback;  ///< smtp_fallback_relay
+  std::string bind_address, bind_address6;
+  config::TlsClientPolicy tls_policy;
+  bool tls_wrapper = false;            ///< smtp_tls_wrappermode
+  std::shared_ptr<io::TlsClient> tls;  ///< null without TLS
+
+  struct Login {
+    std::string user, password;
+  };
+  /// The login for a server (smtp_sasl_password_maps): the sender's own (not for <>), then the host's, then
+  /// the next hop's. An Error when a table can't answer.
+  Result<std::optional<Login>> login(const mail::Address& sender, const std::string& host,
+                                     const std::string& next_hop, const route::Router& router,
+                                     Explanation& why) const;
+  Origin password_origin;
+};
+
+/// One configuration, compiled and ready: what a hub works by. Immutable once it is made; a reload makes
+/// another.
+struct Running {
+  std::shared_ptr<SourceCatalogue> sources;
+  config::Files files;
+  std::shared_ptr<io::TableFiles> tables;
+  std::string hostname;
+  std::string queue_directory, data_directory;
+  std::unique_ptr<rewrite::Rewriter> rewriter;
+  std::unique_ptr<route::Router> router;
+  std::unique_ptr<policy::AddressResolver> addresses;  ///< the router as the access rules see it
+  table::Delimiters delimiters;
+  route::RetrySchedule retry;
+  IncomingLimits incoming;
+  std::uint64_t bounce_size_limit = 50000;
+  std::size_t active_limit = 20000;  ///< qmgr_message_active_limit
+  std::size_t content_memory =
+      0;  ///< hikyaku_queue_memory: octets of small messages kept until they are delivered
+  std::vector<std::unique_ptr<Listener>> listeners;
+  std::map<std::string, Transport, std::less<>> transports;
+
+  const Transport* transport(std::string_view name) const;
+};
+
+/// Compiles the configuration. Opens tables and certificates; blocks. Everything that is wrong goes to
+/// `diagnostics`; null when any of it is an error: a bad configuration never starts half a hub.
+std::shared_ptr<const Running> compile(const config::FileTexts& texts, const config::System& system,
+                                       const std::shared_ptr<SourceCatalogue>& sources, Random& random,
+                                       config::Diagnostics& diagnostics);
+
+}  // namespace hikyaku::serve

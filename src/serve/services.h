@@ -1,0 +1,64 @@
+#pragma once
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "base/blob.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "io/auth_throttle.h"
+#include "io/credential_cache.h"
+#include "io/group_committer.h"
+#include "io/log.h"
+#include "io/resolver.h"
+#include "io/sasl_gsasl.h"
+#include "io/users.h"
+#include "io/worker_pool.h"
+#include "policy/client_rates.h"
+#include "queue/queue.h"
+#include "record/queue_id.h"
+#include "serve/active_message.h"
+#include "serve/metrics.h"
+#include "store/store.h"
+
+namespace hikyaku::serve {
+
+struct Running;
+
+/// What one hub has one of, handed to all its parts. Everything in it is thread-safe and outlives them.
+struct Services {
+  const Clock& clock;
+  Random& random;
+  io::Log& log;
+  io::WorkerPool& pool;
+  Metrics& metrics;
+  io::Resolver& resolver;
+  io::SaslLibrary& sasl;
+  io::Users& users;
+  io::CredentialCache& credentials;
+  io::AuthThrottle& auth_throttle;
+  policy::ClientRates& client_rates;
+
+  record::IdSource& ids;
+  queue::Queue& queue;
+  Blob& blob;
+  io::GroupCommitter& queue_commits;
+  store::Store& store;
+  Blob& store_blob;
+  io::GroupCommitter& store_commits;
+
+  std::atomic<bool> stopping{false};
+  /// Hands a message that was committed to the way out.
+  std::function<void(std::shared_ptr<ActiveMessage>)> admit;
+  /// ETRN: tries what waits for a destination.
+  std::function<void(std::string_view domain)> flush_destination;
+
+  /// The configuration in force. What has begun goes on with the one that it began with.
+  std::shared_ptr<const Running> running() const { return current.load(); }
+  void use(std::shared_ptr<const Running> next) { current.store(std::move(next)); }
+
+  std::atomic<std::shared_ptr<const Running>> current;
+};
+
+}  // namespace hikyaku::serve

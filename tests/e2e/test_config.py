@@ -1,0 +1,117 @@
+"""A bad configuration never starts half a hub, and never stops a running one."""
+import os
+import subprocess
+
+from client import Client
+from test_rewrite_and_route import send
+from test_smtp import relay
+
+
+def refused(hub):
+    done = subprocess.run([hub.binary, "serve", "-c", str(hub.conf)], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 78, (done.returncode, done.stderr)
+    return done.stderr
+
+
+def test_errors_end_with_78_and_their_place(lab):
+    for line, word in (("smtpd_timeout = soon", "soon"), ("message_size_limit = lots", "lots"), ("smtpd_tls_security_level = sometimes", "sometimes"),
+                       ("sender_canonical_classes = header_sendr", "header_sendr"), ("myhostname = $mydomain\nmydomain = $myhostname", "myhostname")):
+        hub = lab.hub(line + "\n", start=False)
+        told = refused(hub)
+        assert any(f"main.cf:{hub.line_of(one)}" in told for one in line.splitlines()) and word in told, (line, told)
+
+
+def test_unknown_parameter_gets_the_nearest_known_one(lab):
+    hub = lab.hub("sender_canonical_clases = envelope_sender\n")
+    told = hub.log()
+    assert "sender_canonical_clases" in told and "sender_canonical_classes" in told, told
+
+
+def test_table_that_is_not_there_is_an_error_with_the_settings_place(lab):
+    hub = lab.hub("sender_canonical_maps = hash:@T@/nowhere\n", start=False)
+    told = refused(hub)
+    assert f"main.cf:{hub.line_of('sender_canonical_maps')}" in told and "nowhere" in told, told
+
+
+def test_bad_line_of_master_cf(lab):
+    hub = lab.hub(start=False)
+    path = hub.conf / "master.cf"
+    path.write_text(path.read_text() + "oops inet n\n")
+    told = refused(hub)
+    assert f"master.cf:{hub.line_of('oops', 'master.cf')}" in told, told
+
+
+def test_port_that_is_taken_is_told(lab):
+    first = lab.hub()
+    second = lab.hub(start=False)
+    second.ports = dict(first.ports)
+    second.configure("")
+    done = subprocess.run([second.binary, "serve", "-c", str(second.conf)], capture_output=True, text=True, timeout=30)
+    assert done.returncode not in (0, None) and str(first.port) in done.stderr, (done.returncode, done.stderr)
+
+
+def test_reload_takes_the_new_settings_and_keeps_the_old_when_they_are_bad(lab):
+    first, second = lab.sink(), lab.sink()
+    hub = lab.hub(relay(first))
+    send(hub, "a@b.example", "c@d.example")
+    first.wait(1)
+    mark = hub.mark()
+    hub.configure(relay(second))
+    hub.reload()
+    hub.wait_log("reload", since=mark)
+    send(hub, "a@b.example", "e@d.example")
+    second.wait(1)
+    mark = hub.mark()
+    hub.configure(relay(first) + "smtpd_timeout = soon\n")
+    hub.reload()
+    hub.wait_log(f"main.cf:{hub.line_of('smtpd_timeout')}", since=mark)
+    send(hub, "a@b.example", "f@d.example")
+    assert [m.recipients() for m in second.wait(2)] == [["e@d.example"], ["f@d.example"]]
+    assert len(first.messages) == 1
+
+
+def test_session_ends_on_the_settings_that_it_began_with(lab):
+    sink = lab.sink()
+    hub = lab.hub(relay(sink))
+    with Client(hub.port) as client:
+        client.ehlo()
+        mark = hub.mark()
+        hub.configure(relay(sink) + "smtpd_relay_restrictions = reject\n")
+        hub.reload()
+        hub.wait_log("reload", since=mark)
+        client.mail("a@b.example", "c@d.example")
+    with Client(hub.port) as client:
+        client.ehlo()
+        client.command("MAIL FROM:<a@b.example>", 250)
+        client.command("RCPT TO:<c@d.example>", 5)
+    sink.wait(1)
+
+
+def test_changed_table_is_used_without_any_command(lab):
+    sink = lab.sink()
+    hub = lab.hub(relay(sink) + "sender_canonical_maps = hash:@T@/sender\n", tables={"sender": "one@b.example first@hub.test\n"})
+    send(hub, "one@b.example", "c@d.example")
+    assert sink.wait(1)[0].sender() == "first@hub.test"
+    hub.write_table("sender", "one@b.example second@hub.test\n# changed\n")
+    os.utime(hub.tables / "sender", (2e9, 2e9))
+    mark = hub.mark()
+    hub.reload()
+    hub.wait_log("reload", since=mark)
+    send(hub, "one@b.example", "c@d.example")
+    assert sink.wait(2)[1].sender() == "second@hub.test"
+
+
+def test_config_check_and_show(lab):
+    hub = lab.hub("smtpd_timeout = 77s\n", start=False)
+    hub.run("config", "check")
+    told = hub.run("config", "show", "smtpd_timeout", "mydomain")
+    assert "77s" in told and f"main.cf:{hub.line_of('smtpd_timeout')}" in told, told
+    hub.configure("smtpd_timeout = soon\n")
+    code, out, err = hub.run("config", "check", want=None)
+    assert code == 78 and f"main.cf:{hub.line_of('smtpd_timeout')}" in out + err, (code, out, err)
+
+
+def test_table_query(lab):
+    hub = lab.hub(tables={"t": "# comment\nkey value of it\n"}, start=False)
+    assert hub.run("table", "query", f"hash:{hub.tables}/t", "key").strip().startswith("value of it")
+    assert hub.run("table", "query", f"hash:{hub.tables}/t", "other", want=None)[0] == 1

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# install_packages.sh PURPOSE...: installs the packages of those sections of packages.txt that are missing.
+set -euo pipefail
+list=$(dirname "$(readlink -f "$0")")/packages.txt
+wanted=
+for purpose in "$@"; do
+  wanted+=" $(sed -n "/^\[$purpose\]/,/^\[/p" "$list" | grep -v -e '^\[' -e '^#' | tr '\n' ' ')"
+done
+missing=
+for package in $wanted; do
+  status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) || status=
+  [ "$status" = installed ] || missing+=" $package"
+done
+[ -n "$missing" ] || exit 0
+
+command -v apt-get >/dev/null || { echo "These Debian packages are missing and there is no apt-get here:$missing" >&2; exit 1; }
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+  # Without a terminal nobody can type a password.
+  ask=-n
+  if [ -t 0 ]; then ask=; fi
+  if ! command -v sudo >/dev/null || ! sudo $ask true; then
+    printf 'Packages are missing. As root, run:\n  apt-get install --no-install-recommends%s\n' "$missing" >&2
+    exit 1
+  fi
+  as_root=sudo
+fi
+echo "installing:$missing"
+# Postfix is here for its load generators: it must not become this machine's mail server.
+case $missing in *postfix*)
+  echo 'postfix postfix/main_mailer_type select No configuration' | $as_root debconf-set-selections || true ;;
+esac
+$as_root apt-get update -qq || echo "apt-get update reported a problem; going on with the lists that are here" >&2
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
