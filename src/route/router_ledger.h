@@ -25,7 +25,9 @@ struct Candidate {
 /// loser can be told by whom it was silenced. Does nothing when nobody asks why.
 class RouteLedger {
  public:
-  explicit RouteLedger(Explanation* why) : why_(why) {}
+  explicit RouteLedger(Explanation* why) : why_(why) {
+    if (wanted()) all_.reserve(kUsual);
+  }
   bool wanted() const { return why_ != nullptr; }
 
   /// The candidate overrides the transport and next hop that it names.
@@ -40,6 +42,7 @@ class RouteLedger {
   void finish(std::string_view result);
 
  private:
+  static constexpr std::size_t kUsual = 8;  // as many settings as can have a say
   static constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
   struct Standing {
     Candidate candidate;
