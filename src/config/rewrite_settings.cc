@@ -243,6 +243,28 @@ std::vector<table::Ip> own_addresses(const Main& main, std::span<const table::Ip
   return own;
 }
 
+namespace {
+
+/// receive_override_options: for mail that comes back from a content filter and was treated when it first
+/// came.
+void override_options(const Main& main, rewrite::Settings& settings) {
+  for (const auto& option : main.list("receive_override_options")) {
+    if (option.text == "no_address_mappings") {
+      settings.sender_canonical = settings.recipient_canonical = settings.canonical = {};
+      settings.virtual_alias = settings.sender_bcc = settings.recipient_bcc = {};
+      settings.masquerade = {};
+      settings.always_bcc = {};
+    } else if (option.text == "no_header_body_checks") {
+      for (auto* checks : {&settings.header_checks, &settings.mime_header_checks,
+                           &settings.nested_header_checks, &settings.body_checks}) {
+        checks->maps = {};
+      }
+    }
+  }
+}
+
+}  // namespace
+
 Result<rewrite::Settings> rewrite_settings(const Main& main, std::span<const table::Ip> machine,
                                            table::Opener& opener, Diagnostics& diagnostics) {
   Reader read(main, opener, diagnostics);
@@ -286,6 +308,7 @@ Result<rewrite::Settings> rewrite_settings(const Main& main, std::span<const tab
   settings.hop_limit = read.number("hopcount_limit");
   settings.hop_limit_origin = main.origin("hopcount_limit");
   settings.hostname = read.text("myhostname");
+  override_options(main, settings);
   if (read.failed()) return fail(Fault::malformed, read.first_fault());
   return settings;
 }

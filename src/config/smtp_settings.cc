@@ -241,6 +241,7 @@ Result<SmtpClientSettings> smtp_client_settings(const Main& main, smtp::Protocol
                   time("rset_timeout"),      time("quit_timeout")};
   out.line_length_limit =
       static_cast<std::size_t>(std::max<std::int64_t>(main.size(name("line_length_limit")), 0));
+  out.session_limit = reader.count<unsigned>(name("mx_session_limit"));
   out.connection_cache = yes("connection_cache_on_demand");
   out.reuse_count_limit = reader.count<unsigned>(name("connection_reuse_count_limit"));
   out.reuse_time_limit = time("connection_reuse_time_limit");

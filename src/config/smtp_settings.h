@@ -46,6 +46,7 @@ struct SmtpClientSettings {
   /// loop_name empty: set them for each server.
   smtp::ClientSession::Options session;
   SmtpClientTimeouts timeouts;
+  unsigned session_limit = 2;                  ///< smtp_mx_session_limit; 0: none
   std::size_t line_length_limit = 998;         ///< for DataEncoder (smtp_line_length_limit)
   bool connection_cache = true;                ///< smtp_connection_cache_on_demand
   unsigned reuse_count_limit = 0;              ///< messages a connection, 0: no limit

@@ -8,10 +8,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <tuple>
+#include <numeric>
 
-#include "base/escape.h"
-#include "io/resolver.h"
 #include "mail/parameters_xtext.h"
 #include "smtp/data_encoder.h"
 
@@ -26,84 +24,14 @@ constexpr std::size_t kWriteSize = std::size_t{64} << 10;
 
 using Kind = DeliveryResult::Kind;
 
-std::string relay_text(const route::Target& target) {
-  return fmt::format("{}[{}]:{}", target.host, target.address.text(), target.port);
-}
-
-/// What of a TLS policy concerns the handshake.
-io::TlsPeer tls_peer(const config::TlsClientPolicy::Decision& decision, const std::string& next_hop,
-                     const std::string& host) {
-  io::TlsPeer peer;
-  peer.server_name = decision.server_name;
-  peer.session_key = next_hop + " " + host;
-  peer.verify = decision.verify;
-  peer.names = decision.names;
-  peer.minimum_version = decision.versions.minimum;
-  peer.maximum_version = decision.versions.maximum;
-  peer.cipher_list = decision.cipher_list;
-  return peer;
-}
-
-bool tls_acceptable(const config::TlsClientPolicy::Decision& decision, const io::TlsFacts& facts) {
-  if (decision.verify && !facts.matched) return false;
-  if (decision.level != config::TlsClientPolicy::Level::fingerprint) return true;
-  return std::ranges::any_of(decision.fingerprints, [&facts](const std::string& one) {
-    return one == facts.peer_fingerprint || one == facts.peer_public_key_fingerprint;
-  });
-}
-
-asio::awaitable<route::DestinationSearch::Answer> look_up(io::Resolver& resolver,
-                                                          route::DestinationSearch::Question question,
-                                                          bool native) {
-  using Search = route::DestinationSearch;
-  const auto type = question.type == Search::Type::mx  ? io::Resolver::Type::mx
-                    : question.type == Search::Type::a ? io::Resolver::Type::a
-                                                       : io::Resolver::Type::aaaa;
-  io::DnsReply reply;
-  if (native && question.type != Search::Type::mx) {
-    reply = co_await resolver.native_addresses(question.name, type);
-  } else {
-    reply = co_await resolver.query(question.name, type);
-  }
-  Search::Answer answer;
-  switch (reply.status) {
-    case io::DnsReply::Status::found:
-      answer.status = Search::Answer::Status::found;
-      break;
-    case io::DnsReply::Status::none:
-      answer.status = Search::Answer::Status::none;
-      break;
-    case io::DnsReply::Status::temporary:
-      answer.status = Search::Answer::Status::temporary;
-      break;
-    case io::DnsReply::Status::malformed:
-      answer.status = Search::Answer::Status::malformed;
-      break;
-  }
-  for (auto& record : reply.records) {
-    if (question.type == Search::Type::mx) {
-      answer.mx.push_back({record.preference, std::move(record.text)});
-    } else if (const auto ip = table::Ip::parse(record.text)) {
-      answer.addresses.push_back(*ip);
-    }
-  }
-  co_return answer;
+/// The server said "not now", or went away before it had the message: another one may take it.
+bool worth_another_server(const smtp::ClientSession::Outcome& outcome) {
+  using Outcome = smtp::ClientSession::Outcome;
+  return (outcome.kind == Outcome::Kind::temporary && outcome.from_server) ||
+         outcome.kind == Outcome::Kind::lost_before_end;
 }
 
 }  // namespace
-
-/// A server that we are connected to.
-struct ClientConversation::Connection {
-  io::Stream stream;
-  Session session;
-  std::string host;   // for names of certificates and password lookups
-  std::string relay;  // "mx.example[192.0.2.1]:25"
-  std::unique_ptr<smtp::SaslClient> sasl;
-  std::string login_sender;  // whose login it is, where logins go by sender
-  bool wrapped = false;
-  config::TlsClientPolicy::Decision tls;
-  std::chrono::steady_clock::time_point opened = std::chrono::steady_clock::now();
-};
 
 ClientConversation::ClientConversation(Services& services, Outbound& outbound, io::Resolver& resolver,
                                        io::DeadlineSweep& sweep,
@@ -123,6 +51,7 @@ asio::awaitable<void> ClientConversation::run() {
     if (!job) break;
     turn = DestinationQueue::Turn::further;
     co_await deliver(*job);
+    if (connection_ && !transport_->client.connection_cache) co_await drop_connection();
     const auto delay = destination_->limits.destination_rate_delay;
     if (delay.count() > 0) {
       asio::steady_timer timer(co_await asio::this_coro::executor, delay);
@@ -161,281 +90,8 @@ asio::awaitable<std::optional<Job>> ClientConversation::wait_parked() {
 
 asio::awaitable<void> ClientConversation::drop_connection() {
   if (!connection_) co_return;
-  if (connection_->session.phase() == Session::Phase::idle) {
-    connection_->session.quit();
-    (void)connection_->session.next();
-    connection_->session.take_output(output_);
-    connection_->stream.set_deadline(std::chrono::seconds{5}, "QUIT");
-    // Whether the farewell arrives changes nothing.
-    std::ignore = co_await connection_->stream.write_all(output_);
-  }
-  co_await connection_->stream.close();
+  co_await connection_->leave(output_);
   connection_.reset();
-}
-
-std::chrono::seconds ClientConversation::limit_of(Session::Phase phase) const {
-  const auto& timeouts = transport_->client.timeouts;
-  switch (phase) {
-    case Session::Phase::greeting:
-    case Session::Phase::hello:
-      return timeouts.helo;
-    case Session::Phase::start_tls:
-    case Session::Phase::handshake:
-      return timeouts.starttls;
-    case Session::Phase::auth:
-    case Session::Phase::mail:
-      return timeouts.mail;
-    case Session::Phase::rcpt:
-      return timeouts.rcpt;
-    case Session::Phase::data:
-      return timeouts.data_init;
-    case Session::Phase::content:
-      return timeouts.data_transfer;
-    case Session::Phase::final_dot:
-      return timeouts.data_done;
-    case Session::Phase::rset:
-      return timeouts.rset;
-    case Session::Phase::idle:
-    case Session::Phase::quit:
-    case Session::Phase::closed:
-      break;
-  }
-  return timeouts.quit;
-}
-
-asio::awaitable<void> ClientConversation::exchange_bytes(Connection& connection) {
-  auto& stream = connection.stream;
-  auto& session = connection.session;
-  stream.set_deadline(limit_of(session.phase()), "the server");
-  if (session.has_output()) {
-    session.take_output(output_);
-    auto sent = co_await stream.write_all(output_);
-    if (!sent) {
-      session.connection_lost(sent.error().text);
-      co_return;
-    }
-  }
-  auto got = co_await stream.read_some(session.prepare(kReadSize));
-  if (!got) {
-    session.connection_lost(got.error().text);
-  } else if (*got == 0) {
-    session.connection_lost("the server closed the connection");
-  } else {
-    session.commit(*got);
-  }
-}
-
-ClientConversation::Refusal ClientConversation::refusal_of(const Connection& connection,
-                                                           const Session::Failed& failed) {
-  Refusal refusal;
-  auto& result = refusal.result;
-  refusal.permanent = failed.kind == Session::Outcome::Kind::permanent;
-  result.kind = refusal.permanent ? Kind::bounced : Kind::deferred;
-  result.status =
-      failed.reply.enhanced.none() ? (refusal.permanent ? "5.0.0" : "4.0.0") : failed.reply.enhanced.text();
-  result.relay = connection.relay;
-  result.reply =
-      failed.from_server
-          ? fmt::format("host {} said: {}", connection.relay.substr(0, connection.relay.rfind(':')),
-                        failed.reply.line())
-          : fmt::format("conversation with {}: {}", connection.relay.substr(0, connection.relay.rfind(':')),
-                        failed.reply.text);
-  if (failed.from_server) {
-    result.remote_mta = connection.host;
-    result.diagnostic = failed.reply.line();
-  }
-  return refusal;
-}
-
-asio::awaitable<std::optional<ClientConversation::Refusal>> ClientConversation::start_tls(
-    Connection& connection) {
-  connection.stream.set_deadline(transport_->client.timeouts.starttls, "TLS handshake");
-  const auto peer = tls_peer(connection.tls, destination_->next_hop, connection.host);
-  Result<void> started = fail(Fault::permanent, "TLS is not configured for this transport");
-  if (transport_->tls) started = co_await connection.stream.connect_tls(*transport_->tls, peer);
-  if (started && !tls_acceptable(connection.tls, *connection.stream.tls())) {
-    started = fail(Fault::temporary, "Server certificate not verified");
-  }
-  if (!started) {
-    Refusal refusal;
-    refusal.result = {
-        .kind = Kind::deferred,
-        .status = "4.7.5",
-        .reply = fmt::format("Cannot start TLS with {}: {}", connection.relay, started.error().text),
-        .relay = connection.relay};
-    co_return refusal;
-  }
-  co_return std::nullopt;
-}
-
-void ClientConversation::choose_mechanism(Connection& connection, const std::vector<std::string>& offered,
-                                          const Transport::Login& login) {
-  const auto& facts = connection.stream.tls();
-  const auto& rules = !facts           ? transport_->client.sasl_rules
-                      : facts->matched ? transport_->client.sasl_verified_rules
-                                       : transport_->client.sasl_tls_rules;
-  // Best first: what does not show the password to the server, or to who listens.
-  for (const auto* mechanism : {"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN"}) {
-    if (std::ranges::find(offered, mechanism) == offered.end() || !rules.allows(mechanism)) continue;
-    connection.sasl = services_.sasl.client(mechanism, login.user, login.password);
-    if (connection.sasl) return;
-  }
-}
-
-asio::awaitable<std::optional<ClientConversation::Refusal>> ClientConversation::begin_session(
-    io::Stream stream, std::string host, std::string relay, const Job& job) {
-  const auto refused = [&relay](std::string status, std::string reply) {
-    return Refusal{
-        {.kind = Kind::deferred, .status = std::move(status), .reply = std::move(reply), .relay = relay}};
-  };
-  Explanation why;
-  auto tls = transport_->tls_policy.decide(destination_->next_hop, host, &why);
-  if (!tls) co_return refused("4.7.5", "TLS policy lookup: " + tls.error().text);
-  auto login =
-      transport_->login(job.message->entry.sender, host, destination_->next_hop, *running_->router, why);
-  if (!login) co_return refused("4.3.0", "password lookup: " + login.error().text);
-  if (!why.empty()) {
-    const std::lock_guard lock(job.message->mutex);
-    job.message->ledger.append(why.bytes());
-  }
-  auto options = transport_->client.session;
-  options.tls = tls->use;
-  options.auth = login->has_value();
-  options.loop_name = running_->hostname;
-  options.tls_active = transport_->tls_wrapper;
-  auto connection = std::unique_ptr<Connection>(
-      new Connection{std::move(stream), Session(options), std::move(host), relay, nullptr, login_sender(job),
-                     transport_->tls_wrapper, std::move(*tls)});
-  if (connection->wrapped) {
-    auto refusal = co_await start_tls(*connection);
-    if (refusal) co_return refusal;
-  }
-  auto& session = connection->session;
-  for (;;) {
-    auto event = session.next();
-    if (std::holds_alternative<Session::NeedBytes>(event)) {
-      co_await exchange_bytes(*connection);
-    } else if (std::holds_alternative<Session::Ready>(event)) {
-      connection_ = std::move(connection);
-      co_return std::nullopt;
-    } else if (std::holds_alternative<Session::StartTls>(event)) {
-      auto refusal = co_await start_tls(*connection);
-      if (refusal) co_return refusal;
-      session.tls_started();
-    } else if (auto* need = std::get_if<Session::NeedAuth>(&event)) {
-      choose_mechanism(*connection, need->mechanisms, **login);
-      if (!connection->sasl) {
-        co_return refused(
-            "4.7.0",
-            fmt::format(
-                "SASL authentication failed; cannot authenticate to server {}: no mechanism available",
-                relay));
-      }
-      const auto initial = connection->sasl->initial();
-      session.auth(connection->sasl->mechanism(),
-                   initial ? std::optional<std::string_view>(*initial) : std::nullopt);
-    } else if (auto* challenge = std::get_if<Session::AuthChallenge>(&event)) {
-      const auto answer = connection->sasl->answer(challenge->octets);
-      if (answer) {
-        session.auth_answer(*answer);
-      } else {
-        session.auth_cancel();
-      }
-    } else if (auto* failed = std::get_if<Session::Failed>(&event)) {
-      co_return refusal_of(*connection, *failed);
-    } else if (std::holds_alternative<Session::Closed>(event)) {
-      co_return refused("4.4.2", "the session ended before it began");
-    }
-  }
-}
-
-std::string ClientConversation::login_sender(const Job& job) const {
-  return transport_->client.sender_dependent_auth ? job.message->entry.sender.internal() : std::string{};
-}
-
-asio::awaitable<std::optional<ClientConversation::Refusal>> ClientConversation::connect_to(
-    const route::Target& target, const Job& job) {
-  const auto relay = relay_text(target);
-  const bool v4 = target.address.family() == table::Ip::Family::v4;
-  auto stream = co_await io::Stream::connect_tcp(sweep_, target.address.text(), target.port,
-                                                 v4 ? transport_->bind_address : transport_->bind_address6,
-                                                 transport_->client.timeouts.connect);
-  if (!stream) {
-    co_return Refusal{{.kind = Kind::deferred,
-                       .status = "4.4.1",
-                       .reply = fmt::format("connect to {}: {}", relay, stream.error().text),
-                       .relay = "none"}};
-  }
-  co_return co_await begin_session(std::move(*stream), target.host, relay, job);
-}
-
-asio::awaitable<std::optional<ClientConversation::Refusal>> ClientConversation::connect_unix(
-    const std::string& path, const Job& job) {
-  auto stream = co_await io::Stream::connect_unix(sweep_, path, transport_->client.timeouts.connect);
-  if (!stream) {
-    co_return Refusal{{.kind = Kind::deferred,
-                       .status = "4.4.1",
-                       .reply = fmt::format("connect to {}: {}", path, stream.error().text),
-                       .relay = "none"}};
-  }
-  co_return co_await begin_session(std::move(*stream), running_->hostname,
-                                   running_->hostname + "[" + path + "]", job);
-}
-
-asio::awaitable<route::DestinationSearch::Found> ClientConversation::find_targets(const route::NextHop& hop) {
-  route::DestinationSearch search(hop, transport_->search);
-  while (!search.questions().empty()) {
-    const auto questions = search.questions();
-    for (const auto& question : questions) {
-      auto answer = co_await look_up(resolver_, question, transport_->native_lookup);
-      search.answer(question, std::move(answer));
-    }
-  }
-  co_return search.result(services_.random);
-}
-
-asio::awaitable<std::optional<ClientConversation::Refusal>> ClientConversation::connect(const Job& job) {
-  const auto protocol = transport_->protocol == smtp::Protocol::lmtp ? route::NextHop::Protocol::lmtp
-                                                                     : route::NextHop::Protocol::smtp;
-  auto hops = route::NextHop::parse_list(destination_->next_hop, protocol);
-  // As Postfix, what stands behind the first next hop is only looked at when it is needed: "[host]:25 #
-  // remark" works.
-  if (!hops)
-    hops = route::NextHop::parse_list(
-        destination_->next_hop.substr(0, destination_->next_hop.find_first_of(" \t")), protocol);
-  if (!hops) {
-    co_return Refusal{{.kind = Kind::bounced,
-                       .status = "5.1.2",
-                       .reply = "bad next hop: " + hops.error().text,
-                       .relay = "none"},
-                      true};
-  }
-  hops->insert(hops->end(), transport_->fallback.begin(), transport_->fallback.end());
-  Refusal last{{.kind = Kind::deferred, .status = "4.4.4", .reply = "no servers to try", .relay = "none"}};
-  for (const auto& hop : *hops) {
-    if (hop.kind() == route::NextHop::Kind::unix) {
-      auto refusal = co_await connect_unix(hop.name(), job);
-      if (!refusal || refusal->permanent) co_return refusal;
-      last = std::move(*refusal);
-      continue;
-    }
-    const auto found = co_await find_targets(hop);
-    if (found.targets.empty() && found.unreachable) {
-      last = {{.kind = found.unreachable->permanent ? Kind::bounced : Kind::deferred,
-               .status = found.unreachable->status,
-               .reply = found.unreachable->text,
-               .relay = "none"},
-              found.unreachable->permanent};
-      // Also for a domain that does not exist: smtp_fallback_relay may know it.
-      continue;
-    }
-    for (const auto& target : found.targets) {
-      auto refusal = co_await connect_to(target, job);
-      if (!refusal || refusal->permanent) co_return refusal;
-      last = std::move(*refusal);
-    }
-  }
-  co_return last;
 }
 
 ClientConversation::Session::Transaction ClientConversation::transaction_of(
@@ -478,7 +134,7 @@ ClientConversation::Session::Transaction ClientConversation::transaction_of(
   return transaction;
 }
 
-asio::awaitable<bool> ClientConversation::send_content(const Job& job,
+asio::awaitable<void> ClientConversation::send_content(const Job& job,
                                                        const std::optional<std::string>& new_header) {
   const auto& entry = job.message->stored;
   auto& stream = connection_->stream;
@@ -506,7 +162,7 @@ asio::awaitable<bool> ClientConversation::send_content(const Job& job,
       auto octets = co_await services_.pool.run(std::move(work));
       if (!octets || octets->empty()) {
         session.content_failed("the message can't be read: " + (octets ? "it is cut" : octets.error().text));
-        co_return false;
+        co_return;
       }
       read = std::move(*octets);
       piece = read;
@@ -519,18 +175,15 @@ asio::awaitable<bool> ClientConversation::send_content(const Job& job,
     gathered.clear();
     if (!sent) {
       session.connection_lost(sent.error().text);
-      co_return false;
+      co_return;
     }
   }
   encoder.finish(gather);
+  // From here on the server may have the message, whatever becomes of the connection.
+  session.content_sent();
   auto sent = co_await stream.write_all(gathered);
   output_ = std::move(gathered);
-  if (!sent) {
-    session.connection_lost(sent.error().text);
-    co_return false;
-  }
-  session.content_sent();
-  co_return true;
+  if (!sent) session.connection_lost(sent.error().text);
 }
 
 asio::awaitable<std::vector<ClientConversation::Session::Outcome>> ClientConversation::transact(
@@ -540,7 +193,7 @@ asio::awaitable<std::vector<ClientConversation::Session::Outcome>> ClientConvers
   for (;;) {
     auto event = session.next();
     if (std::holds_alternative<Session::NeedBytes>(event)) {
-      co_await exchange_bytes(*connection_);
+      co_await connection_->exchange(transport_->client.timeouts, output_);
     } else if (std::holds_alternative<Session::SendContent>(event)) {
       co_await send_content(job, new_header);
     } else if (auto* finished = std::get_if<Session::Finished>(&event)) {
@@ -554,7 +207,7 @@ DeliveryResult ClientConversation::result_of(const Session::Outcome& outcome) co
   using Outcome = Session::Outcome;
   DeliveryResult result;
   result.relay = connection_->relay;
-  const auto host = connection_->relay.substr(0, connection_->relay.rfind(':'));
+  const auto host = connection_->server();
   result.kind = outcome.kind == Outcome::Kind::delivered   ? Kind::delivered
                 : outcome.kind == Outcome::Kind::permanent ? Kind::bounced
                                                            : Kind::deferred;
@@ -580,16 +233,35 @@ DeliveryResult ClientConversation::result_of(const Session::Outcome& outcome) co
   return result;
 }
 
+asio::awaitable<Result<std::optional<std::string>>> ClientConversation::changed_header(
+    std::shared_ptr<ActiveMessage> message, Explanation& why) {
+  std::optional<std::string> section;
+  if (!transport_->outbound->changes_headers()) co_return section;
+  const auto size = static_cast<std::size_t>(message->stored.header_size);
+  auto work = [this, message, size] {
+    return message->content ? Result<std::string>(message->content->substr(0, size))
+                            : services_.queue.read_body(message->stored, 0, size);
+  };
+  auto header = co_await services_.pool.run(std::move(work));
+  if (!header) co_return std::unexpected(std::move(header.error()));
+  // Without the empty line at its end.
+  const auto lines = std::string_view(*header).substr(0, header->size() < 2 ? 0 : header->size() - 2);
+  auto changed = transport_->outbound->headers(lines, why);
+  if (!changed) co_return std::unexpected(std::move(changed.error()));
+  section = std::move(changed->section);
+  co_return section;
+}
+
 asio::awaitable<void> ClientConversation::deliver(const Job& job) {
   running_ = services_.running();
   transport_ = running_->transport(destination_->transport);
-  const auto count = job.recipients.size();
+  const auto defer = [this, &job](std::string status, std::string reply) {
+    const DeliveryResult result{
+        .kind = Kind::deferred, .status = std::move(status), .reply = std::move(reply), .relay = "none"};
+    outbound_.finished(job, std::vector<DeliveryResult>(job.recipients.size(), result));
+  };
   if (transport_ == nullptr) {
-    const DeliveryResult gone{.kind = Kind::deferred,
-                              .status = "4.3.0",
-                              .reply = "mail transport unavailable: " + destination_->transport,
-                              .relay = "none"};
-    outbound_.finished(job, std::vector<DeliveryResult>(count, gone));
+    defer("4.3.0", "mail transport unavailable: " + destination_->transport);
     co_return;
   }
   bool removed = false;
@@ -598,42 +270,19 @@ asio::awaitable<void> ClientConversation::deliver(const Job& job) {
     removed = job.message->removal_asked;
   }
   if (removed) {
-    const DeliveryResult deleted{
-        .kind = Kind::deferred, .status = "4.0.0", .reply = "deleted by the administrator", .relay = "none"};
-    outbound_.finished(job, std::vector<DeliveryResult>(count, deleted));
+    defer("4.0.0", "deleted by the administrator");
     co_return;
   }
-  if (connection_ &&
-      ((transport_->client.reuse_count_limit != 0 &&
-        connection_->session.transactions() >= transport_->client.reuse_count_limit) ||
-       std::chrono::steady_clock::now() - connection_->opened > transport_->client.reuse_time_limit ||
-       connection_->login_sender != login_sender(job))) {
-    co_await drop_connection();
-  }
-
   Explanation why;
   std::optional<Error> failure;
   auto transaction = transaction_of(job, why, failure);
-  std::optional<std::string> new_header;
-  if (!failure && transport_->outbound->changes_headers()) {
-    auto work = [this, message = job.message] {
-      return message->content
-                 ? Result<std::string>(message->content->substr(0, message->stored.header_size))
-                 : services_.queue.read_body(message->stored, 0,
-                                             static_cast<std::size_t>(message->stored.header_size));
-    };
-    auto header = co_await services_.pool.run(std::move(work));
-    if (!header) {
-      failure = std::move(header.error());
+  std::optional<std::string> header;
+  if (!failure) {
+    auto changed = co_await changed_header(job.message, why);
+    if (changed) {
+      header = std::move(*changed);
     } else {
-      // Without the empty line at its end.
-      auto changed = transport_->outbound->headers(
-          std::string_view(*header).substr(0, header->size() < 2 ? 0 : header->size() - 2), why);
-      if (!changed) {
-        failure = std::move(changed.error());
-      } else {
-        new_header = std::move(changed->section);
-      }
+      failure = std::move(changed.error());
     }
   }
   if (!why.empty()) {
@@ -641,54 +290,98 @@ asio::awaitable<void> ClientConversation::deliver(const Job& job) {
     job.message->ledger.append(why.bytes());
   }
   if (failure) {
-    const DeliveryResult deferred{
-        .kind = Kind::deferred, .status = "4.3.0", .reply = failure->text, .relay = "none"};
-    outbound_.finished(job, std::vector<DeliveryResult>(count, deferred));
+    defer("4.3.0", failure->text);
     co_return;
   }
+  co_await try_servers(job, transaction, header);
+}
 
+bool ClientConversation::may_reuse_connection(const ClientConnector& connector) const {
+  const auto& client = transport_->client;
+  return (client.reuse_count_limit == 0 || connection_->session.transactions() < client.reuse_count_limit) &&
+         std::chrono::steady_clock::now() - connection_->opened <= client.reuse_time_limit &&
+         connection_->login_sender == connector.login_sender();
+}
+
+/// One server after the other, until each recipient has its answer: a 4xx is one only from the last server.
+asio::awaitable<void> ClientConversation::try_servers(const Job& job, const Session::Transaction& transaction,
+                                                      const std::optional<std::string>& header) {
   const auto begun = services_.clock.now();
-  // A connection that was kept may have been closed by the server meanwhile: that is no failed delivery, and
-  // a new one is made.
-  for (bool kept = connection_ != nullptr;; kept = false) {
-    if (!connection_) {
-      auto refusal = co_await connect(job);
-      if (refusal) {
-        refusal->result.begun = begun;
-        refusal->result.connected = refusal->result.ended = services_.clock.now();
-        if (refusal->permanent) {
-          outbound_.finished(job, std::vector<DeliveryResult>(count, refusal->result));
-        } else {
-          outbound_.unreachable(*destination_, job, std::move(refusal->result));
-        }
-        co_return;
+  ServerSearch search(resolver_, services_.random, *transport_, destination_->next_hop);
+  ClientConnector connector(services_, sweep_, *running_, *transport_, destination_->next_hop, *job.message);
+  if (connection_ && !may_reuse_connection(connector)) co_await drop_connection();
+
+  std::vector<DeliveryResult> results(job.recipients.size());
+  std::vector<std::size_t> open(job.recipients.size());  // positions in job.recipients
+  std::iota(open.begin(), open.end(), std::size_t{0});
+  std::optional<ServerRefusal> refusal;  // of the server that was tried last, if it was not talked to
+  bool talked = false;
+  bool kept = connection_ != nullptr;
+  std::optional<Server> server;
+  if (!kept) server = co_await search.next();
+  while (kept || server) {
+    if (!kept) {
+      auto opened = co_await connector.open(*server);
+      if (!opened) {
+        refusal = std::move(opened.error());
+        if (refusal->permanent) break;
+        server = co_await search.next();
+        continue;
       }
+      search.session_opened();
+      connection_ = std::move(*opened);
     }
     const auto connected = services_.clock.now();
-    auto outcomes = co_await transact(job, transaction, new_header);
-    const auto ended = services_.clock.now();
-    const bool lost_at_once = outcomes.front().kind == Session::Outcome::Kind::lost_before_end &&
-                              outcomes.front().phase == Session::Phase::mail;
-    std::vector<DeliveryResult> results;
-    results.reserve(outcomes.size());
-    for (const auto& outcome : outcomes) {
-      results.push_back(result_of(outcome));
-      results.back().begun = begun;
-      results.back().connected = connected;
-      results.back().ended = ended;
+    auto part = transaction;
+    if (open.size() != transaction.recipients.size()) {
+      part.recipients.clear();
+      for (const auto position : open) part.recipients.push_back(transaction.recipients[position]);
     }
-    const auto after = connection_->session.next();
-    if (!std::holds_alternative<Session::Ready>(after)) {
+    const auto outcomes = co_await transact(job, std::move(part), header);
+    // A connection that was kept may have been closed by the server meanwhile: that is no failed delivery.
+    const bool closed_meanwhile = kept && outcomes.front().kind == Session::Outcome::Kind::lost_before_end &&
+                                  outcomes.front().phase == Session::Phase::mail;
+    if (!closed_meanwhile) {
+      talked = true;
+      refusal.reset();
+      std::vector<std::size_t> still_open;
+      for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        auto& result = results[open[i]];
+        result = result_of(outcomes[i]);
+        result.begun = begun;
+        result.connected = connected;
+        result.ended = services_.clock.now();
+        if (worth_another_server(outcomes[i])) still_open.push_back(open[i]);
+      }
+      open = std::move(still_open);
+    }
+    const auto tried = connection_->relay;
+    if (const auto after = connection_->session.next(); !std::holds_alternative<Session::Ready>(after)) {
       connection_->stream.abort();
       connection_.reset();
     }
-    if (kept && lost_at_once) continue;
-    if (std::ranges::any_of(results, [](const auto& r) { return r.kind == Kind::delivered; })) {
-      outbound_.destinations().succeeded(*destination_);
+    if (open.empty()) break;
+    server = co_await search.next();
+    if (server && kept && !closed_meanwhile && server->relay(running_->hostname) == tried) {
+      server = co_await search.next();
     }
-    outbound_.finished(job, std::move(results));
-    co_return;
+    kept = false;
+    if (server) co_await drop_connection();
   }
+  if (!refusal && !talked) refusal = search.failure();
+  if (refusal) {
+    refusal->result.begun = begun;
+    refusal->result.connected = refusal->result.ended = services_.clock.now();
+    for (const auto position : open) results[position] = refusal->result;
+    if (!talked && !refusal->permanent) {
+      outbound_.unreachable(*destination_, job, std::move(refusal->result));
+      co_return;
+    }
+  }
+  if (std::ranges::any_of(results, [](const auto& one) { return one.kind == Kind::delivered; })) {
+    outbound_.destinations().succeeded(*destination_);
+  }
+  outbound_.finished(job, std::move(results));
 }
 
 }  // namespace hikyaku::serve

@@ -177,6 +177,11 @@ void Outbound::dispatch(const std::shared_ptr<ActiveMessage>& message) {
       finish_without_delivery(job, result);
       continue;
     }
+    if (std::ranges::find(running->deferred_transports, group.route.transport) !=
+        running->deferred_transports.end()) {
+      finish_without_delivery(job, deferred("4.3.2", "deferred transport"));
+      continue;
+    }
     hand_over(*running, *transport, group.route, std::move(job));
   }
   finished({message, std::move(failed)}, std::move(failures));

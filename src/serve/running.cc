@@ -29,8 +29,7 @@ class Compiler {
 
   void compile() {
     basics();
-    auto rewriting = config::rewrite_settings(main_, machine_, *running_.tables, diagnostics_);
-    if (rewriting) running_.rewriter = std::make_unique<rewrite::Rewriter>(std::move(*rewriting));
+    running_.rewriter = rewriter(main_);
     auto routing = config::route_settings(main_, machine_, *running_.tables, diagnostics_);
     if (routing) {
       running_.delimiters = routing->delimiters;
@@ -53,6 +52,8 @@ class Compiler {
   void basics();
   void listener(const Service& service);
   void transport(const Service& service);
+  std::shared_ptr<const rewrite::Rewriter> rewriter(const Main& view);
+  bool rewrites_like_main(const Main& view) const;
   void client(const Service& service, const Main& view, Transport& made);
   std::vector<std::string> listen_addresses(const Service& service, const Main& view);
   std::shared_ptr<io::TlsServer> tls_server(const config::TlsServerSettings& settings);
@@ -73,6 +74,10 @@ void Compiler::basics() {
   running_.incoming.long_queue_ids = main_.boolean("enable_long_queue_ids");
   running_.bounce_size_limit = static_cast<std::uint64_t>(main_.size("bounce_size_limit"));
   running_.active_limit = static_cast<std::size_t>(main_.integer("qmgr_message_active_limit"));
+  // As Postfix: always room for one and a half of the largest mails.
+  running_.needed_free = std::max(static_cast<std::uint64_t>(main_.size("queue_minfree")),
+                                  static_cast<std::uint64_t>(main_.size("message_size_limit")) / 2 * 3);
+  for (const auto& name : main_.list("defer_transports")) running_.deferred_transports.push_back(name.text);
   running_.content_memory = static_cast<std::size_t>(main_.size("hikyaku_queue_memory"));
 }
 
@@ -128,6 +133,20 @@ std::vector<std::string> Compiler::listen_addresses(const Service& service, cons
   return addresses;
 }
 
+std::shared_ptr<const rewrite::Rewriter> Compiler::rewriter(const Main& view) {
+  auto settings = config::rewrite_settings(view, machine_, *running_.tables, diagnostics_);
+  if (!settings) return nullptr;
+  return std::make_shared<const rewrite::Rewriter>(std::move(*settings));
+}
+
+/// What of the rewriting depends on the smtpd line that mail comes in by.
+bool Compiler::rewrites_like_main(const Main& view) const {
+  return std::ranges::all_of(
+      std::array{"receive_override_options", "local_header_rewrite_clients", "mynetworks", "inet_interfaces",
+                 "proxy_interfaces", "relay_clientcerts", "always_add_missing_headers"},
+      [&](const char* name) { return view.text(name).text == main_.text(name).text; });
+}
+
 std::shared_ptr<io::TlsServer> Compiler::tls_server(const config::TlsServerSettings& settings) {
   auto made = io::TlsServer::make(settings);
   if (made) return std::move(*made);
@@ -163,6 +182,8 @@ void Compiler::listener(const Service& service) {
   made.peername_lookup = view.boolean("smtpd_peername_lookup");
   made.show_sasl_user = view.boolean("smtpd_sasl_authenticated_header");
   made.show_tls = view.boolean("smtpd_tls_received_header");
+  made.content_filter = view.text("content_filter").text;
+  made.rewriter = rewrites_like_main(view) ? running_.rewriter : rewriter(view);
   made.sasl_domain = view.text("smtpd_sasl_local_domain").text;
   for (const auto& address : listen_addresses(service, view)) {
     auto one = std::make_unique<Listener>(made);

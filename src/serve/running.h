@@ -39,6 +39,8 @@ struct Listener {
   bool show_tls = false;               ///< smtpd_tls_received_header
   std::string dovecot_path;  ///< smtpd_sasl_path with smtpd_sasl_type = dovecot; empty: our own users
   std::string sasl_domain;   ///< smtpd_sasl_local_domain
+  std::shared_ptr<const rewrite::Rewriter> rewriter;  ///< by this line's receive_override_options and clients
+  std::string content_filter;  ///< where what comes in here is sent instead of to its recipients; empty: none
 };
 
 /// One line of master.cf that mail leaves by.
@@ -78,14 +80,16 @@ struct Running {
   std::shared_ptr<io::TableFiles> tables;
   std::string hostname;
   std::string queue_directory, data_directory;
-  std::unique_ptr<rewrite::Rewriter> rewriter;
+  std::shared_ptr<const rewrite::Rewriter> rewriter;
   std::unique_ptr<route::Router> router;
   std::unique_ptr<policy::AddressResolver> addresses;  ///< the router as the access rules see it
   table::Delimiters delimiters;
   route::RetrySchedule retry;
   IncomingLimits incoming;
   std::uint64_t bounce_size_limit = 50000;
-  std::size_t active_limit = 20000;  ///< qmgr_message_active_limit
+  std::uint64_t needed_free = 0;  ///< octets of disk without which no mail is taken (queue_minfree)
+  std::vector<std::string> deferred_transports;  ///< defer_transports
+  std::size_t active_limit = 20000;              ///< qmgr_message_active_limit
   std::size_t content_memory =
       0;  ///< hikyaku_queue_memory: octets of small messages kept until they are delivered
   std::vector<std::unique_ptr<Listener>> listeners;

@@ -1,6 +1,7 @@
 #include "serve/server_conversation.h"
 
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -29,6 +30,13 @@ Reply storage_reply(const Error& error) {
   return local_error();
 }
 
+/// Whether the disk of the queue can take mail still. A transient lack: the client is to come back.
+bool has_room(const Running& running) {
+  struct statvfs disk {};
+  if (::statvfs(running.queue_directory.c_str(), &disk) != 0) return true;  // the commit will tell
+  return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize >= running.needed_free;
+}
+
 Session::Client session_rules(const Listener& listener, const ClientIdentity& client) {
   Session::Client rules;
   rules.tls = client.tls.has_value();
@@ -39,6 +47,13 @@ Session::Client session_rules(const Listener& listener, const ClientIdentity& cl
     return match && match->has_value();
   };
   rules.xclient = in(listener.smtp.xclient_hosts);
+  if (!listener.smtp.discard_maps.empty()) {
+    // A table that can't answer takes away all that it could have: the session is plain, but goes on.
+    const auto found = listener.smtp.discard_maps.find(client.address, nullptr);
+    rules.discard = !found   ? smtp::EhloKeywords{0xffff}
+                    : *found ? config::ehlo_keywords((*found)->value)
+                             : smtp::EhloKeywords{};
+  }
   rules.offer_auth = !in(listener.smtp.auth_exceptions);
   return rules;
 }
@@ -231,7 +246,7 @@ void ServerConversation::forget_transaction() {
 
 asio::awaitable<void> ServerConversation::handle(Session::Sender& event) {
   forget_transaction();
-  if (services_.queue_commits.pressure() == io::GroupCommitter::Pressure::high) {
+  if (services_.queue_commits.pressure() == io::GroupCommitter::Pressure::high || !has_room(*running_)) {
     session_.reply({452, {4, 3, 1}, "Insufficient system storage"});
     co_return;
   }
@@ -268,7 +283,7 @@ asio::awaitable<void> ServerConversation::begin_data() {
     session_.reply(std::move(reply));
     co_return;
   }
-  const auto context = running_->rewriter->header_context(client_.rewrite_facts(), ledger_);
+  const auto context = listener_.rewriter->header_context(client_.rewrite_facts(), ledger_);
   if (!context) {
     services_.log.warning(listener_.log_tag, "local_header_rewrite_clients: " + context.error().text);
     session_.reply({451, {4, 3, 0}, "Error: queue file write error"});
@@ -322,12 +337,13 @@ void ServerConversation::begin_message() {
   const auto now = services_.clock.now();
   id_ = services_.ids.next(now);
   envelope_.client = client_facts();
+  if (envelope_.filter.empty()) envelope_.filter = listener_.content_filter;
   log(id_.text() + ": client=" + client_.text() +
       (client_.sasl_user.empty()
            ? std::string{}
            : ", sasl_method=" + client_.sasl_method + ", sasl_username=" + escaped(client_.sasl_user)));
   message_ =
-      std::make_unique<IncomingMessage>(*running_->rewriter, services_.blob, id_, now, std::move(envelope_),
+      std::make_unique<IncomingMessage>(*listener_.rewriter, services_.blob, id_, now, std::move(envelope_),
                                         trace_header(id_, now), running_->incoming, std::move(ledger_));
   envelope_ = {};
   ledger_ = {};

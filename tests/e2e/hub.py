@@ -44,7 +44,6 @@ local_recipient_maps =
 smtp_dns_support_level = disabled
 smtp_host_lookup = native
 smtpd_peername_lookup = no
-notify_classes =
 biff = no
 """
 

@@ -9,7 +9,7 @@ from sink import DROP
 from test_rewrite_and_route import send
 from test_smtp import relay
 
-SOON = "minimal_backoff_time = 1s\nmaximal_backoff_time = 1s\nqueue_run_delay = 1s\n"
+SOON = "minimal_backoff_time = 1s\nmaximal_backoff_time = 1s\n"
 
 
 def notice(message):
@@ -150,7 +150,7 @@ def test_fallback_relay_takes_what_the_next_hop_does_not(lab):
 
 def test_queue_can_be_listed_held_released_retried_bounced_and_deleted(lab):
     sink = lab.sink([("RCPT TO:<(x|y|z)@", "450 4.2.1 later")])
-    hub = lab.hub(relay(sink) + "minimal_backoff_time = 1000s\nqueue_run_delay = 1000s\n")
+    hub = lab.hub(relay(sink) + "minimal_backoff_time = 1000s\n")
     x, y, z = (send(hub, "alice@b.example", f"{name}@d.example") for name in "xyz")
     for mail in (x, y, z):
         hub.wait_log(f"{mail}: to=.*status=deferred")

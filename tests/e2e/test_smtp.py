@@ -363,3 +363,18 @@ def test_access_restrictions_in_order(lab):
         client.command("RSET", 250)
         client.command("MAIL FROM:<x@short>", 250)
         assert client.command("RCPT TO:<fine@d.example>").startswith("504 5.5.2")
+
+
+def test_keywords_are_withheld_from_some_clients(lab):
+    hub = lab.hub("smtpd_discard_ehlo_keyword_address_maps = cidr:@T@/quirks\n", tables={"quirks": "127.0.0.7 pipelining, dsn\n"})
+    for source, wanted in (("127.0.0.7", False), ("127.0.0.1", True)):
+        with Client(hub.port, source=source) as client:
+            told = client.ehlo()
+            assert ("PIPELINING" in told) == ("DSN" in told) == wanted, told
+
+
+def test_no_mail_is_taken_when_the_disk_has_less_room_than_queue_minfree(lab):
+    hub = lab.hub("queue_minfree = 1000000000000000\n")
+    with Client(hub.port) as client:
+        client.ehlo()
+        assert client.command("MAIL FROM:<a@b.example>").startswith("452 4.3.1 Insufficient system storage")
