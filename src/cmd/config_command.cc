@@ -14,6 +14,8 @@
 
 #include "cmd/configuration_files.h"
 #include "config/parameters.h"
+#include "io/system_random.h"
+#include "serve/running.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -61,10 +63,12 @@ int check(const std::string& directory, bool json) {
     fmt::print(stderr, "hikyaku config check: {}\n", texts.error().text);
     return exit_code(texts.error());
   }
-  SourceCatalogue sources;
+  auto catalogue = std::make_shared<SourceCatalogue>();
+  const auto& sources = *catalogue;
   config::Diagnostics diagnostics;
-  const auto files = config::read_files(*texts, system_facts(directory), sources, diagnostics);
-  check_configuration(files, diagnostics);
+  io::SystemRandom random;
+  // All that serve would do before it listens: tables and certificates are opened as well.
+  (void)serve::compile(*texts, system_facts(directory), catalogue, random, diagnostics);
   const auto all = by_place(diagnostics.all());
   const auto errors = static_cast<std::size_t>(
       std::ranges::count(all, config::Diagnostic::Level::error, &config::Diagnostic::level));
@@ -169,8 +173,6 @@ int show(const ShowOptions& options) {
 }
 
 }  // namespace
-
-void check_configuration(const config::Files& /*files*/, config::Diagnostics& /*diagnostics*/) {}
 
 int config_command(int argc, char** argv) {
   CLI::App app{"Checks and shows main.cf and master.cf. Nothing is changed.", "hikyaku config"};

@@ -3,6 +3,7 @@ import os
 import subprocess
 
 from client import Client
+from hub import json_rows
 from test_rewrite_and_route import send
 from test_smtp import relay
 
@@ -31,6 +32,22 @@ def test_table_that_is_not_there_is_an_error_with_the_settings_place(lab):
     hub = lab.hub("sender_canonical_maps = hash:@T@/nowhere\n", start=False)
     told = refused(hub)
     assert f"main.cf:{hub.line_of('sender_canonical_maps')}" in told and "nowhere" in told, told
+
+
+def test_config_check_tells_all_that_serve_would_and_changes_nothing(lab):
+    faults = (("sender_canonical_maps = hash:@T@/nowhere", "nowhere"), ("smtpd_tls_cert_file = /no/such.pem\nsmtpd_tls_security_level = may", "/no/such.pem"),
+              ("smtpd_recipient_restrictions = check_recipient_access hash:@T@/nowhere, reject", "nowhere"), ("smtpd_timeout = soon", "soon"))
+    for line, word in faults:
+        hub = lab.hub(line + "\n", start=False)
+        code, told, _ = hub.run("config", "check", want=None)
+        first = line.splitlines()[0].split(" ")[0]
+        assert code == 78 and f"main.cf:{hub.line_of(first)}" in told and word in told, (line, code, told)
+        assert word in refused(hub)
+        rows = json_rows(hub.run("config", "check", "--json", want=78))
+        assert any(row["level"] == "error" and row["line"] == hub.line_of(first) for row in rows), rows
+    hub = lab.hub("", start=False)
+    assert "0 errors" in hub.run("config", "check")
+    assert not list((hub.home / "queue").iterdir()) and not list((hub.home / "data").iterdir())
 
 
 def test_bad_line_of_master_cf(lab):

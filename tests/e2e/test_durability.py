@@ -113,34 +113,37 @@ def test_full_disk_gives_452_and_recovers(lab):
     for name in ("queue", "data"):
         (disk / name).mkdir()
     sink = lab.sink([("RCPT TO:<kept@", "450 4.2.1 later")])
-    hub = lab.hub(relay(sink), start=False)
+    hub = lab.hub(relay(sink) + "message_size_limit = 400000\n", start=False)
     main = hub.conf / "main.cf"
     main.write_text(main.read_text().replace(f"{hub.home}/queue", f"{disk}/queue").replace(f"{hub.home}/data", f"{disk}/data"))
     hub.start()
     kept = [send(hub, "a@b.example", "kept@d.example") for _ in range(5)]
     filler = disk / "filler"
-    with open(filler, "wb", buffering=0) as fill:
-        try:
-            while True:
-                fill.write(b"x" * 65536)
-        except OSError:
-            pass
-    # Both the small bodies (in the batch) and the large ones (in their own file) must be refused for now, not for ever.
-    refused = 0
-    for size in [100] * 20 + [300000] * 3:
-        with Client(hub.port) as client:  # each its own: many errors end a session
-            client.ehlo()
-            reply = client.command("MAIL FROM:<a@b.example>")
-            if reply.startswith("250"):
-                reply = client.command("RCPT TO:<c@d.example>")
-            if reply.startswith("250"):
-                reply = client.command("DATA")
-            if reply.startswith("354"):
-                client.send(sample() + b"y" * 70 + b"\r\n" * (size // 72) + b".\r\n")
-                reply = client.reply()
-            assert reply.startswith(("250", "452", "451 4.3.0")), reply
-            refused += reply.startswith("452")
-    assert refused > 0, "the full disk was never noticed"
+    # First with room enough that MAIL is let through: both the small bodies (in the batch) and the large ones (in a file
+    # of their own) must be refused for now, not for ever. Then with none.
+    for room in (1 << 20, 0):
+        with open(filler, "ab", buffering=0) as fill:
+            try:
+                while True:
+                    fill.write(b"x" * 65536)
+            except OSError:
+                pass
+        os.truncate(filler, os.path.getsize(filler) - room)
+        refused = {"MAIL": 0, "RCPT": 0, "DATA": 0, ".": 0}
+        for size in [100] * 20 + [300000] * 3:
+            with Client(hub.port) as client:  # each its own: many errors end a session
+                client.ehlo()
+                for command in ("MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>", "DATA"):
+                    reply = client.command(command)
+                    if not reply.startswith(("250", "354")):
+                        break
+                else:
+                    command = "."
+                    client.send(sample() + b"y" * 70 + b"\r\n" * (size // 72) + b".\r\n")
+                    reply = client.reply()
+                assert reply.startswith(("250", "452", "451 4.3.0")), reply
+                refused[command.split()[0]] += reply.startswith("452")
+        assert refused["." if room else "MAIL"] > 0, f"the full disk was never noticed with {room} octets free: {refused}"
     filler.unlink()
     with Client(hub.port) as client:
         client.ehlo()
