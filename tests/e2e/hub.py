@@ -79,7 +79,7 @@ class Hub:
             folder.mkdir(parents=True, exist_ok=True)
         self.services = {"smtp": ""} if services is None else services
         self.ports = {name: free_port() for name in self.services}
-        self.process, self.lines, self.changed, self.limit = None, [], threading.Condition(), limit
+        self.process, self.reader, self.lines, self.changed, self.limit = None, None, [], threading.Condition(), limit
         self.base, self.transports = base, transports
         for name, text in (tables or {}).items():
             self.write_table(name, text)
@@ -137,7 +137,8 @@ class Hub:
             mark = len(self.lines)
         self.process = subprocess.Popen([self.binary, "serve", "-c", str(self.conf)], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self.reader.start()
         with self.changed:
             self.changed.wait_for(lambda: any(_is_ready(l) or l == "--- end" for l in self.lines[mark:]), timeout)
             if not any(_is_ready(l) for l in self.lines[mark:]):
@@ -163,7 +164,7 @@ class Hub:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError("the hub did not end within 10 s of SIGTERM") from None
-        self.process = None
+        self._ended()
         if want is not None:
             assert code == want, f"the hub ended with {code}:\n" + "\n".join(self.lines[-40:])
 
@@ -172,7 +173,14 @@ class Hub:
         if self.process is not None:
             self.process.kill()
             self.process.wait(10)
-            self.process = None
+            self._ended()
+
+    def _ended(self):
+        """Until all that it said is in `lines`: its last words must not be taken for the next process's."""
+        self.process = None
+        if self.reader is not None:
+            self.reader.join(10)
+            self.reader = None
 
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
