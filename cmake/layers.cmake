@@ -1,9 +1,10 @@
-# hikyaku_layer(NAME [DEPS layer...] [LIBS target...] [MAIN program])
+# hikyaku_layer(NAME [DEPS layer...] [LIBS target...] [PRECOMPILE header...] [MAIN program])
 #
 # Makes the static library hikyaku_NAME of src/NAME/*.cc, its test program NAME_test of
 # src/NAME/*_test.cc, and a fuzz program of each src/NAME/*_fuzz.cc. The include path holds the
 # folders of NAME and DEPS alone: a header of any other layer is not found. With MAIN, src/NAME/main.cc
-# becomes the program.
+# becomes the program. PRECOMPILE names headers of other projects that take the compiler long and that most
+# files of the layer include; each file includes them all the same.
 find_package(Threads REQUIRED)
 if(HIKYAKU_TESTS)
   enable_testing()
@@ -11,7 +12,7 @@ if(HIKYAKU_TESTS)
 endif()
 
 function(hikyaku_layer name)
-  cmake_parse_arguments(L "" "MAIN" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(L "" "MAIN" "DEPS;LIBS;PRECOMPILE" ${ARGN})
   file(GLOB all CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   set(sources ${all})
   list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|/main)\\.cc$")
@@ -35,6 +36,9 @@ function(hikyaku_layer name)
     add_library(hikyaku_${name} STATIC ${sources})
     target_include_directories(hikyaku_${name} PRIVATE ${view})
     target_link_libraries(hikyaku_${name} PUBLIC ${libraries} ${L_LIBS})
+    if(L_PRECOMPILE)
+      target_precompile_headers(hikyaku_${name} PRIVATE ${L_PRECOMPILE})
+    endif()
   else()
     add_library(hikyaku_${name} INTERFACE)
     target_link_libraries(hikyaku_${name} INTERFACE ${libraries} ${L_LIBS})
@@ -48,6 +52,10 @@ function(hikyaku_layer name)
     target_compile_options(${name}_test PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-dangling-else>)
     target_link_libraries(${name}_test PRIVATE hikyaku_${name} GTest::gmock GTest::gtest_main)
     add_test(NAME ${name} COMMAND ${name}_test)
+    list(LENGTH tests test_files)
+    if(test_files GREATER 2)
+      target_precompile_headers(${name}_test PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+    endif()
   endif()
   if(HIKYAKU_FUZZ)
     foreach(fuzzer ${fuzzers})
