@@ -160,6 +160,15 @@ void check_next_hops(const Main& main, const route::Settings& settings, Diagnost
   }
 }
 
+/// The key under which the null sender is looked up: an address in its internal form, "<>" by default.
+mail::Address null_key(const Main& main, std::string_view name, Diagnostics& diagnostics) {
+  const auto& value = main.text(name);
+  auto key = mail::Address::from_internal(value.text);
+  if (key) return std::move(*key);
+  diagnostics.error(value.origin, std::string(name) + ": " + key.error().text);
+  return {};
+}
+
 }  // namespace
 
 Result<route::Settings> route_settings(const Main& main, std::span<const table::Ip> machine,
@@ -180,9 +189,10 @@ Result<route::Settings> route_settings(const Main& main, std::span<const table::
   settings.relayhost = read.text("relayhost");
   settings.sender_dependent_default_transport =
       read.tables("sender_dependent_default_transport_maps", table::Substitution::refused);
-  settings.null_default_transport_key = main.text("empty_address_default_transport_maps_lookup_key").text;
+  settings.null_default_transport_key =
+      null_key(main, "empty_address_default_transport_maps_lookup_key", diagnostics);
   settings.sender_dependent_relayhost = read.tables("sender_dependent_relayhost_maps");
-  settings.null_relayhost_key = main.text("empty_address_relayhost_maps_lookup_key").text;
+  settings.null_relayhost_key = null_key(main, "empty_address_relayhost_maps_lookup_key", diagnostics);
   settings.transport = read.tables("transport_maps", table::Substitution::refused);
   settings.transport_parents =
       names_parents(main, "transport_maps") ? table::Parents::by_name : table::Parents::by_dot;

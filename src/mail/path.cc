@@ -122,7 +122,7 @@ Result<Address> parse_address(std::string_view text, Path::Form form) {
   }
   if (!address) return address;
   if (address->has_domain() && address->domain().empty()) return malformed("no domain behind the @");
-  if (address->local().empty()) return malformed("no local part");
+  if (address->null()) return malformed("no local part");  // "": <> is written without quotes
   // "[>]" would end the path early when it is written again.
   if (address->domain().find_first_of("<>\"") != kNone) return malformed("octet not allowed in a domain");
   return address;

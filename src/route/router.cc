@@ -74,7 +74,7 @@ struct Router::Decision {
     std::string value;  ///< empty: no answer of its own (not found, or DUNNO)
     Candidate candidate;
   };
-  Result<SenderAnswer> by_sender(const Tables& tables, std::string_view null_key, std::string_view step,
+  Result<SenderAnswer> by_sender(const Tables& tables, const mail::Address& null_key, std::string_view step,
                                  std::string_view setting);
   void not_asked(const Tables& tables, std::string_view step, std::string_view setting);
   void apply_class_transport(const Text& setting, std::string_view step, std::string_view name);
@@ -158,7 +158,7 @@ void Router::Decision::not_asked(const Tables& tables, std::string_view step, st
 }
 
 Result<Router::Decision::SenderAnswer> Router::Decision::by_sender(const Tables& tables,
-                                                                   std::string_view null_key,
+                                                                   const mail::Address& null_key,
                                                                    std::string_view step,
                                                                    std::string_view setting) {
   SenderAnswer answer;
@@ -168,16 +168,12 @@ Result<Router::Decision::SenderAnswer> Router::Decision::by_sender(const Tables&
   one.setting = setting;
   one.origin = tables.origin;
   KeyTrail* const trail = ledger.wanted() ? &one.keys : nullptr;
+  // The null sender's key is an address like any other: "<>" is asked for with its quotes first.
+  auto looked_up =
+      table::find_address(tables.maps, sender.null() ? null_key : sender, settings.delimiters, local, trail);
+  if (!looked_up) return unanswered(setting, looked_up.error());
   std::optional<table::Found> found;
-  if (sender.null()) {
-    auto looked_up = tables.maps.find(null_key, trail);
-    if (!looked_up) return unanswered(setting, looked_up.error());
-    found = std::move(*looked_up);
-  } else {
-    auto looked_up = table::find_address(tables.maps, sender, settings.delimiters, local, trail);
-    if (!looked_up) return unanswered(setting, looked_up.error());
-    if (*looked_up) found = std::move((*looked_up)->found);
-  }
+  if (*looked_up) found = std::move((*looked_up)->found);
   const bool dunno = found && is_dunno(found->value);
   if (found && !dunno) answer.value = found->value;
   if (!ledger.wanted()) return answer;

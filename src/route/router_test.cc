@@ -41,6 +41,7 @@ class Build {
     settings.relay_transport = {"relay", {}};
     settings.default_transport = {"smtp", {kMainCf, 4}};
     settings.delimiters.set = "+";
+    settings.null_relayhost_key = settings.null_default_transport_key = address("<>");
     settings.complete = complete;
   }
   Build& relayhost(std::string text) {

@@ -9,6 +9,7 @@
 
 #include "base/origin.h"
 #include "base/time.h"
+#include "mail/address.h"
 #include "table/address_lookup.h"
 #include "table/maps.h"
 #include "table/match_list.h"
@@ -49,12 +50,12 @@ struct Settings {
   Text virtual_transport{"virtual", {}};
   Text relay_transport{"relay", {}};
   Text default_transport{"smtp", {}};
-  Text relayhost;                                 ///< a next hop; empty: the recipient's domain
-  Tables sender_dependent_default_transport;      ///< ..._maps
-  std::string null_default_transport_key = "<>";  ///< empty_address_default_transport_maps_lookup_key
-  Tables sender_dependent_relayhost;              ///< ..._maps
-  std::string null_relayhost_key = "<>";          ///< empty_address_relayhost_maps_lookup_key
-  Tables transport;                               ///< transport_maps
+  Text relayhost;                             ///< a next hop; empty: the recipient's domain
+  Tables sender_dependent_default_transport;  ///< ..._maps
+  mail::Address null_default_transport_key;   ///< empty_address_default_transport_maps_lookup_key
+  Tables sender_dependent_relayhost;          ///< ..._maps
+  mail::Address null_relayhost_key;           ///< empty_address_relayhost_maps_lookup_key
+  Tables transport;                           ///< transport_maps
   table::Parents transport_parents = table::Parents::by_dot;
   Tables relocated;             ///< relocated_maps
   Text default_filter_nexthop;  ///< of a content filter without one; empty: the recipient's domain
