@@ -190,7 +190,7 @@ class Query {
 
   Result<table::Maps> open() {
     std::vector<table::Element> tables;
-    for (const auto part : table::split_list(options_.table)) tables.push_back({std::string(part), {}});
+    for (const auto part : table::split_list(options_.table)) tables.push_back({std::string(part), here_});
     if (tables.empty()) return fail(Fault::malformed, "the name of the table is empty");
     return table::Maps::open(tables, files_);
   }
@@ -278,6 +278,7 @@ class Query {
   SourceCatalogue sources_;
   SystemRandom random_;
   io::TableFiles files_{sources_, random_};
+  const Origin here_{sources_.add("the command line"), 0};  // not a default
 };
 
 class Check {
@@ -292,7 +293,7 @@ class Check {
 
  private:
   int check(const std::string& spec) {
-    const auto table = files_.open(spec, {});
+    const auto table = files_.open(spec, here_);
     if (!table) {
       if (options_.json) {
         print(Json{{"table", spec}, {"level", "error"}, {"text", table.error().text}});
@@ -344,6 +345,7 @@ class Check {
   SourceCatalogue sources_;
   SystemRandom random_;
   io::TableFiles files_{sources_, random_};
+  const Origin here_{sources_.add("the command line"), 0};  // not a default
 };
 
 }  // namespace

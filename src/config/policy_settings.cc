@@ -54,6 +54,14 @@ class Reader {
     fault(main_.origin(name), std::string(name) + ": " + list.error().text);
     return {};
   }
+  table::DomainList domains(std::string_view name) {
+    const auto subdomains =
+        names_parents(main_, name) ? table::Subdomains::by_parent_too : table::Subdomains::by_dot;
+    auto list = table::DomainList::compile(elements(main_.list(name)), opener_, subdomains);
+    if (list) return std::move(*list);
+    fault(main_.origin(name), std::string(name) + ": " + list.error().text);
+    return {};
+  }
   int code(std::string_view name) {
     const auto value = main_.integer(name);
     if (value < 200 || value > 599) {
@@ -238,6 +246,8 @@ Result<policy::Settings> policy_settings(const Main& main, std::span<const table
   settings.data = read.list("smtpd_data_restrictions");
   settings.end_of_data = read.list("smtpd_end_of_data_restrictions");
   settings.etrn = read.list("smtpd_etrn_restrictions");
+  settings.fast_flush = read.domains("fast_flush_domains");
+  settings.fast_flush_origin = main.origin("fast_flush_domains");
   settings.classes = read.take_classes();
   if (!policy::refuses_relaying(settings.relay) && !policy::refuses_relaying(settings.recipient)) {
     read.fault(main.is_set("smtpd_relay_restrictions") ? main.origin("smtpd_relay_restrictions")

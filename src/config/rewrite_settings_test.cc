@@ -138,8 +138,8 @@ TEST(AliasSettingsOf, commands_want_to_be_switched_on_by_hand) {
     return *alias_settings(Main::parse(text, "main.cf", sources, diagnostics), {}, tables, diagnostics);
   };
   EXPECT_FALSE(of("alias_maps = static:x\n").commands);
-  EXPECT_TRUE(of("allow_mail_to_commands = alias\n").commands);
-  EXPECT_FALSE(of("allow_mail_to_files = forward\n").files);
+  EXPECT_TRUE(of("alias_maps =\nallow_mail_to_commands = alias\n").commands);
+  EXPECT_FALSE(of("alias_maps =\nallow_mail_to_files = forward\n").files);
 }
 
 TEST(OutboundSettingsOf, smtp_and_lmtp_have_their_own) {

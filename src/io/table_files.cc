@@ -5,12 +5,14 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "base/escape.h"
 #include "io/berkeley_db.h"
 #include "io/read_mostly.h"
 #include "io/stable_file.h"
+#include "io/unix_table.h"
 #include "table/cidr_contents.h"
 #include "table/contents.h"
 #include "table/fixed_contents.h"
@@ -31,7 +33,7 @@ using table::Substitution;
 
 constexpr std::time_t kHotSeconds = 1;
 
-enum class Type : unsigned char { hash, texthash, regexp, pcre, cidr };
+enum class Type : unsigned char { hash, aliases, texthash, regexp, pcre, cidr, users };
 
 struct FileType {
   std::string_view name;
@@ -39,14 +41,36 @@ struct FileType {
 };
 constexpr std::array kFileTypes{FileType{"hash", Type::hash},         FileType{"btree", Type::hash},
                                 FileType{"texthash", Type::texthash}, FileType{"regexp", Type::regexp},
-                                FileType{"pcre", Type::pcre},         FileType{"cidr", Type::cidr}};
+                                FileType{"pcre", Type::pcre},         FileType{"cidr", Type::cidr},
+                                FileType{"users", Type::users}};
 constexpr std::string_view kAllTypes =
-    "hash btree texthash regexp pcre cidr inline static unionmap pipemap randmap fail proxy";
-constexpr std::array<std::string_view, 14> kLaterTypes{"lmdb",  "cdb",   "sqlite", "socketmap", "tcp",
+    "hash btree texthash regexp pcre cidr inline static unionmap pipemap randmap fail unix users proxy";
+constexpr std::array<std::string_view, 13> kLaterTypes{"lmdb",  "cdb",   "sqlite", "socketmap", "tcp",
                                                        "pgsql", "mysql", "ldap",   "memcache",  "nis",
-                                                       "dbm",   "sdbm",  "unix",   "environ"};
+                                                       "dbm",   "sdbm",  "environ"};
+
+/// Has a Berkeley DB beside its text.
+bool has_database(Type type) { return type == Type::hash || type == Type::aliases; }
+
+/// What postalias(1) and newaliases(1) write for others: no aliases.
+bool is_alias_mark(std::string_view key) { return key == "@" || key.starts_with("YP_"); }
 
 bool is_pattern(Type type) { return type == Type::regexp || type == Type::pcre || type == Type::cidr; }
+
+/// The names of a users' file: the hashes stay where they are.
+Loaded load_users(std::string_view text, std::uint32_t file) {
+  auto contents = std::make_shared<FixedContents>(file);
+  unsigned number = 0;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const auto line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    ++number;
+    const auto name = line.substr(0, line.find('\t'));
+    if (!name.empty() && name.front() != '#') static_cast<void>(contents->add(name, "user", number));
+  }
+  return {std::move(contents), {}};
+}
 
 Loaded load_text(Type type, std::string_view text, std::uint32_t file, Substitution substitution) {
   switch (type) {
@@ -56,6 +80,10 @@ Loaded load_text(Type type, std::string_view text, std::uint32_t file, Substitut
       return table::load_pcre(text, file, substitution);
     case Type::cidr:
       return table::load_cidr(text, file);
+    case Type::aliases:
+      return table::load_aliases(text, file);
+    case Type::users:
+      return load_users(text, file);
     case Type::hash:
     case Type::texthash:
       break;
@@ -90,20 +118,27 @@ class NoContents final : public Contents {
 /// Reads one table's files.
 class FileLoader {
  public:
-  FileLoader(SourceCatalogue& catalogue, Type type, std::string path, Substitution substitution)
-      : catalogue_(catalogue), type_(type), path_(std::move(path)), substitution_(substitution) {}
+  FileLoader(SourceCatalogue& catalogue, Type type, std::string path, Substitution substitution,
+             bool may_be_missing)
+      : catalogue_(catalogue),
+        type_(type),
+        path_(std::move(path)),
+        substitution_(substitution),
+        may_be_missing_(may_be_missing || type == Type::users) {}
 
   const std::string& path() const { return path_; }
   Type type() const { return type_; }
   Origin origin() const { return {catalogue_.add(path_), 0}; }
-  Stamps stamps() const { return {stamp_of(path_), type_ == Type::hash ? stamp_of(db_path()) : FileStamp{}}; }
+  Stamps stamps() const { return {stamp_of(path_), has_database(type_) ? stamp_of(db_path()) : FileStamp{}}; }
 
   /// Sets `read` to what was read. A texthash: table with a key that comes twice is Fault::malformed.
   Result<Loaded> load(FilesRead& read) const {
     read.stamps = stamps();
     const FileStamp& text = read.stamps.text;
     const FileStamp& db = read.stamps.db;
-    if (type_ != Type::hash || !db.exists) return load_source(read);
+    if (!text.exists && !db.exists && may_be_missing_)
+      return Loaded{std::make_shared<FixedContents>(catalogue_.add(path_)), {}};
+    if (!has_database(type_) || !db.exists) return load_source(read);
     if (!text.exists) return load_database(read);
     if (text.newer_than(db)) {
       auto loaded = load_source(read);
@@ -153,6 +188,7 @@ class FileLoader {
   Result<Loaded> load_database(FilesRead& files) const {
     auto contents = std::make_shared<FixedContents>(catalogue_.add(db_path()));
     auto read = read_berkeley_db(db_path(), [&](std::string_view key, std::string_view value) {
+      if (type_ == Type::aliases && is_alias_mark(key)) return;
       static_cast<void>(contents->add(key, value, 0));
       add_fingerprint(files, key, value);
     });
@@ -170,6 +206,7 @@ class FileLoader {
     std::size_t different = 0;
     std::string example;
     const auto read = read_berkeley_db(db_path(), [&](std::string_view key, std::string_view value) {
+      if (type_ == Type::aliases && is_alias_mark(key)) return;
       table::Row row;
       const table::FoldedKey folded(key);
       const bool same = folded.valid() && written.row_of(folded.view(), row) && row.value == value;
@@ -202,6 +239,7 @@ class FileLoader {
   Type type_;
   std::string path_;
   Substitution substitution_;
+  bool may_be_missing_;
 };
 
 /// A table whose contents are exchanged when its file changes.
@@ -282,11 +320,13 @@ struct TableFiles::State {
   std::mutex mutex;  // of the members up to the next comment; never held while a file is read
   std::map<std::string, std::shared_ptr<FileTable>> tables;
   std::vector<Diagnostic> diagnostics;
+  std::set<std::string, std::less<>> alias_files;
   std::mutex refreshing;  // one refresh() at a time
 
   using Opened = Result<std::shared_ptr<const table::Table>>;
   Opened open(TableFiles& files, std::string_view spec, Origin where, Substitution substitution);
-  Opened open_file(std::string_view spec, Type type, std::string_view path, Substitution substitution);
+  Opened open_file(std::string_view spec, Type type, std::string_view path, Origin where,
+                   Substitution substitution);
   Opened open_inline_rules(std::string_view spec, const table::Spec& parts, Type type, Origin where,
                            Substitution substitution);
   Opened named_at(Opened opened, Origin where) const;
@@ -297,7 +337,8 @@ struct TableFiles::State {
 };
 
 TableFiles::State::Opened TableFiles::State::named_at(Opened opened, Origin where) const {
-  if (opened || where.built_in() || opened.error().text.find("; named at ") != std::string::npos)
+  // No line: the command line names it, and whoever typed it knows where.
+  if (opened || where.line == 0 || opened.error().text.find("; named at ") != std::string::npos)
     return opened;
   return fail(opened.error().fault, opened.error().text + "; named at " + catalogue.text(where));
 }
@@ -314,8 +355,9 @@ TableFiles::State::Opened TableFiles::State::open(TableFiles& files, std::string
     if (name.starts_with('{') && is_pattern(file.type)) {
       return named_at(open_inline_rules(spec, *parts, file.type, where, substitution), where);
     }
-    return named_at(open_file(spec, file.type, name, substitution), where);
+    return named_at(open_file(spec, file.type, name, where, substitution), where);
   }
+  if (type == "unix") return named_at(open_unix_table(spec, name), where);
   if (type == "inline") return named_at(table::make_inline(spec, name, where), where);
   if (type == "static") return named_at(table::make_static(spec, name, where), where);
   if (type == "fail") return named_at(table::make_fail(spec, name), where);
@@ -330,14 +372,16 @@ TableFiles::State::Opened TableFiles::State::open(TableFiles& files, std::string
 }
 
 TableFiles::State::Opened TableFiles::State::open_file(std::string_view spec, Type type,
-                                                       std::string_view path, Substitution substitution) {
+                                                       std::string_view path, Origin where,
+                                                       Substitution substitution) {
   const std::string key =
       std::string(substitution == Substitution::allowed ? "" : "no$ ") + std::string(spec);
   {
     const std::scoped_lock lock(mutex);
     if (const auto known = tables.find(key); known != tables.end()) return known->second;
+    if (type == Type::hash && alias_files.contains(path)) type = Type::aliases;
   }
-  FileLoader loader(catalogue, type, std::string(path), substitution);
+  FileLoader loader(catalogue, type, std::string(path), substitution, where.built_in());
   FilesRead read;
   auto loaded = loader.load(read);
   if (!loaded && type == Type::texthash && loaded.error().fault == Fault::malformed) {
@@ -403,6 +447,15 @@ Result<std::vector<table::Element>> TableFiles::list(std::string_view path, Orig
     }
   }
   return elements;
+}
+
+void TableFiles::have_alias_form(const std::vector<std::string>& specs) {
+  const std::scoped_lock lock(state_->mutex);
+  for (std::string_view spec : specs) {
+    constexpr std::string_view kProxy = "proxy:";
+    if (spec.starts_with(kProxy)) spec.remove_prefix(kProxy.size());
+    if (const auto parts = table::parse_spec(spec)) state_->alias_files.emplace(parts->name);
+  }
 }
 
 std::vector<table::Diagnostic> TableFiles::take_diagnostics() {

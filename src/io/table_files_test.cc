@@ -247,6 +247,57 @@ TEST_F(TableFilesTest, a_newer_db_that_differs_is_used_and_told) {
   EXPECT_THAT(remarks(), HasSubstr("a is one key that differs"));
 }
 
+TEST_F(TableFilesTest, an_alias_file_is_read_as_such_whichever_setting_opens_it) {
+  write("aliases", "# c\nroot: joe\nall:root,ann\n", -100);
+  files_.have_alias_form({"hash:" + path("aliases")});
+  const auto table = open("proxy:hash:" + path("aliases"));
+  EXPECT_EQ(find(*table, "root"), "joe at aliases:2");
+  EXPECT_EQ(find(*table, "all"), "root,ann at aliases:3");
+  EXPECT_EQ(remarks(), "");
+}
+
+TEST_F(TableFilesTest, a_db_that_newaliases_made_gives_way_to_the_source_with_its_lines) {
+  if (!has_postmap()) GTEST_SKIP() << "no postmap on this machine";
+  write("aliases", "# c\nroot: joe\n", -100);
+  static_cast<void>(
+      std::system(("postalias -c " + dir_.string() + " hash:" + path("aliases") + " 2>/dev/null").c_str()));
+  ASSERT_TRUE(fs::exists(path("aliases.db")));
+  files_.have_alias_form({"hash:" + path("aliases")});
+  const auto table = open("hash:" + path("aliases"));
+  EXPECT_EQ(find(*table, "root"), "joe at aliases:2");
+  EXPECT_EQ(find(*table, "@"), "");
+  EXPECT_EQ(remarks(), "");
+}
+
+TEST_F(TableFilesTest, what_only_a_default_names_is_empty_until_it_is_there) {
+  const auto table = files_.open("hash:" + path("aliases"), Origin{});
+  ASSERT_TRUE(table) << table.error().text;
+  EXPECT_EQ(find(**table, "root"), "");
+  write("aliases", "root joe\n", -100);
+  files_.refresh();
+  files_.refresh();
+  EXPECT_EQ(find(**table, "root"), "joe at aliases:1");
+}
+
+TEST_F(TableFilesTest, the_users_file_tells_names_alone) {
+  const auto table = open("users:" + path("users"));
+  EXPECT_EQ(find(*table, "joe"), "");
+  write("users", "# c\njoe\t$y$hash\tSCRAM\nann@hub.test\t$y$hash\tSCRAM\n", -100);
+  files_.refresh();
+  files_.refresh();
+  EXPECT_EQ(find(*table, "joe"), "user at users:2");
+  EXPECT_EQ(find(*table, "ann@hub.test"), "user at users:3");
+  EXPECT_EQ(find(*table, "# c"), "");
+}
+
+TEST_F(TableFilesTest, the_system_knows_its_users_and_groups) {
+  const auto users = open("proxy:unix:passwd.byname");
+  EXPECT_THAT(find(*users, "ROOT"), testing::StartsWith("root:*:0:0:"));
+  EXPECT_EQ(find(*users, "no such user"), "");
+  EXPECT_THAT(find(*open("unix:group.byname"), "root"), testing::StartsWith("root:*:0:"));
+  EXPECT_THAT(error_of("unix:hosts.byname"), HasSubstr("unix:passwd.byname and unix:group.byname"));
+}
+
 TEST_F(TableFilesTest, a_db_that_is_none) {
   write("t.db", "this is no database\n", -100);
   EXPECT_THAT(error_of("hash:" + path("t")), HasSubstr("as a Berkeley DB table"));

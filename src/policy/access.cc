@@ -134,7 +134,25 @@ Verdict Access::etrn(const Request& request, Explanation& why) const {
   }
   const auto outcome = evaluation.run(
       settings_->etrn, {"policy.etrn", subject::kEtrn, std::string(request.etrn), Kind::check_etrn_access});
-  return evaluation.finish_alone(evaluation.settle(outcome), why);
+  auto verdict = evaluation.finish_alone(evaluation.settle(outcome), why);
+  if (verdict.kind != Verdict::Kind::go_on) return verdict;
+  KeyTrail keys;
+  const auto match = settings_->fast_flush.match(request.etrn, &keys);
+  const bool eligible = match && *match;
+  why.add({.step = "policy.etrn",
+           .rule = "fast_flush_domains",
+           .origin = eligible ? (*match)->origin : settings_->fast_flush_origin,
+           .keys = keys.joined(),
+           .failed = eligible ? "" : "the domain is in fast_flush_domains",
+           .operand = request.etrn,
+           .outcome = eligible ? "mail for it is tried" : "refused"});
+  if (eligible) return verdict;
+  const std::string name(request.etrn);
+  verdict.kind = Verdict::Kind::refuse;
+  // 459 of RFC 1985 s. 5.2 is for those who may not; what can't be told now may be asked again.
+  verdict.refusal = match ? Refusal{459, "4.7.0", "<" + name + ">: service unavailable"}
+                          : Refusal{458, "4.3.0", "<" + name + ">: unable to queue messages"};
+  return verdict;
 }
 
 }  // namespace hikyaku::policy

@@ -101,6 +101,7 @@ class Access {
   /// DATA or the first BDAT. With more than one recipient, `recipient` must be null.
   Verdict data(const Request& request, Explanation& why) const;
   Verdict end_of_data(const Request& request, Explanation& why) const;
+  /// ETRN (RFC 1985): its list, then fast_flush_domains: 459 when the domain is not in it.
   Verdict etrn(const Request& request, Explanation& why) const;
   /// VRFY address: 252 is the answer if it goes on.
   Verdict verify(const Request& request, Explanation& why) const { return recipient(request, why); }

@@ -535,5 +535,17 @@ TEST(Access, EtrnHasItsOwnList) {
             "554 5.7.1 <etrn.test>: Etrn command rejected: Access denied");
 }
 
+TEST(Access, EtrnIsForEligibleDomainsOnly) {
+  Service service;
+  EXPECT_EQ(service.ask(&Access::etrn, "", "").refusal.line(), "459 4.7.0 <etrn.test>: service unavailable");
+  service.settings.fast_flush =
+      *table::DomainList::compile({{"test", {kMainCf, 9}}}, service.tables, table::Subdomains::by_parent_too);
+  EXPECT_EQ(service.ask(&Access::etrn, "", "").kind, Verdict::Kind::go_on);
+  service.settings.fast_flush = *table::DomainList::compile({{"fail:/t", {kMainCf, 9}}}, service.tables,
+                                                            table::Subdomains::by_parent_too);
+  EXPECT_EQ(service.ask(&Access::etrn, "", "").refusal.line(),
+            "458 4.3.0 <etrn.test>: unable to queue messages");
+}
+
 }  // namespace
 }  // namespace hikyaku::policy

@@ -31,6 +31,8 @@ struct Listing {
 /// One service's access rules, compiled. Names in brackets are Postfix's.
 struct Settings {
   RestrictionList client, helo, sender, relay, recipient, data, end_of_data, etrn;
+  table::DomainList fast_flush;  ///< fast_flush_domains: whose mail ETRN may ask for
+  Origin fast_flush_origin;
   RestrictionClasses classes;          ///< for lists that access tables answer with
   bool delay_reject = true;            ///< smtpd_delay_reject
   bool relay_before_recipient = true;  ///< smtpd_relay_before_recipient_restrictions

@@ -38,8 +38,7 @@ class LocalAliases::Expansion {
     if (!alias) return std::unexpected(std::move(alias.error()));
     if (!*alias) return AliasResult{};
     result_.found = true;
-    if (auto owner = find_owner((*alias)->key, recipient); !owner)
-      return std::unexpected(std::move(owner.error()));
+    if (auto owner = find_owner((*alias)->key); !owner) return std::unexpected(std::move(owner.error()));
     if (auto done = follow(**alias, 0); !done) return std::unexpected(std::move(done.error()));
     return std::move(result_);
   }
@@ -83,12 +82,12 @@ class LocalAliases::Expansion {
     return settings_.maps.find(std::string(name) + ":", nullptr);
   }
 
-  Result<void> find_owner(const std::string& name, const mail::Address& recipient) {
+  Result<void> find_owner(const std::string& name) {
     const std::string owner = "owner-" + name;
     auto found = find(owner, nullptr);
     if (!found) return std::unexpected(std::move(found.error()));
     if (!*found) return {};
-    auto address = mail::Address::from_internal(owner + "@" + recipient.domain());
+    auto address = mail::Address::from_internal(owner);  // of $myorigin, whichever of our domains it came to
     if (settings_.expand_owner) {
       const auto list = mail::AddressList::parse((*found)->value);
       if (list.size() == 1) address = mail::Address::from_internal(list.internal(0));
@@ -189,8 +188,11 @@ class LocalAliases::Expansion {
     if (*local && !literal) {
       auto more = look_up(full.local());
       if (!more) return std::unexpected(std::move(more.error()));
-      // A name within its own alias is the mailbox of that name.
-      if (*more && !open_.contains((*more)->key)) return follow(**more, depth + 1);
+      // A name within its own alias is the mailbox of that name; further up it is a mistake (local(8)).
+      if (*more && (*more)->key != alias.key) {
+        if (open_.contains((*more)->key)) return limit("alias database loop", alias.key);
+        return follow(**more, depth + 1);
+      }
     }
     if (seen_.insert(lower(full.internal())).second) result_.addresses.push_back(std::move(full));
     return {};

@@ -29,7 +29,8 @@ struct AliasSettings {
 class IncludeFiles {
  public:
   virtual ~IncludeFiles() = default;
-  /// The whole text, at most `limit` octets. Fault::temporary when it can't be read now.
+  /// The whole text, at most `limit` octets. Fault::temporary when it can't be read now, Fault::not_found
+  /// when there is no such file.
   virtual Result<std::string> read(std::string_view path, std::size_t limit) const = 0;
 };
 
@@ -56,8 +57,9 @@ class LocalAliases {
 
   /// `recipient` is an address of the local class: the full local part is looked up, then the part without
   /// extension, both in lower case; "\name" is never an alias. An alias that names itself keeps that name as
-  /// a mailbox. Fault::temporary when a table or a file can't be read: defer. Fault::permanent when a limit
-  /// is reached.
+  /// a mailbox; one that comes back to itself through others is a loop. Fault::temporary when a table or a
+  /// file can't be read: defer. Fault::not_found when an include file is not there, Fault::permanent when a
+  /// limit is reached or there is a loop: bounce.
   Result<AliasResult> expand(const mail::Address& recipient, Explanation& why) const;
 
  private:

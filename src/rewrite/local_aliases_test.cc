@@ -73,8 +73,13 @@ TEST(LocalAliasesExpand, keys_may_have_the_colon_of_the_aliases_file) {
 TEST(LocalAliasesExpand, name_within_its_own_alias_is_the_mailbox) {
   EXPECT_THAT(addresses(expand(settings("joe joe, j@x.example\n"), "joe@hub.test")),
               ElementsAre("joe@hub.test", "j@x.example"));
-  EXPECT_THAT(addresses(expand(settings("a b\nb a, c\n"), "a@hub.test")),
-              ElementsAre("a@hub.test", "c@hub.test"));
+}
+
+TEST(LocalAliasesExpand, alias_that_comes_back_through_another_is_a_loop) {
+  const auto result = expand(settings("a b\nb a, c\n"), "a@hub.test");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().fault, Fault::permanent);
+  EXPECT_THAT(result.error().text, HasSubstr("alias b: alias database loop"));
 }
 
 TEST(LocalAliasesExpand, full_local_part_comes_before_the_part_without_extension) {
@@ -115,6 +120,11 @@ TEST(LocalAliasesExpand, commands_and_files_only_when_switched_on) {
   ASSERT_TRUE(result);
   EXPECT_THAT(result->commands, ElementsAre("/bin/robot -x"));
   EXPECT_THAT(result->files, ElementsAre("/var/log/mails"));
+}
+
+TEST(LocalAliasesExpand, owner_is_of_myorigin_whichever_domain_of_ours_was_written) {
+  EXPECT_EQ(expand(settings("list a@x.example\nowner-list boss\n"), "list@localhost")->owner->text(),
+            "owner-list@hub.test");
 }
 
 TEST(LocalAliasesExpand, owner_gets_the_bounces) {

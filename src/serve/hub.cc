@@ -22,6 +22,7 @@
 #include "serve/client_conversation.h"
 #include "serve/control_server.h"
 #include "serve/databases.h"
+#include "serve/domain_flush.h"
 #include "serve/io_thread.h"
 #include "serve/outbound.h"
 #include "serve/server_conversation.h"
@@ -63,6 +64,7 @@ struct Hub::State {
   std::unique_ptr<record::IdSource> ids;
   std::unique_ptr<Services> services;
   std::unique_ptr<Outbound> outbound;
+  std::unique_ptr<DomainFlush> domain_flush;
   std::unique_ptr<Administration> administration;
   std::vector<std::unique_ptr<IoThread>> threads;
   std::atomic<std::size_t> next_thread{0};
@@ -155,7 +157,8 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
       });
   outbound->on_wake([this] { wake_scan(); });
   services->admit = [this](std::shared_ptr<ActiveMessage> message) { outbound->admit(std::move(message)); };
-  services->flush_destination = [this](std::string_view) { outbound->flush(); };
+  domain_flush = std::make_unique<DomainFlush>(*services, *outbound);
+  services->flush_domain = [this](std::string_view domain) { return domain_flush->ask(domain); };
   administration =
       std::make_unique<Administration>(*queue->queue, *queue->commits, *queue->blob, clock, outbound.get());
 

@@ -2,6 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/escape.h"
+#include "serve/forwarded_message.h"
+#include "serve/local_recipients.h"
 #include "table/address_lookup.h"
 
 namespace hikyaku::serve {
@@ -18,9 +27,10 @@ mail::Address mailbox_address(const mail::Address& address, bool whole_address,
   return mail::Address::from_internal(internal).value_or(address);
 }
 
-std::string delivery_headers(const record::QueueEntry& entry, const record::Recipient& recipient) {
-  return "Return-Path: <" + entry.sender.text() + ">\r\nX-Original-To: " + recipient.original.text() +
-         "\r\nDelivered-To: " + recipient.address.text() + "\r\n";
+std::string delivery_headers(const mail::Address& sender, const record::Recipient& recipient,
+                             const mail::Address& delivered) {
+  return "Return-Path: <" + sender.text() + ">\r\nX-Original-To: " + recipient.original.text() +
+         "\r\nDelivered-To: " + delivered.text() + "\r\n";
 }
 
 /// Copies a large message from the queue to a blob of the store, under the queue's id.
@@ -40,68 +50,253 @@ Result<std::string> copy_to_store(Services& services, const record::QueueEntry& 
   return name;
 }
 
-DeliveryResult deferral(const Error& error) {
+DeliveryResult deferral(std::string_view what, const Error& error) {
   return {.kind = DeliveryResult::Kind::deferred,
           .status = "4.3.0",
-          .reply = "mailbox store: " + error.text,
-          .relay = "store"};
+          .reply = std::string(what) + ": " + error.text,
+          .relay = "local"};
 }
+
+/// One job from its plan to its results. Owned by the step that is under way: the call, the committer, or the
+/// pool.
+class MailboxDelivery {
+ public:
+  using Done = std::move_only_function<void(std::vector<DeliveryResult>)>;
+
+  MailboxDelivery(Services& services, bool whole_address, const Job& job, Done done)
+      : services_(services),
+        whole_address_(whole_address),
+        job_(job),
+        stored_(job.message->stored),
+        done_(std::move(done)),
+        shares_(job.recipients.size()) {}
+
+  static void begin(std::unique_ptr<MailboxDelivery> self, const Running& running) {
+    auto content = self->read_content();
+    if (!content) return self->fail_all(deferral("message", content.error()));
+    self->plan(running);
+    deliver(std::move(self));
+  }
+
+ private:
+  /// What is done for one recipient.
+  struct Share {
+    LocalPlan plan;
+    Explanation why;
+    std::vector<std::size_t> targets;     // of its mailboxes
+    std::optional<DeliveryResult> fault;  // of a step that can be tried again
+    std::string done;                     // "delivered to mailbox joe, UID 7; forwarded as ID"
+  };
+  struct Forward {
+    std::size_t share;
+    ForwardedMessage made;
+  };
+
+  Result<void> read_content() {
+    if (job_.message->content) {
+      content_ = job_.message->content;
+      header_ = std::string_view(*content_).substr(0, static_cast<std::size_t>(stored_.header_size));
+      return {};
+    }
+    const auto wanted = stored_.blob.empty() ? stored_.size : stored_.header_size;
+    auto octets = services_.queue.read_body(stored_, 0, static_cast<std::size_t>(wanted));
+    if (!octets) return std::unexpected(std::move(octets.error()));
+    content_ = std::make_shared<const std::string>(std::move(*octets));
+    header_ = std::string_view(*content_).substr(0, static_cast<std::size_t>(stored_.header_size));
+    return {};
+  }
+
+  const record::Recipient& recipient(std::size_t share) const {
+    return job_.message->entry.recipients[job_.recipients[share]];
+  }
+
+  void plan(const Running& running) {
+    for (std::size_t i = 0; i < shares_.size(); ++i) {
+      auto& share = shares_[i];
+      share.plan = whole_address_ ? plan_virtual(recipient(i), header_, share.why)
+                                  : plan_local(running, stored_.sender, recipient(i), header_, share.why);
+      const std::lock_guard lock(job_.message->mutex);
+      job_.message->ledger.append(share.why.bytes());
+    }
+    for (std::size_t i = 0; i < shares_.size(); ++i) {
+      if (given_up(shares_[i])) continue;
+      for (const auto& address : shares_[i].plan.mailboxes) add_target(i, address, running.delimiters);
+    }
+  }
+
+  static bool given_up(const Share& share) {
+    return share.fault || (share.plan.failure && share.plan.failure->kind == DeliveryResult::Kind::deferred);
+  }
+
+  void add_target(std::size_t index, const mail::Address& address, const table::Delimiters& delimiters) {
+    auto& share = shares_[index];
+    auto mailbox = store::mailbox_name(mailbox_address(address, whole_address_, delimiters));
+    // Two aliases of one message may stand for the same mailbox: it gets one copy.
+    for (std::size_t i = 0; i < targets_.size(); ++i) {
+      if (targets_[i].mailbox == mailbox && targets_[i].recipient == address.internal())
+        return share.targets.push_back(i);
+    }
+    share.targets.push_back(targets_.size());
+    const auto& sender = share.plan.owner ? *share.plan.owner : stored_.sender;
+    targets_.push_back(
+        {std::move(mailbox), address.internal(), delivery_headers(sender, recipient(index), address)});
+  }
+
+  static void deliver(std::unique_ptr<MailboxDelivery> self) {
+    if (self->targets_.empty()) return forward(std::move(self));
+    Kv::Batch batch;
+    auto delivery = self->add_to_store(batch);
+    if (!delivery) {
+      self->fail_mailboxes(delivery.error());
+      return forward(std::move(self));
+    }
+    self->uids_ = delivery->uids();
+    if (batch.empty()) return forward(std::move(self));
+    auto& commits = self->services_.store_commits;
+    auto answer = [self = std::move(self), delivery = std::move(*delivery)](Result<void> committed) mutable {
+      if (committed) {
+        delivery.committed();
+      } else {
+        self->fail_mailboxes(committed.error());
+      }
+      if (!self->has_forwards()) return self->finish();
+      // Making the messages blocks, which the committer's thread must not.
+      auto& pool = self->services_.pool;
+      pool.post([self = std::move(self)]() mutable { forward(std::move(self)); });
+    };
+    commits.submit(std::move(batch), std::move(answer));
+  }
+
+  Result<store::Store::Delivery> add_to_store(Kv::Batch& batch) {
+    store::Store::Message message;
+    message.queue_id = stored_.id;
+    message.received = stored_.arrival;
+    message.sender = stored_.sender;
+    message.size = stored_.size;
+    message.header_size = stored_.header_size;
+    std::string body;
+    if (stored_.blob.empty()) {
+      body = *content_;
+    } else {
+      auto blob = copy_to_store(services_, stored_);
+      if (!blob) return std::unexpected(std::move(blob.error()));
+      message.blob = std::move(*blob);
+    }
+    return services_.store.deliver(batch, targets_, message, std::move(body));
+  }
+
+  void fail_mailboxes(const Error& error) {
+    for (auto& share : shares_) {
+      if (!share.targets.empty()) share.fault = deferral("mailbox store", error);
+    }
+  }
+
+  bool has_forwards() const {
+    return std::ranges::any_of(
+        shares_, [](const Share& share) { return !given_up(share) && !share.plan.forwards.empty(); });
+  }
+
+  static void forward(std::unique_ptr<MailboxDelivery> self) {
+    if (!self->has_forwards()) return self->finish();
+    Kv::Batch batch;
+    auto made = self->make_forwards(batch);
+    if (made.empty()) return self->finish();
+    auto& commits = self->services_.queue_commits;
+    auto answer = [self = std::move(self), made = std::move(made)](Result<void> committed) mutable {
+      self->forwarded(std::move(made), committed);
+      self->finish();
+    };
+    commits.submit(std::move(batch), std::move(answer));
+  }
+
+  std::vector<Forward> make_forwards(Kv::Batch& batch) {
+    const auto running = services_.running();
+    std::vector<Forward> all;
+    for (std::size_t i = 0; i < shares_.size(); ++i) {
+      auto& share = shares_[i];
+      if (given_up(share) || share.plan.forwards.empty()) continue;
+      const ForwardedMessage::Order order{stored_,
+                                          recipient(i),
+                                          stored_.blob.empty() ? std::string_view(*content_) : "",
+                                          share.plan.forwards,
+                                          share.plan.owner,
+                                          share.why};
+      auto made = ForwardedMessage::make(services_, *running, batch, order);
+      if (made) {
+        all.push_back({i, std::move(*made)});
+      } else {
+        share.fault = deferral("forward the message", made.error());
+      }
+    }
+    return all;
+  }
+
+  void forwarded(std::vector<Forward> made, const Result<void>& committed) {
+    for (auto& [index, one] : made) {
+      const auto& entry = one.message->entry;
+      if (!committed) {
+        shares_[index].fault = deferral("queue", committed.error());
+        if (entry.blob.empty()) continue;
+        services_.pool.post([services = &services_, name = entry.blob] {
+          if (auto removed = services->blob.remove(name); !removed)
+            services->log.warning("local", removed.error().text);
+        });
+        continue;
+      }
+      services_.queue.committed(one.change);
+      shares_[index].done = "forwarded as " + entry.id.text();
+      services_.log.info("qmgr",
+                         fmt::format("{}: from=<{}>, size={}, nrcpt={} (queue active)", entry.id.text(),
+                                     escaped(entry.sender.text()), entry.size, entry.recipients.size()));
+      services_.admit(std::move(one.message));
+    }
+  }
+
+  void fail_all(const DeliveryResult& result) { done_(std::vector<DeliveryResult>(shares_.size(), result)); }
+
+  void finish() {
+    std::vector<DeliveryResult> results;
+    results.reserve(shares_.size());
+    for (const auto& share : shares_) results.push_back(result_of(share));
+    done_(std::move(results));
+  }
+
+  DeliveryResult result_of(const Share& share) const {
+    if (share.fault) return *share.fault;
+    if (share.plan.failure) return *share.plan.failure;
+    DeliveryResult result{.kind = DeliveryResult::Kind::delivered,
+                          .status = "2.0.0",
+                          .relay = share.targets.empty() ? "local" : "store",
+                          // A list with an owner is where mail to it ends (RFC 3461 s. 5.2.7.3).
+                          .in_mailbox = !share.targets.empty() || share.plan.owner.has_value()};
+    for (const auto target : share.targets) {
+      if (!result.reply.empty()) result.reply += "; ";
+      result.reply += "delivered to mailbox " + targets_[target].mailbox;
+      result.reply += uids_[target] == 0 ? ", which had it already" : fmt::format(", UID {}", uids_[target]);
+    }
+    if (!share.done.empty()) result.reply += (result.reply.empty() ? "" : "; ") + share.done;
+    if (result.reply.empty()) result.reply = "the alias stands for nobody";
+    return result;
+  }
+
+  Services& services_;
+  const bool whole_address_;
+  const Job job_;
+  const record::QueueEntry& stored_;
+  Done done_;
+  std::shared_ptr<const std::string> content_;  // the whole message, or, when it is a blob, its headers
+  std::string_view header_;
+  std::vector<Share> shares_;  // as job_.recipients
+  std::vector<store::Store::Target> targets_;
+  std::vector<store::Uid> uids_;  // as targets_
+};
 
 }  // namespace
 
 void deliver_to_mailboxes(Services& services, const Running& running, bool whole_address, const Job& job,
                           std::move_only_function<void(std::vector<DeliveryResult>)> done) {
-  const auto& entry = job.message->stored;
-  const auto count = job.recipients.size();
-  const auto failed = [&](const Error& error) { done(std::vector<DeliveryResult>(count, deferral(error))); };
-
-  store::Store::Message message;
-  message.queue_id = entry.id;
-  message.received = entry.arrival;
-  message.sender = entry.sender;
-  message.size = entry.size;
-  message.header_size = entry.header_size;
-  std::string body;
-  if (!entry.blob.empty()) {
-    auto blob = copy_to_store(services, entry);
-    if (!blob) return failed(blob.error());
-    message.blob = std::move(*blob);
-  } else if (job.message->content) {
-    body = *job.message->content;
-  } else {
-    auto octets = services.queue.read_body(entry, 0, static_cast<std::size_t>(entry.size));
-    if (!octets) return failed(octets.error());
-    body = std::move(*octets);
-  }
-
-  std::vector<store::Store::Target> targets;
-  std::vector<DeliveryResult> results(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto& recipient = entry.recipients[job.recipients[i]];
-    const auto address = mailbox_address(recipient.address, whole_address, running.delimiters);
-    targets.push_back(
-        {store::mailbox_name(address), recipient.address.internal(), delivery_headers(entry, recipient)});
-    results[i] = {.kind = DeliveryResult::Kind::delivered,
-                  .status = "2.0.0",
-                  .reply = "delivered to mailbox " + targets.back().mailbox,
-                  .relay = "store",
-                  .in_mailbox = true};
-  }
-  Kv::Batch batch;
-  auto delivery = services.store.deliver(batch, targets, message, std::move(body));
-  if (!delivery) return failed(delivery.error());
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto uid = delivery->uids()[i];
-    results[i].reply += uid == 0 ? ", which had it already" : fmt::format(", UID {}", uid);
-  }
-  if (batch.empty()) return done(std::move(results));
-  services.store_commits.submit(
-      std::move(batch), [delivery = std::move(*delivery), results = std::move(results),
-                         done = std::move(done), count](Result<void> committed) mutable {
-        if (!committed) return done(std::vector<DeliveryResult>(count, deferral(committed.error())));
-        delivery.committed();
-        done(std::move(results));
-      });
+  MailboxDelivery::begin(std::make_unique<MailboxDelivery>(services, whole_address, job, std::move(done)),
+                         running);
 }
 
 }  // namespace hikyaku::serve

@@ -9,9 +9,11 @@
 
 namespace hikyaku::serve {
 
-/// Puts a message into the mailboxes of the job's recipients. Blocks while it reads: for the pool. `done`
-/// gets a result for each recipient once the store's commit is on the disk, on the committer's thread, or at
-/// once when it failed. Doing it again after a crash adds nothing (store::Store::deliver()).
+/// Delivers a message to the job's recipients here: into mailboxes, and, for recipients of `local` that are
+/// aliases (`whole_address` is false), to what they stand for. What an alias has elsewhere is queued again as
+/// a message of its own (ForwardedMessage), after the mailboxes have theirs. Blocks while it reads: for the
+/// pool. `done` gets a result for each recipient once all of it is on the disk, on the committer's thread, or
+/// at once when it failed. Doing it again after a crash adds nothing to a mailbox (store::Store::deliver()).
 void deliver_to_mailboxes(Services& services, const Running& running, bool whole_address, const Job& job,
                           std::move_only_function<void(std::vector<DeliveryResult>)> done);
 

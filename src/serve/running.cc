@@ -29,6 +29,7 @@ class Compiler {
 
   void compile() {
     basics();
+    alias_files();
     running_.rewriter = rewriter(main_);
     auto routing = config::route_settings(main_, machine_, *running_.tables, diagnostics_);
     if (routing) {
@@ -43,6 +44,7 @@ class Compiler {
         transport(service);
       }
     }
+    if (!running_.aliases) local_delivery(main_);  // no local transport: nothing asks, and nothing is missing
     if (running_.listeners.empty() && !diagnostics_.failed()) {
       diagnostics_.warning({}, "master.cf has no smtpd line of type inet: nobody can hand in mail");
     }
@@ -50,6 +52,8 @@ class Compiler {
 
  private:
   void basics();
+  void alias_files();
+  void local_delivery(const Main& view);
   void listener(const Service& service);
   void transport(const Service& service);
   std::shared_ptr<const rewrite::Rewriter> rewriter(const Main& view);
@@ -79,6 +83,43 @@ void Compiler::basics() {
                                   static_cast<std::uint64_t>(main_.size("message_size_limit")) / 2 * 3);
   for (const auto& name : main_.list("defer_transports")) running_.deferred_transports.push_back(name.text);
   running_.content_memory = static_cast<std::size_t>(main_.size("hikyaku_queue_memory"));
+}
+
+/// Before any table is opened: local_recipient_maps opens the same files.
+void Compiler::alias_files() {
+  std::vector<std::string> specs;
+  for (const std::string_view name : {"alias_maps", "alias_database"}) {
+    for (const auto& element : main_.list(name)) specs.push_back(element.text);
+  }
+  running_.tables->have_alias_form(specs);
+}
+
+void Compiler::local_delivery(const Main& view) {
+  auto settings = config::alias_settings(view, machine_, *running_.tables, diagnostics_);
+  if (!settings) return;
+  for (const auto& [name, on] : {std::pair("allow_mail_to_commands", &settings->commands),
+                                 std::pair("allow_mail_to_files", &settings->files)}) {
+    if (!*on) continue;
+    diagnostics_.warning(view.origin(name), std::string(name) +
+                                                ": the hub runs no commands and writes no files of others: "
+                                                "mail for one is returned to its sender (5.7.1)");
+    *on = false;
+  }
+  running_.aliases = std::make_unique<rewrite::LocalAliases>(std::move(*settings), running_.include_files);
+  const auto aliases = view.list("alias_maps");
+  std::vector<table::Element> users;
+  for (const auto& element : view.list("local_recipient_maps")) {
+    const bool alias =
+        std::ranges::any_of(aliases, [&](const auto& one) { return one.text == element.text; });
+    if (!alias) users.push_back({element.text, element.origin});
+  }
+  running_.local_users_origin = view.origin("local_recipient_maps");
+  auto opened = table::Maps::open(users, *running_.tables);
+  if (opened) {
+    running_.local_users = std::move(*opened);
+  } else {
+    diagnostics_.error(running_.local_users_origin, "local_recipient_maps: " + opened.error().text);
+  }
 }
 
 /// The addresses of a host name of master.cf; loopback and wildcard without asking anybody.
@@ -204,6 +245,7 @@ void Compiler::transport(const Service& service) {
       config::transport_limits(view, service.name, static_cast<std::size_t>(service.maxproc.value_or(0)));
   if (service.role == Service::Role::smtp_client || service.role == Service::Role::lmtp_client)
     client(service, view, made);
+  if (service.role == Service::Role::local && service.command == "local") local_delivery(view);
   running_.transports.insert_or_assign(service.name, std::move(made));
 }
 

@@ -16,10 +16,12 @@
 #include "io/tls_server.h"
 #include "policy/access.h"
 #include "policy/settings.h"
+#include "rewrite/local_aliases.h"
 #include "rewrite/outbound.h"
 #include "rewrite/rewriter.h"
 #include "route/destination_search.h"
 #include "route/router.h"
+#include "serve/include_files.h"
 #include "serve/incoming_message.h"
 
 namespace hikyaku::serve {
@@ -84,6 +86,10 @@ struct Running {
   std::unique_ptr<route::Router> router;
   std::unique_ptr<policy::AddressResolver> addresses;  ///< the router as the access rules see it
   table::Delimiters delimiters;
+  LocalIncludeFiles include_files;
+  std::unique_ptr<rewrite::LocalAliases> aliases;  ///< of the `local` transport
+  table::Maps local_users;                         ///< local_recipient_maps without the tables of alias_maps
+  Origin local_users_origin;
   route::RetrySchedule retry;
   IncomingLimits incoming;
   std::uint64_t bounce_size_limit = 50000;

@@ -168,7 +168,8 @@ asio::awaitable<bool> ServerConversation::converse() {
       session_.reply(std::move(reply));
     } else if (auto* etrn = std::get_if<Session::Etrn>(&event)) {
       auto reply = co_await access_.etrn(etrn->text);
-      if (reply.success()) services_.flush_destination(etrn->text);
+      if (reply.success() && !services_.flush_domain(etrn->text))
+        reply = Reply{458, {4, 3, 2}, "<" + etrn->text + ">: unable to queue messages"};
       session_.reply(std::move(reply));
     } else if (auto* xclient = std::get_if<Session::Xclient>(&event)) {
       co_await handle(*xclient);

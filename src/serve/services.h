@@ -51,8 +51,8 @@ struct Services {
   std::atomic<bool> stopping{false};
   /// Hands a message that was committed to the way out.
   std::function<void(std::shared_ptr<ActiveMessage>)> admit;
-  /// ETRN: tries what waits for a destination.
-  std::function<void(std::string_view domain)> flush_destination;
+  /// ETRN: tries what waits for recipients of the domain. False: too many ask for that at once.
+  std::function<bool(std::string_view domain)> flush_domain;
 
   /// The configuration in force. What has begun goes on with the one that it began with.
   std::shared_ptr<const Running> running() const { return current.load(); }

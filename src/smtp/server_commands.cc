@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/escape.h"
+#include "base/hostname.h"
 #include "mail/parameters_xtext.h"
 #include "smtp/server_command.h"
 #include "smtp/server_session.h"
@@ -52,6 +53,14 @@ bool does_no_work(Verb verb) {
     default:
       return false;
   }
+}
+
+/// "[192.0.2.1]", "[IPv6:2001:db8::1]": by its octets alone, since it is only compared with what is listed.
+bool looks_like_literal(std::string_view text) {
+  if (text.size() < 3 || text.front() != '[' || text.back() != ']') return false;
+  text = text.substr(1, text.size() - 2);
+  if (text.starts_with("IPv6:")) text.remove_prefix(5);
+  return text.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos;
 }
 
 std::string_view verb_name(ServerSession::Hello::Verb verb) {
@@ -400,8 +409,14 @@ ServerSession::Next ServerSession::run_etrn(const Command& command) {
   if (command.arguments.empty() || command.arguments.find_first_of(" \t") != std::string_view::npos) {
     return refused({500, {5, 5, 4}, "Syntax: ETRN domain"});
   }
+  // RFC 1985 s. 5.3: "@" would add the subdomains, "#" names a queue; Postfix takes both for the domain
+  // alone.
+  auto domain = command.arguments;
+  if (domain.front() == '@' || domain.front() == '#') domain.remove_prefix(1);
+  if (!is_hostname(domain) && !looks_like_literal(domain))
+    return refused({501, {5, 5, 4}, "Error: invalid parameter syntax"});
   phase_ = Phase::etrn;
-  return Etrn{std::string(command.arguments)};
+  return Etrn{std::string(domain)};
 }
 
 ServerSession::Next ServerSession::run_xclient(const Command& command) {

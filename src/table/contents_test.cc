@@ -64,6 +64,23 @@ void check(const Lookup& lookup, const std::function<Loaded(std::string_view)>& 
 
 const auto kName = [](const auto& row) { return std::string(row.param.name); };
 
+class AliasText : public testing::TestWithParam<Lookup> {};
+TEST_P(AliasText, answers) {
+  check(GetParam(), [](std::string_view text) { return load_aliases(text, kFile); });
+}
+INSTANTIATE_TEST_SUITE_P(
+    , AliasText,
+    testing::Values(Lookup{"name_colon_value", "# c\nRoot:  joe, ann\n", "root", "joe, ann@2"},
+                    Lookup{"no_blank_behind_the_colon", "root:joe\n", "root", "joe@1"},
+                    Lookup{"blank_before_the_colon", "root : joe\n", "root", "joe@1"},
+                    Lookup{"quoted_name", "\"a: b\": joe\n", "a: b", "joe@1"},
+                    Lookup{"quoted_command", "robot: \"|/bin/robot -x\"\n", "robot", "\"|/bin/robot -x\"@1"},
+                    Lookup{"continued", "all: joe,\n  ann\n", "all", "joe,  ann@1"},
+                    Lookup{"include_in_the_value", "l: :include:/lists/l\n", "l", ":include:/lists/l@1"},
+                    Lookup{"a_line_of_a_table", "root joe\n", "root", "joe@1"},
+                    Lookup{"no_value", "root:\n", "root", "", "1:0 error a name but no value"}),
+    kName);
+
 class FixedText : public testing::TestWithParam<Lookup> {};
 TEST_P(FixedText, answers) {
   check(GetParam(), [](std::string_view text) { return load_fixed(text, kFile); });

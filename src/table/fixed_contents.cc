@@ -158,10 +158,31 @@ Split split_row(std::string_view line) {
   return {line.substr(0, i), trim(line.substr(i)), in_quotes};
 }
 
+/// "name: value" of aliases(5); an empty key: the line has no such form.
+Split split_alias(std::string_view line) {
+  Split row;
+  std::size_t end = 0;
+  if (line.front() == '"') {
+    const auto close = line.find('"', 1);
+    if (close == std::string_view::npos) return row;
+    row.key = line.substr(1, close - 1);
+    end = close + 1;
+  } else {
+    while (end < line.size() && line[end] != ':' && !is_space(line[end])) ++end;
+    row.key = line.substr(0, end);
+  }
+  while (end < line.size() && is_space(line[end])) ++end;
+  if (end == line.size() || line[end] != ':') return {};
+  row.value = trim(line.substr(end + 1));
+  return row;
+}
+
+enum class Form : unsigned char { table, aliases };
+
 class FixedLoader {
  public:
-  FixedLoader(std::string_view text, std::uint32_t file)
-      : text_(text), remarks_(file), contents_(std::make_shared<FixedContents>(file)) {}
+  FixedLoader(std::string_view text, std::uint32_t file, Form form)
+      : text_(text), remarks_(file), contents_(std::make_shared<FixedContents>(file)), form_(form) {}
 
   Loaded load() {
     contents_->reserve(text_.size(), static_cast<std::size_t>(std::count(text_.begin(), text_.end(), '\n')));
@@ -188,7 +209,10 @@ class FixedLoader {
 
   /// False when the table is full.
   bool add(const LogicalLines::Line& line) {
-    const Split row = split_row(line.text);
+    Split row;
+    if (form_ == Form::aliases) row = split_alias(line.text);
+    const bool alias = !row.key.empty();
+    if (!alias) row = split_row(line.text);
     if (row.odd_quote) {
       remarks_.add(Diagnostic::Level::error, line.number, line.text.find('"') + 1,
                    "a '\"' has no counterpart; this line is left out", line.text);
@@ -196,11 +220,13 @@ class FixedLoader {
     }
     if (row.value.empty()) {
       remarks_.add(Diagnostic::Level::error, line.number, 0,
-                   "there is a key but no value; write: key, white space, value; this line is left out",
+                   form_ == Form::aliases
+                       ? "there is a name but no value; write: name, colon, value; this line is left out"
+                       : "there is a key but no value; write: key, white space, value; this line is left out",
                    line.text);
       return true;
     }
-    if (row.key.back() == ':') {
+    if (!alias && row.key.back() == ':') {
       remarks_.add(Diagnostic::Level::warning, line.number, row.key.size(),
                    "the key ends in ':'; is this an alias file?", line.text);
     }
@@ -233,10 +259,17 @@ class FixedLoader {
   std::string_view text_;
   Remarks remarks_;
   std::shared_ptr<FixedContents> contents_;
+  Form form_;
 };
 
 }  // namespace
 
-Loaded load_fixed(std::string_view text, std::uint32_t file) { return FixedLoader(text, file).load(); }
+Loaded load_fixed(std::string_view text, std::uint32_t file) {
+  return FixedLoader(text, file, Form::table).load();
+}
+
+Loaded load_aliases(std::string_view text, std::uint32_t file) {
+  return FixedLoader(text, file, Form::aliases).load();
+}
 
 }  // namespace hikyaku::table

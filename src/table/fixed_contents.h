@@ -54,4 +54,9 @@ class FixedContents final : public Contents {
 /// with a warning. `file` is the number of the file for origins. Pure; O(size).
 Loaded load_fixed(std::string_view text, std::uint32_t file);
 
+/// Reads a text in the form of aliases(5) as postalias(1) does: "name: value", the name perhaps within double
+/// quotes, white space before the colon allowed. A line without such a colon is read as load_fixed() reads
+/// it. Otherwise the same.
+Loaded load_aliases(std::string_view text, std::uint32_t file);
+
 }  // namespace hikyaku::table

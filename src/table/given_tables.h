@@ -55,8 +55,14 @@ class GivenTables final : public Opener {
     if (type == "fail") return make_fail(spec, name);
     if (type == "unionmap") return make_union(spec, name, where, *this, allowed);
     if (type == "pipemap") return make_pipe(spec, name, where, *this, allowed);
+    if (type == "proxy") return open(name, where, substitution);
     const auto text = texts_.find(std::string(name));
-    if (text == texts_.end()) return fail(Fault::not_found, "no table " + std::string(spec));
+    if (text == texts_.end()) {
+      // As the real one: what only a default names need not exist.
+      if (where.built_in())
+        return std::make_shared<FixedTable>(std::string(spec), load_fixed({}, kFile).contents);
+      return fail(Fault::not_found, "no table " + std::string(spec));
+    }
     Loaded loaded = type == "regexp" ? load_regexp(text->second, kFile, substitution)
                     : type == "pcre" ? load_pcre(text->second, kFile, substitution)
                     : type == "cidr" ? load_cidr(text->second, kFile)

@@ -1,0 +1,196 @@
+"""Local recipients: what their aliases stand for, and whether there is such a user."""
+from client import Client, sample
+from test_queue_and_notices import notice
+from test_rewrite_and_route import send
+from test_smtp import relay
+from test_store import exported
+
+ALIASES = "alias_maps = hash:@T@/aliases\n"
+
+
+def aliases(lab, text, main="", **options):
+    return lab.hub(ALIASES + main, tables={"aliases": text}, **options)
+
+
+def test_alias_to_two_mailboxes_here(lab):
+    hub = aliases(lab, "# us\nteam: joe,\n  ann\n")
+    mail = send(hub, "a@b.example", "Team@mail.hub.test", sample(subject="for all"))
+    hub.wait_log(f"{mail}: to=<Team@mail.hub.test>.*status=sent.*mailbox joe.*mailbox ann")
+    for user in ("joe", "ann"):
+        told = exported(hub, user)
+        assert "Subject: for all" in told and f"Delivered-To: {user}@mail.hub.test" in told and "X-Original-To: Team@mail.hub.test" in told, told
+    assert "team" not in hub.run("store", "list").lower()
+    told = hub.why(mail)
+    assert f"aliases:{hub.line_of('team', 'aliases')}" in told and "team is an alias" in told, told
+
+
+def test_alias_elsewhere_is_queued_again_from_its_owner(lab):
+    sink = lab.sink()
+    hub = aliases(lab, "boss: joe\nlist: ann@dest.example, bob@dest.example, joe\nowner-list: boss\n", relay(sink))
+    mail = send(hub, "a@b.example", "list@localhost", sample(subject="to the list"))
+    got = sink.wait(1)[0]
+    assert got.sender() == "owner-list@mail.hub.test" and sorted(got.recipients()) == ["ann@dest.example", "bob@dest.example"], got
+    assert b"Delivered-To: list@localhost\r\n" in got.header() and b"Subject: to the list" in got.header(), got.header()
+    line = hub.wait_log(f"{mail}: to=<list@localhost>.*status=sent.*forwarded as ")
+    other = line.split("forwarded as ")[1].rstrip(")")
+    told = exported(hub, "joe")
+    assert "Return-Path: <owner-list@mail.hub.test>" in told, told
+    hub.wait_queue(lambda rows: not rows)
+    for one in (mail, other):
+        assert f"aliases:{hub.line_of('list', 'aliases')}" in hub.why(one), hub.why(one)
+    assert mail in hub.why(other) and other in hub.why(mail)
+
+
+def test_alias_without_owner_keeps_the_sender_and_large_bodies(lab):
+    sink = lab.sink()
+    hub = aliases(lab, "one: ann@dest.example\n", relay(sink))
+    body = "".join(f"line {n}\r\n" for n in range(30000))
+    send(hub, "a@b.example", "one@mail.hub.test", sample(body=body))
+    got = sink.wait(1)[0]
+    assert got.sender() == "a@b.example" and got.body() == body.encode(), (got.mail_from, len(got.data))
+    hub.wait_queue(lambda rows: not rows)
+    folder = hub.home / "queue/hikyaku/blobs"
+    assert not [p for p in folder.rglob("*") if p.is_file()], list(folder.rglob("*"))
+
+
+def test_alias_of_the_same_name_is_the_mailbox_and_others(lab):
+    sink = lab.sink()
+    hub = aliases(lab, "joe: joe, copy@dest.example\n", relay(sink))
+    send(hub, "a@b.example", "joe@mail.hub.test")
+    assert sink.wait(1)[0].recipients() == ["copy@dest.example"]
+    hub.wait_queue(lambda rows: not rows)
+    assert exported(hub, "joe").count("Subject: hello") == 1
+    assert len(sink.messages) == 1
+
+
+def test_include_file(lab):
+    sink = lab.sink()
+    hub = lab.hub(ALIASES + relay(sink), tables={"members": "# the team\nann@dest.example, joe\n\nbob@dest.example (Bob)\n",
+                                                 "aliases": "team: :include:@T@/members\n"})
+    mail = send(hub, "a@b.example", "team@mail.hub.test")
+    assert sorted(sink.wait(1)[0].recipients()) == ["ann@dest.example", "bob@dest.example"]
+    hub.wait_queue(lambda rows: not rows)
+    assert "Subject: hello" in exported(hub, "joe")
+    told = hub.why(mail)
+    assert "aliases:1" in told and "/members" in told, told
+
+
+def test_include_file_that_is_not_there_comes_back(lab):
+    sink = lab.sink()
+    hub = lab.hub(ALIASES + relay(sink), tables={"aliases": "team: :include:@T@/members\n"})
+    send(hub, "a@b.example", "team@mail.hub.test")
+    _, _, status, _ = notice(sink.wait(1)[0])
+    assert status[1]["Status"] == "5.3.5", status[1].items()
+
+
+def test_alias_loop_comes_back(lab):
+    sink = lab.sink()
+    hub = aliases(lab, "one: two\ntwo: one\n", relay(sink))
+    mail = send(hub, "a@b.example", "one@mail.hub.test")
+    _, text, status, _ = notice(sink.wait(1)[0])
+    assert status[1]["Status"] == "5.4.6" and "alias database loop" in text, (status[1].items(), text)
+    assert "alias database loop" in hub.why(mail)
+    assert hub.run("store", "list").strip().count("\n") == 0, hub.run("store", "list")
+
+
+def test_mail_that_was_here_before_comes_back(lab):
+    sink = lab.sink()
+    hub = aliases(lab, "far: near@dest.example\n", relay(sink) + "virtual_mailbox_domains = box.example\nvirtual_mailbox_maps = static:all\n")
+    for recipient in ("far@mail.hub.test", "joe@mail.hub.test", "joe@box.example"):
+        before = len(sink.messages)
+        send(hub, "a@b.example", recipient, f"Delivered-To: other@x.example\r\nDelivered-To: {recipient.upper()}\r\n".encode() + sample())
+        _, text, status, _ = notice(sink.wait(before + 1)[-1])
+        assert status[1]["Status"] == "5.4.6" and f"mail forwarding loop for {recipient}" in text.replace("\n    ", " "), (status[1].items(), text)
+
+
+def test_alias_that_returns_through_another_host_ends(lab):
+    """The next hop sends it back to us: the second time it is a loop, and the sender is told."""
+    sink = lab.sink()
+    hub = aliases(lab, "round: round@dest.example\n", relay(sink))
+    send(hub, "a@b.example", "round@mail.hub.test")
+    send(hub, "a@b.example", "round@mail.hub.test", sink.wait(1)[0].data)
+    whole, _, status, _ = notice(sink.wait(2)[1])
+    assert status[1]["Status"] == "5.4.6" and whole["To"] == "a@b.example", status[1].items()
+
+
+def test_command_and_file_are_refused_and_the_rest_goes_on(lab):
+    sink = lab.sink()
+    marker = lab.folder / "marker"
+    hub = aliases(lab, f'robot: "|touch {marker}", {marker}, joe\n', relay(sink))
+    send(hub, "a@b.example", "robot@mail.hub.test")
+    _, text, status, _ = notice(sink.wait(1)[0])
+    text = text.replace("\n    ", " ")
+    assert status[1]["Status"] == "5.7.1" and "mail to command is restricted" in text and "mail to file is restricted" in text, text
+    assert "Subject: hello" in exported(hub, "joe") and not marker.exists()
+
+
+def test_extension_of_an_alias(lab):
+    hub = aliases(lab, "team: joe\n", "recipient_delimiter = +\n")
+    mail = send(hub, "a@b.example", "team+x@mail.hub.test")
+    hub.wait_log(f"{mail}: .*status=sent.*mailbox joe")
+
+
+def test_aliases_of_a_virtual_alias_and_virtual_aliases_of_an_alias(lab):
+    sink = lab.sink()
+    hub = lab.hub(ALIASES + relay(sink) + "virtual_alias_maps = hash:@T@/virtual\n",
+                  tables={"aliases": "team: ann, joe\n", "virtual": "team@v.example team@mail.hub.test\nann@mail.hub.test ann@dest.example\n"})
+    send(hub, "a@b.example", "team@v.example")
+    assert sink.wait(1)[0].recipients() == ["ann@dest.example"]
+    hub.wait_queue(lambda rows: not rows)
+    assert "Subject: hello" in exported(hub, "joe")
+
+
+def test_changed_alias_file_counts_without_newaliases(lab):
+    hub = aliases(lab, "team: joe\n")
+    send(hub, "a@b.example", "team@mail.hub.test", sample(subject="first"))
+    hub.wait_log("mailbox joe")
+    hub.write_table("aliases", "# changed\nteam: ann\n")
+    hub.wait_log("new contents|reloaded|table")
+    send(hub, "a@b.example", "team@mail.hub.test", sample(subject="second"))
+    hub.wait_log("mailbox ann")
+
+
+def unlisted(hub, recipient, host="mail.hub.test") -> str:
+    with Client(hub.port) as client:
+        client.ehlo()
+        client.command("MAIL FROM:<a@b.example>", 250)
+        return client.command(f"RCPT TO:<{recipient}@{host}>")
+
+
+def default_recipients(lab, text="team: root\n", main=""):
+    """local_recipient_maps as it is by default."""
+    from hub import BASE
+    return aliases(lab, text, main, base=BASE.replace("local_recipient_maps =\n", ""))
+
+
+def test_unknown_local_user_is_refused_at_rcpt_by_default(lab):
+    hub = default_recipients(lab)
+    reply = unlisted(hub, "no-such-user")
+    assert reply == ("550 5.1.1 <no-such-user@mail.hub.test>: Recipient address rejected: "
+                     "User unknown in local recipient table"), reply
+    for known in ("root", "ROOT", "team", "postmaster"):
+        assert unlisted(hub, known).startswith("250 "), known
+    assert unlisted(hub, "root", "localhost").startswith("250 ")
+
+
+def test_users_of_the_hub_are_local_users(lab):
+    hub = default_recipients(lab)
+    assert unlisted(hub, "hubuser").startswith("550 5.1.1 ")
+    hub.stop()
+    hub.run("user", "add", "hubuser", stdin=b"a long enough password\n")
+    hub.start()
+    assert unlisted(hub, "hubuser").startswith("250 ")
+    mail = send(hub, "a@b.example", "hubuser@mail.hub.test")
+    hub.wait_log(f"{mail}: .*status=sent.*mailbox hubuser")
+    told = hub.why(mail)
+    assert "local_recipient_maps: hubuser" in told and "users:1" in told, told
+
+
+def test_alias_of_a_user_that_there_is_not_comes_back(lab):
+    sink = lab.sink()
+    hub = default_recipients(lab, "typo: no-such-user, root\n", relay(sink))
+    mail = send(hub, "a@b.example", "typo@mail.hub.test")
+    _, text, status, _ = notice(sink.wait(1)[0])
+    assert status[1]["Status"] == "5.1.1" and 'unknown user: "no-such-user"' in text.replace("\n    ", " "), text
+    assert "Subject: hello" in exported(hub, "root")
+    assert "unknown user" in hub.why(mail)
