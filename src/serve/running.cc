@@ -88,8 +88,12 @@ void Compiler::basics() {
 /// Before any table is opened: local_recipient_maps opens the same files.
 void Compiler::alias_files() {
   std::vector<std::string> specs;
-  for (const std::string_view name : {"alias_maps", "alias_database"}) {
-    for (const auto& element : main_.list(name)) specs.push_back(element.text);
+  const auto take = [&specs](const Main& view) {
+    for (const auto& element : view.list("alias_maps")) specs.push_back(element.text);
+  };
+  take(main_);
+  for (const auto& service : running_.files.master.services()) {
+    if (service.role == Service::Role::local) take(running_.files.view(service));
   }
   running_.tables->have_alias_form(specs);
 }
