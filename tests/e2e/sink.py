@@ -61,6 +61,7 @@ class Sink:
         self.delay, self.keep = delay, keep
         self.messages, self.commands, self.sessions, self.open_sessions, self.most_sessions = [], [], 0, 0, 0
         self.bare_newlines = 0
+        self.in_transfer, self.most_in_transfer = 0, 0  # messages between DATA's 354 and the answer to the dot
         self.changed = threading.Condition()
         sink = self
 
@@ -185,7 +186,14 @@ class _Conversation:
         if verb == "STARTTLS" and str(reply).startswith("220"):
             self.secure()
         if verb == "DATA" and str(reply).startswith("354"):
-            return self.take_data()
+            self.transfer(+1)
+            try:
+                replies = self.take_data()
+            finally:
+                self.transfer(-1)  # before the answer: what comes after it is the next message's
+            for reply in replies or []:
+                self.send(reply)
+            return replies is not None
         return verb != "QUIT"
 
     def usual(self, text, verb):
@@ -221,12 +229,18 @@ class _Conversation:
             return "221 2.0.0 Bye"
         return "502 5.5.2 unknown command"
 
-    def take_data(self) -> bool:
+    def transfer(self, change):
+        with self.sink.changed:
+            self.sink.in_transfer += change
+            self.sink.most_in_transfer = max(self.sink.most_in_transfer, self.sink.in_transfer)
+
+    def take_data(self) -> list | None:
+        """The answers to the dot; None: the connection is to be dropped."""
         lines = []
         while True:
             line = self.line()
             if not line:
-                return False
+                return None
             if line == b".\r\n":
                 break
             if self.sink.keep:
@@ -237,7 +251,7 @@ class _Conversation:
         for to in (self.good if self.sink.lmtp else [None]):
             reply = self.sink._scripted(f". {address(to)}" if to else ".")
             if reply == DROP:
-                return False
+                return None
             reply = reply or "250 2.0.0 Ok: taken"
             replies.append(reply)
             if reply.startswith("2"):
@@ -248,10 +262,8 @@ class _Conversation:
             with self.sink.changed:
                 self.sink.messages.append(message)
                 self.sink.changed.notify_all()
-        for reply in replies:
-            self.send(reply)
         self.mail, self.rcpt, self.good = None, [], []
-        return True
+        return replies
 
 
 def server_tls(certificate, key) -> ssl.SSLContext:

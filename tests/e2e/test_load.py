@@ -76,7 +76,8 @@ def test_destination_concurrency_is_bounded(lab):
     for _ in range(12):
         send(hub, "a@b.example", "c@d.example")
     sink.wait(12)
-    assert sink.most_sessions <= 3, sink.most_sessions
+    # Not the sessions: the last one's end and the next one's begin may cross on their way to the sink.
+    assert 2 <= sink.most_in_transfer <= 3, sink.most_in_transfer
 
 
 def test_connections_are_used_again_under_load(lab):
