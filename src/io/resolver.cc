@@ -82,6 +82,19 @@ DnsReply::Record record_of(Resolver::Type type, std::string_view octets) {
 
 namespace {
 
+/// Labels of 1 to 63 octets, 253 octets in all (RFC 1035 s. 3.1); a last dot is allowed. libunbound would tell
+/// such a name like any other failure.
+bool can_be_asked_for(std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.empty() || name.size() > 253) return false;
+  for (;;) {
+    const auto length = std::min(name.find('.'), name.size());
+    if (length == 0 || length > 63) return false;
+    if (length == name.size()) return true;
+    name.remove_prefix(length + 1);
+  }
+}
+
 using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr std::chrono::seconds kLongestKept{3600}, kNativeKept{60}, kFailureKept{5};
 constexpr int kNoSuchName = 3, kNoError = 0;  // rcodes, RFC 1035 s. 4.1.1
@@ -316,7 +329,7 @@ void Resolver::stop() {
 boost::asio::awaitable<DnsReply> Resolver::query(std::string name, Type type) {
   auto key = Kept::key("dns ", name, type);
   if (auto kept = kept_->find(key)) co_return std::move(*kept);
-  if (name.empty() || name.size() > 255) {
+  if (!can_be_asked_for(name)) {
     DnsReply reply;
     reply.status = DnsReply::Status::malformed;
     co_return reply;

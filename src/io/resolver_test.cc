@@ -1,0 +1,326 @@
+#include "io/resolver.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <condition_variable>
+#include <future>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace hikyaku::io {
+namespace {
+
+using Type = Resolver::Type;
+using Status = DnsReply::Status;
+constexpr std::uint16_t kAlias = 5;  // CNAME
+constexpr unsigned kServerFailure = 2, kNoSuchName = 3;
+
+std::string two(unsigned value) { return {static_cast<char>(value >> 8), static_cast<char>(value & 255)}; }
+
+/// A name in wire form.
+std::string wire(std::string_view name) {
+  std::string octets;
+  while (!name.empty()) {
+    const auto label = name.substr(0, name.find('.'));
+    octets += static_cast<char>(label.size());
+    octets += label;
+    name.remove_prefix(std::min(name.size(), label.size() + 1));
+  }
+  return octets + '\0';
+}
+
+std::string address(int family, const char* text) {
+  std::array<char, 16> octets{};
+  EXPECT_EQ(inet_pton(family, text, octets.data()), 1);
+  return {octets.data(), family == AF_INET ? 4U : 16U};
+}
+
+std::string text_strings(std::initializer_list<std::string_view> strings) {
+  std::string octets;
+  for (const auto one : strings) {
+    octets += static_cast<char>(one.size());
+    octets += one;
+  }
+  return octets;
+}
+
+struct Answer {
+  struct Record {
+    std::string owner;  // empty: the name that was asked for
+    std::uint16_t type;
+    std::string octets;
+  };
+  unsigned code = 0;
+  std::vector<Record> records{};
+  unsigned lifetime = 60;
+  bool silent = false;
+};
+
+/// A DNS server on loopback that answers what it was told to, and says that all else does not exist.
+class Responder {
+ public:
+  Responder() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)), end_(::eventfd(0, EFD_CLOEXEC)) {
+    sockaddr_in here{};
+    here.sin_family = AF_INET;
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&here), sizeof here), 0);
+    socklen_t size = sizeof here;
+    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&here), &size), 0);
+    port_ = ntohs(here.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~Responder() {
+    const std::uint64_t one = 1;
+    EXPECT_EQ(::write(end_, &one, sizeof one), static_cast<ssize_t>(sizeof one));
+    thread_.join();
+    ::close(socket_);
+    ::close(end_);
+  }
+  Responder(const Responder&) = delete;
+  Responder& operator=(const Responder&) = delete;
+
+  void set(const std::string& name, std::uint16_t type, Answer answer) {
+    const std::lock_guard lock(mutex_);
+    answers_[{name, type}] = std::move(answer);
+  }
+  void set(const std::string& name, Type type, std::vector<std::string> records, unsigned lifetime = 60) {
+    Answer answer{.lifetime = lifetime};
+    for (auto& one : records)
+      answer.records.push_back({"", static_cast<std::uint16_t>(type), std::move(one)});
+    set(name, static_cast<std::uint16_t>(type), std::move(answer));
+  }
+  std::size_t asked(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return asked_[name];
+  }
+  void wait_for(const std::string& name) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return asked_[name] > 0; });
+  }
+  std::string forward() const { return "127.0.0.1@" + std::to_string(port_); }
+
+ private:
+  void serve() {
+    for (;;) {
+      std::array<pollfd, 2> ready{{{socket_, POLLIN, 0}, {end_, POLLIN, 0}}};
+      ::poll(ready.data(), ready.size(), -1);
+      if (ready[1].revents != 0) return;
+      std::array<char, 2048> octets{};
+      sockaddr_in peer{};
+      socklen_t size = sizeof peer;
+      const auto got =
+          ::recvfrom(socket_, octets.data(), octets.size(), 0, reinterpret_cast<sockaddr*>(&peer), &size);
+      if (got < 17) continue;
+      const auto reply = answer_to({octets.data(), static_cast<std::size_t>(got)});
+      if (!reply.empty())
+        ::sendto(socket_, reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&peer), size);
+    }
+  }
+
+  std::string answer_to(std::string_view query) {
+    std::string name;
+    std::size_t at = 12;
+    while (query[at] != 0) {
+      const auto length = static_cast<std::size_t>(query[at]);
+      if (!name.empty()) name += '.';
+      for (const char c : query.substr(at + 1, length)) name += static_cast<char>(std::tolower(c));
+      at += length + 1;
+    }
+    const auto type =
+        static_cast<std::uint16_t>((query[at + 1] << 8) | static_cast<unsigned char>(query[at + 2]));
+    const auto question = query.substr(12, at + 5 - 12);
+    const std::lock_guard lock(mutex_);
+    ++asked_[name];
+    changed_.notify_all();
+    Answer answer{.code = kNoSuchName};
+    if (const auto found = answers_.find({name, type}); found != answers_.end()) answer = found->second;
+    if (answer.silent) return {};
+    std::string reply(query.substr(0, 2));
+    reply += two(0x8180 | answer.code) + two(1) + two(static_cast<unsigned>(answer.records.size())) + two(0) +
+             two(0);
+    reply += question;
+    for (const auto& record : answer.records) {
+      reply += record.owner.empty() ? two(0xc00c) : wire(record.owner);
+      reply += two(record.type) + two(1) + two(0) + two(answer.lifetime);
+      reply += two(static_cast<unsigned>(record.octets.size())) + record.octets;
+    }
+    return reply;
+  }
+
+  int socket_, end_;
+  unsigned port_ = 0;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::pair<std::string, std::uint16_t>, Answer> answers_;
+  std::map<std::string, std::size_t> asked_;
+  std::thread thread_;
+};
+
+class ResolverTest : public testing::Test {
+ protected:
+  Resolver::Settings settings(std::chrono::milliseconds timeout = std::chrono::seconds{20}) const {
+    Resolver::Settings made;
+    made.forward = responder.forward();
+    made.threads = 1;
+    made.timeout = timeout;
+    return made;
+  }
+  static DnsReply ask(Resolver& resolver, std::string name, Type type) {
+    boost::asio::io_context context;
+    auto reply =
+        boost::asio::co_spawn(context, resolver.query(std::move(name), type), boost::asio::use_future);
+    context.run();
+    return reply.get();
+  }
+  DnsReply ask(std::string name, Type type) {
+    Resolver resolver(settings());
+    return ask(resolver, std::move(name), type);
+  }
+  static std::vector<std::string> texts(const DnsReply& reply) {
+    std::vector<std::string> all;
+    for (const auto& record : reply.records) {
+      all.push_back((record.preference == 0 ? "" : std::to_string(record.preference) + " ") + record.text);
+    }
+    std::ranges::sort(all);
+    return all;
+  }
+
+  Responder responder;
+};
+
+using Texts = std::vector<std::string>;
+
+TEST_F(ResolverTest, finds_addresses) {
+  responder.set("host.example", Type::a, {address(AF_INET, "192.0.2.1"), address(AF_INET, "192.0.2.2")});
+  responder.set("host.example", Type::aaaa, {address(AF_INET6, "2001:db8::25")});
+  EXPECT_EQ(texts(ask("host.example", Type::a)), (Texts{"192.0.2.1", "192.0.2.2"}));
+  EXPECT_EQ(texts(ask("HOST.example", Type::aaaa)), (Texts{"2001:db8::25"}));
+}
+
+TEST_F(ResolverTest, finds_mail_exchangers_with_their_preference) {
+  responder.set("example.org", Type::mx, {two(10) + wire("a.mx.example"), two(300) + wire("b.mx.example")});
+  EXPECT_EQ(texts(ask("example.org", Type::mx)), (Texts{"10 a.mx.example", "300 b.mx.example"}));
+}
+
+TEST_F(ResolverTest, gives_the_null_mx_as_the_root) {
+  responder.set("nomail.example", Type::mx, {two(0) + wire("")});
+  const auto reply = ask("nomail.example", Type::mx);
+  EXPECT_EQ(reply.status, Status::found);
+  EXPECT_EQ(texts(reply), (Texts{"."}));
+}
+
+TEST_F(ResolverTest, joins_the_strings_of_a_text_record) {
+  responder.set("txt.example", Type::txt, {text_strings({"v=spf1 ", "ip4:192.0.2.0/24 ", "-all"})});
+  EXPECT_EQ(texts(ask("txt.example", Type::txt)), (Texts{"v=spf1 ip4:192.0.2.0/24 -all"}));
+}
+
+TEST_F(ResolverTest, finds_the_name_of_an_address) {
+  EXPECT_EQ(Resolver::reverse_name("192.0.2.7"), "7.2.0.192.in-addr.arpa");
+  EXPECT_EQ(Resolver::reverse_name("2001:db8::1"),
+            "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
+  EXPECT_EQ(Resolver::reverse_name("host.example"), "");
+  responder.set("7.2.0.192.in-addr.arpa", Type::ptr, {wire("client.example")});
+  EXPECT_EQ(texts(ask(Resolver::reverse_name("192.0.2.7"), Type::ptr)), (Texts{"client.example"}));
+}
+
+TEST_F(ResolverTest, shows_octets_that_no_host_name_has_as_question_marks) {
+  responder.set("1.2.0.192.in-addr.arpa", Type::ptr, {wire(std::string_view("a\r\nb\0c", 6))});
+  EXPECT_EQ(texts(ask("1.2.0.192.in-addr.arpa", Type::ptr)), (Texts{"a??b?c"}));
+}
+
+TEST_F(ResolverTest, follows_an_alias) {
+  Answer alias;
+  alias.records = {{"", kAlias, wire("real.example")},
+                   {"real.example", static_cast<std::uint16_t>(Type::a), address(AF_INET, "192.0.2.9")}};
+  responder.set("alias.example", static_cast<std::uint16_t>(Type::a), alias);
+  responder.set("real.example", Type::a, {address(AF_INET, "192.0.2.9")});
+  EXPECT_EQ(texts(ask("alias.example", Type::a)), (Texts{"192.0.2.9"}));
+}
+
+TEST_F(ResolverTest, tells_no_such_name_and_no_such_record_alike) {
+  responder.set("empty.example", static_cast<std::uint16_t>(Type::mx), Answer{});
+  EXPECT_EQ(ask("empty.example", Type::mx).status, Status::none);
+  EXPECT_EQ(ask("nowhere.example", Type::a).status, Status::none);
+}
+
+TEST_F(ResolverTest, takes_a_failure_of_the_server_for_temporary) {
+  responder.set("broken.example", static_cast<std::uint16_t>(Type::mx), Answer{.code = kServerFailure});
+  EXPECT_EQ(ask("broken.example", Type::mx).status, Status::temporary);
+}
+
+TEST_F(ResolverTest, gives_up_when_no_answer_comes_in_time) {
+  responder.set("silent.example", static_cast<std::uint16_t>(Type::a), Answer{.silent = true});
+  Resolver resolver(settings(std::chrono::milliseconds{50}));
+  EXPECT_EQ(ask(resolver, "silent.example", Type::a).status, Status::temporary);
+}
+
+TEST_F(ResolverTest, refuses_names_that_can_not_be_asked_for) {
+  for (const auto& name :
+       {std::string(), std::string("a..example"), std::string(64, 'x') + ".example", std::string(300, 'y')}) {
+    EXPECT_EQ(ask(name, Type::a).status, Status::malformed) << name;
+  }
+}
+
+TEST_F(ResolverTest, keeps_an_answer_for_as_long_as_it_may) {
+  responder.set("kept.example", Type::a, {address(AF_INET, "192.0.2.1")}, 60);
+  responder.set("fresh.example", Type::a, {address(AF_INET, "192.0.2.1")}, 0);
+  Resolver resolver(settings());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ask(resolver, "kept.example", Type::a).status, Status::found);
+    EXPECT_EQ(ask(resolver, "fresh.example", Type::a).status, Status::found);
+  }
+  EXPECT_EQ(responder.asked("kept.example"), 1U);
+  EXPECT_EQ(responder.asked("fresh.example"), 3U);
+}
+
+TEST_F(ResolverTest, answers_many_questions_at_once) {
+  constexpr int kMany = 300;
+  for (int i = 0; i < kMany; ++i)
+    responder.set("h" + std::to_string(i) + ".example", Type::a, {address(AF_INET, "192.0.2.1")});
+  Resolver resolver(settings());
+  boost::asio::io_context context;
+  std::vector<std::future<DnsReply>> replies;
+  for (int i = 0; i < kMany; ++i) {
+    replies.push_back(boost::asio::co_spawn(
+        context, resolver.query("h" + std::to_string(i) + ".example", Type::a), boost::asio::use_future));
+  }
+  context.run();
+  for (auto& reply : replies) EXPECT_EQ(reply.get().status, Status::found);
+}
+
+TEST_F(ResolverTest, what_is_under_way_ends_when_it_is_stopped) {
+  responder.set("silent.example", static_cast<std::uint16_t>(Type::a), Answer{.silent = true});
+  Resolver resolver(settings());
+  boost::asio::io_context context;
+  auto reply =
+      boost::asio::co_spawn(context, resolver.query("silent.example", Type::a), boost::asio::use_future);
+  std::thread running([&context] { context.run(); });
+  responder.wait_for("silent.example");
+  resolver.stop();
+  running.join();
+  EXPECT_EQ(reply.get().status, Status::temporary);
+  EXPECT_EQ(ask(resolver, "later.example", Type::a).status, Status::temporary);
+}
+
+TEST_F(ResolverTest, the_systems_own_lookup_knows_localhost) {
+  Resolver resolver(settings());
+  boost::asio::io_context context;
+  auto reply = boost::asio::co_spawn(context, resolver.native_addresses("localhost", Type::a),
+                                     boost::asio::use_future);
+  context.run();
+  EXPECT_EQ(texts(reply.get()), (Texts{"127.0.0.1"}));
+}
+
+}  // namespace
+}  // namespace hikyaku::io
