@@ -82,8 +82,8 @@ DnsReply::Record record_of(Resolver::Type type, std::string_view octets) {
 
 namespace {
 
-/// Labels of 1 to 63 octets, 253 octets in all (RFC 1035 s. 3.1); a last dot is allowed. libunbound would tell
-/// such a name like any other failure.
+/// Labels of 1 to 63 octets, 253 octets in all (RFC 1035 s. 3.1); a last dot is allowed. libunbound would
+/// tell such a name like any other failure.
 bool can_be_asked_for(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
   if (name.empty() || name.size() > 253) return false;
@@ -180,8 +180,12 @@ class Resolver::Questions {
     }
     if (!settings.trust_anchor_file.empty()) ub_ctx_add_ta_file(unbound_, settings.trust_anchor_file.c_str());
     ub_ctx_hosts(unbound_, nullptr);
-    for (const auto* zone : {"test.", "home.arpa."}) ub_ctx_zone_add(unbound_, zone, "transparent");
-    ub_ctx_async(unbound_, 1);
+    // Before the zones, which make the settings final: without it libunbound forks a process for its work,
+    // which would hold our sockets.
+    if (ub_ctx_async(unbound_, 1) != 0) return;
+    for (const auto* zone : {"test.", "home.arpa.", "127.in-addr.arpa."})
+      ub_ctx_zone_add(unbound_, zone, "transparent");
+    ub_ctx_data_add(unbound_, "1.0.0.127.in-addr.arpa. 10800 IN PTR localhost.");
     thread_ = std::thread([this] { take_answers(); });
   }
   Questions(const Questions&) = delete;

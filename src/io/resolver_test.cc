@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -311,6 +312,19 @@ TEST_F(ResolverTest, what_is_under_way_ends_when_it_is_stopped) {
   running.join();
   EXPECT_EQ(reply.get().status, Status::temporary);
   EXPECT_EQ(ask(resolver, "later.example", Type::a).status, Status::temporary);
+}
+
+/// A process of its own would hold the sockets of a hub that was killed.
+TEST_F(ResolverTest, works_in_this_process) {
+  responder.set("host.example", Type::a, {address(AF_INET, "192.0.2.1")});
+  Resolver resolver(settings());
+  ASSERT_EQ(ask(resolver, "host.example", Type::a).status, Status::found);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
+  EXPECT_EQ(errno, ECHILD);
+}
+
+TEST_F(ResolverTest, knows_the_name_of_the_loopback_address) {
+  EXPECT_EQ(texts(ask(Resolver::reverse_name("127.0.0.1"), Type::ptr)), (Texts{"localhost"}));
 }
 
 TEST_F(ResolverTest, the_systems_own_lookup_knows_localhost) {

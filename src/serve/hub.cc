@@ -123,7 +123,9 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
   log = std::move(*opened_log);
 
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
-  resolver = std::make_unique<io::Resolver>(io::Resolver::Settings{});
+  io::Resolver::Settings lookups;
+  lookups.forward = main_cf.text("hikyaku_dns_server").text;
+  resolver = std::make_unique<io::Resolver>(lookups);
   auto library = io::SaslLibrary::open();
   if (!library) return std::unexpected(std::move(library.error()));
   sasl = std::move(*library);
