@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Refuses what g++ 12 destroys twice: a capturing lambda, or a braced aggregate, written inside a co_await expression.
+"""Refuses what g++ 12 compiles wrongly and clang 19 does not.
 
-Usage: check_co_await.py FILE...    Name the lambda or the aggregate on the line before, and move it in.
+It destroys twice: a capturing lambda or a braced aggregate inside a co_await expression, and the operands of a ?: that awaits. It destroys too early:
+the temporary that a range-for walks a part of.
+
+Usage: check_co_await.py FILE...    Name the lambda, the aggregate, the choice or the temporary on a line before.
 """
 import re
 import sys
@@ -11,6 +14,10 @@ SILENT = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\
 LAMBDA = re.compile(r"\[[^\[\]\s][^\[\]]*\]\s*(?:\([^()]*\))?\s*(?:mutable|noexcept|\s)*(?:->\s*[^{;]*)?\{")
 # Type{...} and a bare {...} as an argument. int{0} and its like have nothing to destroy.
 BRACES = re.compile(r"\b(?:[A-Za-z_]\w*::)*[A-Z]\w*(?:<[^<>;]*>)?\s*\{\s*[^\s}]|[(,]\s*\{\s*[^\s}]")
+CHOICE = re.compile(r"[?:]\s*co_await\b")
+# for (x : f().value()), for (x : *f()): a part of what a call returned. A call through a name alone lives long enough.
+RANGE = re.compile(r"\bfor\s*\([^;()]*[^:;()]:(?!:)\s*(?:\*\s*[\w:.>-]+\((?:[^()]|\([^()]*\))*\)|[\w:.>-]+\((?:[^()]|\([^()]*\))*\)\s*(?:\.|->)\s*"
+                   r"(?:value|items|value_or)\b)")
 OPEN, CLOSE = "([{", ")]}"
 
 
@@ -42,13 +49,18 @@ def faults(text):
             yield line, "a capturing lambda inside a co_await expression"
         elif BRACES.search(awaited):
             yield line, "a braced aggregate inside a co_await expression"
+    for pattern, what in ((CHOICE, "co_await inside a ?: expression"), (RANGE, "a range-for over a part of a temporary")):
+        for found in pattern.finditer(code):
+            yield code.count("\n", 0, found.start()) + 1, what
 
 
 def self_test():
     good = ["co_await run(std::move(work));", "co_await run([] { return 1; });", "x(a[1], co_await f(b[i])); g([y] { });",
-            'co_await f("[a] {");', "co_await f(std::chrono::seconds{});", "// co_await f([a] {})", "if (co_await f()) { a = T{1}; }"]
+            'co_await f("[a] {");', "co_await f(std::chrono::seconds{});", "// co_await f([a] {})", "if (co_await f()) { a = T{1}; }", "for (const auto& x : f()) {}", "for (auto& x : *found) {}", "for (auto x : a.list(b)) {}",
+            "for (const auto x : std::views::reverse(v)) {}"]
     bad = ["co_await run([p] { return p; });", "co_await run([&]() mutable -> int { return 1; });", "co_await take(Agg{p, 2});",
-           "co_await take({p, 2});", "co_await f(a, io::Place{1});"]
+           "co_await take({p, 2});", "co_await f(a, io::Place{1});", "c ? co_await a : b;", "x = c ? a : co_await b;",
+           "for (const auto& x : f().value()) {}", "for (auto& x : *f(a, g(b))) {}", "for (auto& [k, v] : json.value(a, b).items()) {}"]
     return [c for c in good if list(faults(c))] + [c for c in bad if not list(faults(c))]
 
 
@@ -61,7 +73,7 @@ def main():
         with open(path, encoding="utf-8") as file:
             for line, what in faults(file.read()):
                 count += 1
-                print(f"{path}:{line}: {what}: g++ 12 destroys it twice; name it on the line before")
+                print(f"{path}:{line}: {what}: g++ 12 compiles it wrongly; name it on the line before")
     return count != 0
 
 
