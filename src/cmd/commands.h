@@ -4,6 +4,7 @@ namespace hikyaku::cmd {
 
 /// Each subcommand: argv[0] is its name, the result an exit code of sysexits.h.
 int serve_command(int argc, char** argv);
+int explain_command(int argc, char** argv);
 int why_command(int argc, char** argv);
 int queue_command(int argc, char** argv);
 int store_command(int argc, char** argv);

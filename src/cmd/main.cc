@@ -18,6 +18,7 @@ struct Command {
 constexpr std::array kCommands{
     Command{"serve", serve_command, "run the hub in the foreground"},
     Command{"why", why_command, "what was decided for a message that passed, rule by rule"},
+    Command{"explain", explain_command, "what would be decided for a message, and what would change it"},
     Command{"queue", queue_command, "list, show, hold, release, retry, bounce and delete queued mail"},
     Command{"store", store_command, "the mailbox database: list, status, export"},
     Command{"config", config_command, "check and show main.cf and master.cf"},
@@ -68,4 +69,8 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace hikyaku::cmd
 
-int main(int argc, char** argv) { return hikyaku::cmd::run(argc, argv); }
+int main(int argc, char** argv) {
+  const int code = hikyaku::cmd::run(argc, argv);
+  // The option parser has numbers of its own, from 100 on, for what sysexits.h calls a usage error.
+  return code >= 100 ? EX_USAGE : code;
+}

@@ -6,47 +6,13 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/escape.h"
+#include "serve/access_decision.h"
 
 namespace hikyaku::serve {
 namespace {
 
 namespace asio = boost::asio;
 using smtp::Reply;
-
-Reply reply_of(const policy::Refusal& refusal) {
-  std::string_view enhanced = refusal.enhanced;
-  return {refusal.code, smtp::EnhancedCode::take(enhanced), refusal.text};
-}
-
-policy::DnsAnswer::Status status_of(io::DnsReply::Status status) {
-  switch (status) {
-    case io::DnsReply::Status::found:
-      return policy::DnsAnswer::Status::found;
-    case io::DnsReply::Status::none:
-      return policy::DnsAnswer::Status::none;
-    case io::DnsReply::Status::temporary:
-      return policy::DnsAnswer::Status::temporary;
-    case io::DnsReply::Status::malformed:
-      return policy::DnsAnswer::Status::malformed;
-  }
-  return policy::DnsAnswer::Status::temporary;
-}
-
-io::Resolver::Type type_of(policy::DnsQuestion::Type type) {
-  switch (type) {
-    case policy::DnsQuestion::Type::a:
-      return io::Resolver::Type::a;
-    case policy::DnsQuestion::Type::aaaa:
-      return io::Resolver::Type::aaaa;
-    case policy::DnsQuestion::Type::mx:
-      return io::Resolver::Type::mx;
-    case policy::DnsQuestion::Type::ns:
-      return io::Resolver::Type::ns;
-    case policy::DnsQuestion::Type::txt:
-      return io::Resolver::Type::txt;
-  }
-  return io::Resolver::Type::a;
-}
 
 }  // namespace
 
@@ -63,60 +29,16 @@ AccessChecks::~AccessChecks() {
 }
 
 asio::awaitable<void> AccessChecks::look_up_name(ClientIdentity& client) {
-  if (!listener_.peername_lookup) co_return;
-  const auto ip = table::Ip::parse(client.address);
-  if (!ip) co_return;
-  auto reverse =
-      co_await services_.resolver.query(io::Resolver::reverse_name(client.address), io::Resolver::Type::ptr);
-  if (reverse.status != io::DnsReply::Status::found) {
-    const bool temporary = reverse.status == io::DnsReply::Status::temporary;
-    client.name_status = client.reverse_status =
-        temporary ? policy::NameStatus::temporary : policy::NameStatus::unknown;
-    co_return;
-  }
-  client.reverse_name = reverse.records.front().text;
-  client.reverse_status = policy::NameStatus::ok;
-  const auto type = ip->family() == table::Ip::Family::v4 ? io::Resolver::Type::a : io::Resolver::Type::aaaa;
-  auto forward = co_await services_.resolver.query(client.reverse_name, type);
-  if (forward.status == io::DnsReply::Status::temporary) {
-    client.name_status = policy::NameStatus::temporary;
-    co_return;
-  }
-  client.name_status = policy::NameStatus::forged;
-  for (const auto& record : forward.records) {
-    if (table::Ip::parse(record.text) == ip) {
-      client.name = client.reverse_name;
-      client.name_status = policy::NameStatus::ok;
-    }
-  }
+  if (listener_.peername_lookup) co_await look_up_client_name(services_.resolver, client);
 }
 
-asio::awaitable<void> AccessChecks::look_up(const policy::DnsQuestion& question) {
-  auto reply = co_await services_.resolver.query(question.name, type_of(question.type));
-  policy::DnsAnswer answer;
-  answer.status = status_of(reply.status);
-  for (auto& record : reply.records) answer.records.push_back(std::move(record.text));
-  dns_.add(question, std::move(answer));
-}
-
-asio::awaitable<policy::Verdict> AccessChecks::decide(Stage stage, policy::Request request,
+asio::awaitable<policy::Verdict> AccessChecks::decide(AccessStage stage, policy::Request request,
                                                       Explanation& why) {
-  // Each round answers what the last one asked; a rule list asks for a bounded number of things.
-  constexpr int kRounds = 50;
-  for (int round = 0; round < kRounds; ++round) {
-    auto verdict = (access_.*stage)(request, why);
-    if (verdict.kind != policy::Verdict::Kind::needs_dns) {
-      if (verdict.pause.count() > 0) {
-        asio::steady_timer timer(co_await asio::this_coro::executor, verdict.pause);
-        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-      }
-      co_return verdict;
-    }
-    for (const auto& question : verdict.questions) co_await look_up(question);
+  auto verdict = co_await decide_access(services_.resolver, dns_, access_, stage, request, why);
+  if (verdict.pause.count() > 0) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, verdict.pause);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   }
-  policy::Verdict verdict;
-  verdict.kind = policy::Verdict::Kind::refuse;
-  verdict.refusal = {451, "4.3.0", "Temporary lookup failure"};
   co_return verdict;
 }
 
@@ -128,18 +50,7 @@ Reply AccessChecks::take(policy::Verdict verdict, Reply yes, IncomingEnvelope* e
   for (const auto& warning : verdict.warnings) services_.log.warning(listener_.log_tag, escaped(warning));
   earlier_ = std::move(verdict.deferral);
   if (verdict.kind == policy::Verdict::Kind::refuse) return reply_of(verdict.refusal);
-  if (envelope != nullptr && !verdict.actions.empty()) {
-    auto& actions = verdict.actions;
-    if (actions.hold) {
-      envelope->hold = true;
-      envelope->hold_reason = std::move(actions.hold_reason);
-    }
-    envelope->discard = envelope->discard || actions.discard;
-    if (!actions.filter.empty()) envelope->filter = std::move(actions.filter);
-    if (actions.redirect) envelope->redirect = std::move(actions.redirect);
-    for (auto& line : actions.prepend) envelope->prepend.push_back(std::move(line));
-    for (auto& address : actions.bcc) envelope->bcc.push_back(std::move(address));
-  }
+  if (envelope != nullptr && !verdict.actions.empty()) take_actions(std::move(verdict.actions), *envelope);
   return yes;
 }
 

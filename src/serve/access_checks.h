@@ -8,6 +8,7 @@
 #include "mail/parameters.h"
 #include "policy/access.h"
 #include "policy/client_rates.h"
+#include "serve/access_decision.h"
 #include "serve/client_identity.h"
 #include "serve/incoming_message.h"
 #include "serve/running.h"
@@ -45,9 +46,8 @@ class AccessChecks {
   std::optional<smtp::Reply> count(policy::ClientRates::Event event);
 
  private:
-  using Stage = policy::Verdict (policy::Access::*)(const policy::Request&, Explanation&) const;
-  boost::asio::awaitable<policy::Verdict> decide(Stage stage, policy::Request request, Explanation& why);
-  boost::asio::awaitable<void> look_up(const policy::DnsQuestion& question);
+  boost::asio::awaitable<policy::Verdict> decide(AccessStage stage, policy::Request request,
+                                                 Explanation& why);
   /// The reply to a verdict, with `yes` when nothing is against it.
   smtp::Reply take(policy::Verdict verdict, smtp::Reply yes, IncomingEnvelope* envelope);
 
