@@ -123,6 +123,49 @@ def delivered_rows(deliveries) -> collections.Counter:
                                for d in deliveries for r in d["rcpt_to"])
 
 
+def explained(hub, case) -> dict:
+    """What `hikyaku explain` says of the case's message."""
+    path = hub.home / "message"
+    path.write_bytes(case["message"].encode("utf-8", "surrogateescape"))
+    to = [part for one in case["rcpt_to"] for part in ("--to", one)]
+    login = ["--sasl", case["sasl"]] if case.get("sasl") else []
+    return json.loads(hub.run("explain", "--client", case.get("client", "127.0.0.1"), "--helo", "client.test", "--port", str(PORT), *login,
+                              "--from", f"<{case['mail_from']}>", *to, "--message", str(path), "--json"))
+
+
+def explained_rows(told) -> collections.Counter:
+    """The deliveries that it foretells, as delivered_rows() has them but for the sink."""
+    rows = collections.Counter()
+    for one in told.get("recipients", []):
+        if "sent_to" not in one or "failure" in one or told.get("discarded") or told.get("hold"):
+            continue
+        header = one.get("sent_header", told["header"]).encode("utf-8", "surrogateescape")
+        headers = tuple(f for f in fields(header) if ADDRESS_HEADER.match(f))
+        rows[(address(f"<{one['sent_from']}>"), address(f"<{one['sent_to']}>"), headers, one.get("login"))] += 1
+    return rows
+
+
+def compare_explained(told, case) -> list:
+    """`explain` against the record: the answers, and who would get what."""
+    differences = []
+    expected = case["expected"]
+    plain = not case.get("mail_params")  # what MAIL's parameters lead to is not asked for
+    if plain and told["accepted"] != expected["accepted"]:
+        differences.append(("explain: accepted", expected["accepted"], told["accepted"]))
+    answers = [codes(a["reply"]) for a in told["answers"] if a["command"].startswith(("MAIL", "RCPT")) or a["command"] in (".", "DATA") and a["reply"][0] != "3"]
+    wanted = [codes(s["reply"]) for s in expected["smtp"] if not s["cmd"].startswith("AUTH")]
+    if plain and answers != wanted:
+        differences.append(("explain: replies", wanted, answers))
+    if expected["accepted"] and told["accepted"]:
+        theirs = collections.Counter()
+        for (_, *row), count in delivered_rows(expected["deliveries"]).items():
+            theirs[tuple(row)] += count
+        ours = explained_rows(told)
+        if ours != theirs:
+            differences.append(("explain: deliveries", sorted((theirs - ours).elements(), key=str), sorted((ours - theirs).elements(), key=str)))
+    return differences
+
+
 def replay(binary, folder, case, peers) -> list:
     """Runs one case; what differs from the record, as (what, expected, got)."""
     peers.take()
@@ -140,6 +183,7 @@ def replay(binary, folder, case, peers) -> list:
         if taken:
             hub.wait_queue(lambda rows: all(r["queue_name"] in ("deferred", "hold") for r in rows), 10)
         got = peers.take()
+        told = explained(hub, case)
     finally:
         hub.stop(want=None)
     differences = []
@@ -159,4 +203,4 @@ def replay(binary, folder, case, peers) -> list:
     wanted = sorted((b["sink"], address(r)) for b in expected["bounces"] for r in b["rcpt_to"])
     if notices != wanted:
         differences.append(("bounces", wanted, notices))
-    return differences
+    return differences + compare_explained(told, case)
