@@ -175,6 +175,9 @@ class Resolver::Questions {
       : timeout_(settings.timeout), unbound_(ub_ctx_create()), wake_(::eventfd(0, EFD_CLOEXEC)) {
     if (unbound_ == nullptr || wake_ < 0) return;
     ub_ctx_debugout(unbound_, nullptr);
+    // First of all: once a zone is added it is too late, and libunbound would fork a process for its work,
+    // with all of our connections and locks.
+    ub_ctx_async(unbound_, 1);
     // A server on loopback is the administrator's own.
     ub_ctx_set_option(unbound_, "do-not-query-localhost:", "no");
     // Questions without an answer yet, each with a socket. Of the usual 16 a few dead domains would take all.
@@ -194,7 +197,6 @@ class Resolver::Questions {
     if (!settings.trust_anchor_file.empty()) ub_ctx_add_ta_file(unbound_, settings.trust_anchor_file.c_str());
     ub_ctx_hosts(unbound_, nullptr);
     for (const auto* zone : {"test.", "home.arpa."}) ub_ctx_zone_add(unbound_, zone, "transparent");
-    ub_ctx_async(unbound_, 1);
     thread_ = std::thread([this] { take_answers(); });
   }
   Questions(const Questions&) = delete;

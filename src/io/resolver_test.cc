@@ -5,12 +5,14 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <cerrno>
 #include <condition_variable>
 #include <future>
 #include <map>
@@ -382,6 +384,14 @@ TEST_F(ResolverTest, what_does_not_answer_holds_nothing_else_up) {
   resolver.stop();
   running.join();
   for (auto& reply : silent) EXPECT_EQ(reply.get().status, Status::temporary);
+}
+
+TEST_F(ResolverTest, works_in_a_thread_and_not_in_a_process_of_its_own) {
+  responder.set("host.example", Type::a, {address(AF_INET, "192.0.2.1")});
+  Resolver resolver(settings());
+  EXPECT_EQ(ask(resolver, "host.example", Type::a).status, Status::found);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "there is a child";
+  EXPECT_EQ(errno, ECHILD);
 }
 
 TEST_F(ResolverTest, may_be_asked_from_many_threads) {
