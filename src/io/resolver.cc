@@ -13,6 +13,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <charconv>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -83,10 +84,16 @@ DnsReply::Record record_of(Resolver::Type type, std::string_view octets) {
 namespace {
 
 /// Labels of 1 to 63 octets, 253 octets in all (RFC 1035 s. 3.1); a last dot is allowed. libunbound would
-/// tell such a name like any other failure.
+/// tell such a name like any other failure; it would end a name at a NUL and take a backslash for an escape,
+/// and so ask for another name than the one that is meant.
 bool can_be_asked_for(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
   if (name.empty() || name.size() > 253) return false;
+  const auto strange = [](char c) {
+    const auto octet = static_cast<unsigned char>(c);
+    return octet <= 0x20 || octet == 0x7f || c == '\\';
+  };
+  if (std::ranges::any_of(name, strange)) return false;
   for (;;) {
     const auto length = std::min(name.find('.'), name.size());
     if (length == 0 || length > 63) return false;
@@ -168,8 +175,17 @@ class Resolver::Questions {
       : timeout_(settings.timeout), unbound_(ub_ctx_create()), wake_(::eventfd(0, EFD_CLOEXEC)) {
     if (unbound_ == nullptr || wake_ < 0) return;
     ub_ctx_debugout(unbound_, nullptr);
+    // First of all: once a zone is added it is too late, and libunbound would fork a process for its work,
+    // with all of our connections and locks.
+    ub_ctx_async(unbound_, 1);
     // A server on loopback is the administrator's own.
     ub_ctx_set_option(unbound_, "do-not-query-localhost:", "no");
+    // Questions without an answer yet, each with a socket. Of the usual 16 a few dead domains would take all.
+    ub_ctx_set_option(unbound_, "outgoing-range:", "1024");
+    ub_ctx_set_option(unbound_, "num-queries-per-thread:", "1024");
+    // A server that was down for a minute would else be left alone for the next 15.
+    ub_ctx_set_option(unbound_, "infra-keep-probing:", "yes");
+    ub_ctx_set_option(unbound_, "infra-host-ttl:", "60");
     // libunbound answers for these zones by itself, though the servers of an intranet may well know them.
     ub_ctx_set_option(unbound_, "unblock-lan-zones:", "yes");
     ub_ctx_set_option(unbound_, "insecure-lan-zones:", "yes");
@@ -180,9 +196,6 @@ class Resolver::Questions {
     }
     if (!settings.trust_anchor_file.empty()) ub_ctx_add_ta_file(unbound_, settings.trust_anchor_file.c_str());
     ub_ctx_hosts(unbound_, nullptr);
-    // Before the zones, which make the settings final: without it libunbound forks a process for its work,
-    // which would hold our sockets.
-    if (ub_ctx_async(unbound_, 1) != 0) return;
     for (const auto* zone : {"test.", "home.arpa.", "127.in-addr.arpa."})
       ub_ctx_zone_add(unbound_, zone, "transparent");
     ub_ctx_data_add(unbound_, "1.0.0.127.in-addr.arpa. 10800 IN PTR localhost.");
@@ -326,6 +339,7 @@ Resolver::Resolver(const Settings& settings)
 Resolver::~Resolver() { stop(); }
 
 void Resolver::stop() {
+  stopped_ = true;
   questions_->stop();
   pool_.stop();
 }
@@ -386,7 +400,11 @@ DnsReply system_addresses(const std::string& host, Resolver::Type type) {
 boost::asio::awaitable<DnsReply> Resolver::native_addresses(std::string host, Type type) {
   auto key = Kept::key("sys ", host, type);
   if (auto kept = kept_->find(key)) co_return std::move(*kept);
-  auto work = [host = std::move(host), type] { return system_addresses(host, type); };
+  if (stopped_) co_return temporary();
+  // What still waits in line at the end is not begun.
+  auto work = [this, host = std::move(host), type] {
+    return stopped_ ? temporary() : system_addresses(host, type);
+  };
   auto reply = co_await pool_.run(std::move(work));
   kept_->keep(std::move(key), reply, kNativeKept);
   co_return reply;
@@ -394,6 +412,7 @@ boost::asio::awaitable<DnsReply> Resolver::native_addresses(std::string host, Ty
 
 std::string Resolver::reverse_name(std::string_view address) {
   const std::string text(address);
+  if (text.find('\0') != std::string::npos) return {};
   std::array<unsigned char, 16> octets{};
   std::string name;
   if (inet_pton(AF_INET, text.c_str(), octets.data()) == 1) {
@@ -409,6 +428,16 @@ std::string Resolver::reverse_name(std::string_view address) {
     name += '.';
   }
   return name + "ip6.arpa";
+}
+
+bool Resolver::is_server(std::string_view text) {
+  const auto at = text.find('@');
+  if (reverse_name(text.substr(0, at)).empty()) return false;
+  if (at == std::string_view::npos) return true;
+  const auto digits = text.substr(at + 1);
+  std::uint16_t port = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  return read.ec == std::errc() && read.ptr == digits.data() + digits.size() && port != 0;
 }
 
 }  // namespace hikyaku::io

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
@@ -54,6 +55,8 @@ class Resolver {
   /// The name that the reverse lookup of an address asks for: "7.2.0.192.in-addr.arpa". Empty when it is
   /// none.
   static std::string reverse_name(std::string_view address);
+  /// Whether it may stand in Settings::forward.
+  static bool is_server(std::string_view text);
   /// What is under way ends with Status::temporary, as does what comes later. For the end of the program.
   void stop();
 
@@ -62,6 +65,7 @@ class Resolver {
   class Kept;
   std::unique_ptr<Kept> kept_;
   std::unique_ptr<Questions> questions_;
+  std::atomic<bool> stopped_ = false;
   WorkerPool pool_;
 };
 

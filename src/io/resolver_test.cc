@@ -12,6 +12,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <cerrno>
 #include <condition_variable>
 #include <future>
 #include <map>
@@ -66,6 +67,7 @@ struct Answer {
   std::vector<Record> records{};
   unsigned lifetime = 60;
   bool silent = false;
+  bool cut = false;  // the reply ends in the midst of its records
 };
 
 /// A DNS server on loopback that answers what it was told to, and says that all else does not exist.
@@ -104,6 +106,12 @@ class Responder {
   std::size_t asked(const std::string& name) {
     const std::lock_guard lock(mutex_);
     return asked_[name];
+  }
+  std::size_t asked_in_all() {
+    const std::lock_guard lock(mutex_);
+    std::size_t all = 0;
+    for (const auto& [name, count] : asked_) all += count;
+    return all;
   }
   void wait_for(const std::string& name) {
     std::unique_lock lock(mutex_);
@@ -156,6 +164,7 @@ class Responder {
       reply += two(record.type) + two(1) + two(0) + two(answer.lifetime);
       reply += two(static_cast<unsigned>(record.octets.size())) + record.octets;
     }
+    if (answer.cut) reply.resize(reply.size() - 3);
     return reply;
   }
 
@@ -231,8 +240,30 @@ TEST_F(ResolverTest, finds_the_name_of_an_address) {
   EXPECT_EQ(Resolver::reverse_name("2001:db8::1"),
             "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
   EXPECT_EQ(Resolver::reverse_name("host.example"), "");
+  EXPECT_EQ(Resolver::reverse_name("192.0.2.7 "), "");
+  EXPECT_EQ(Resolver::reverse_name(std::string_view("192.0.2.7\0x", 11)), "");
+  EXPECT_EQ(Resolver::reverse_name(""), "");
   responder.set("7.2.0.192.in-addr.arpa", Type::ptr, {wire("client.example")});
   EXPECT_EQ(texts(ask(Resolver::reverse_name("192.0.2.7"), Type::ptr)), (Texts{"client.example"}));
+  const auto six = Resolver::reverse_name("2001:db8::1");
+  responder.set(six, Type::ptr, {wire("six.example"), wire("other.example")});
+  EXPECT_EQ(texts(ask(six, Type::ptr)), (Texts{"other.example", "six.example"}));
+}
+
+TEST_F(ResolverTest, asks_the_server_also_for_private_and_reserved_names) {
+  for (const auto* name : {"1.0.168.192.in-addr.arpa", "1.0.0.10.in-addr.arpa", "2.2.0.192.in-addr.arpa"}) {
+    responder.set(name, Type::ptr, {wire("inside.example")});
+    EXPECT_EQ(texts(ask(name, Type::ptr)), (Texts{"inside.example"})) << name;
+  }
+  for (const auto* name : {"mx.hub.test", "box.home.arpa", "srv.internal", "srv.local"}) {
+    responder.set(name, Type::a, {address(AF_INET, "10.1.2.3")});
+    EXPECT_EQ(texts(ask(name, Type::a)), (Texts{"10.1.2.3"})) << name;
+  }
+}
+
+TEST_F(ResolverTest, finds_name_servers) {
+  responder.set("example.org", Type::ns, {wire("ns1.example"), wire("ns2.example")});
+  EXPECT_EQ(texts(ask("example.org", Type::ns)), (Texts{"ns1.example", "ns2.example"}));
 }
 
 TEST_F(ResolverTest, shows_octets_that_no_host_name_has_as_question_marks) {
@@ -247,6 +278,32 @@ TEST_F(ResolverTest, follows_an_alias) {
   responder.set("alias.example", static_cast<std::uint16_t>(Type::a), alias);
   responder.set("real.example", Type::a, {address(AF_INET, "192.0.2.9")});
   EXPECT_EQ(texts(ask("alias.example", Type::a)), (Texts{"192.0.2.9"}));
+}
+
+TEST_F(ResolverTest, follows_an_alias_whose_target_has_no_such_record) {
+  Answer alias;
+  alias.records = {{"", kAlias, wire("bare.example")}};
+  responder.set("alias.example", static_cast<std::uint16_t>(Type::mx), alias);
+  responder.set("bare.example", static_cast<std::uint16_t>(Type::mx), Answer{});
+  EXPECT_EQ(ask("alias.example", Type::mx).status, Status::none);
+}
+
+TEST_F(ResolverTest, an_alias_of_itself_has_no_records) {
+  Answer alias;
+  alias.records = {{"", kAlias, wire("loop.example")}};
+  responder.set("loop.example", static_cast<std::uint16_t>(Type::a), alias);
+  const auto reply = ask("loop.example", Type::a);
+  EXPECT_NE(reply.status, Status::found);
+  EXPECT_TRUE(reply.records.empty());
+}
+
+TEST_F(ResolverTest, takes_a_reply_that_can_not_be_read_for_temporary) {
+  Answer cut;
+  cut.records = {{"", static_cast<std::uint16_t>(Type::a), address(AF_INET, "192.0.2.1")}};
+  cut.cut = true;
+  responder.set("cut.example", static_cast<std::uint16_t>(Type::a), cut);
+  Resolver resolver(settings(std::chrono::milliseconds{300}));
+  EXPECT_EQ(ask(resolver, "cut.example", Type::a).status, Status::temporary);
 }
 
 TEST_F(ResolverTest, tells_no_such_name_and_no_such_record_alike) {
@@ -268,9 +325,25 @@ TEST_F(ResolverTest, gives_up_when_no_answer_comes_in_time) {
 
 TEST_F(ResolverTest, refuses_names_that_can_not_be_asked_for) {
   for (const auto& name :
-       {std::string(), std::string("a..example"), std::string(64, 'x') + ".example", std::string(300, 'y')}) {
+       {std::string(), std::string("."), std::string("a..example"), std::string(".example"),
+        std::string("example.."), std::string(64, 'x') + ".example", std::string(300, 'y'),
+        // What libunbound would take for the end of the name, or for an escape.
+        std::string("a.example\0.b.example", 20), std::string("a\\.example"), std::string("a\\000.example"),
+        std::string("a b.example"), std::string("a\n.example")}) {
     EXPECT_EQ(ask(name, Type::a).status, Status::malformed) << name;
   }
+  EXPECT_EQ(responder.asked_in_all(), 0U);
+}
+
+TEST_F(ResolverTest, asks_for_names_as_long_as_they_may_be) {
+  const std::string label(63, 'x');
+  const auto longest = label + "." + label + "." + label + "." + std::string(61, 'y');
+  ASSERT_EQ(longest.size(), 253U);
+  responder.set(longest, Type::a, {address(AF_INET, "192.0.2.1")});
+  EXPECT_EQ(ask(longest, Type::a).status, Status::found);
+  EXPECT_EQ(ask(longest + "z", Type::a).status, Status::malformed);
+  responder.set("_dmarc.dotted.example", Type::txt, {text_strings({"v=DMARC1"})});
+  EXPECT_EQ(texts(ask("_dmarc.dotted.example.", Type::txt)), (Texts{"v=DMARC1"}));
 }
 
 TEST_F(ResolverTest, keeps_an_answer_for_as_long_as_it_may) {
@@ -283,6 +356,59 @@ TEST_F(ResolverTest, keeps_an_answer_for_as_long_as_it_may) {
   }
   EXPECT_EQ(responder.asked("kept.example"), 1U);
   EXPECT_EQ(responder.asked("fresh.example"), 3U);
+}
+
+TEST_F(ResolverTest, keeps_that_there_is_no_record) {
+  responder.set("empty.example", static_cast<std::uint16_t>(Type::mx), Answer{});
+  Resolver resolver(settings());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(resolver, "empty.example", Type::mx).status, Status::none);
+  EXPECT_EQ(responder.asked("empty.example"), 1U);
+}
+
+TEST_F(ResolverTest, what_does_not_answer_holds_nothing_else_up) {
+  constexpr std::size_t kSilent = 200;
+  responder.set("quick.example", Type::a, {address(AF_INET, "192.0.2.1")});
+  boost::asio::io_context context;
+  // With libunbound's usual 16 sockets, each given up after 0.4 s, the last of them would wait for 5 s.
+  Resolver resolver(settings(std::chrono::seconds{3}));
+  std::vector<std::future<DnsReply>> silent;
+  for (std::size_t i = 0; i < kSilent; ++i) {
+    const auto name = "s" + std::to_string(i) + ".example";
+    responder.set(name, static_cast<std::uint16_t>(Type::a), Answer{.silent = true});
+    silent.push_back(boost::asio::co_spawn(context, resolver.query(name, Type::a), boost::asio::use_future));
+  }
+  auto quick =
+      boost::asio::co_spawn(context, resolver.query("quick.example", Type::a), boost::asio::use_future);
+  std::thread running([&context] { context.run(); });
+  EXPECT_EQ(quick.get().status, Status::found);
+  resolver.stop();
+  running.join();
+  for (auto& reply : silent) EXPECT_EQ(reply.get().status, Status::temporary);
+}
+
+TEST_F(ResolverTest, works_in_a_thread_and_not_in_a_process_of_its_own) {
+  responder.set("host.example", Type::a, {address(AF_INET, "192.0.2.1")});
+  Resolver resolver(settings());
+  EXPECT_EQ(ask(resolver, "host.example", Type::a).status, Status::found);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "there is a child";
+  EXPECT_EQ(errno, ECHILD);
+}
+
+TEST_F(ResolverTest, may_be_asked_from_many_threads) {
+  constexpr int kThreads = 4, kEach = 50;
+  for (int i = 0; i < kEach; ++i)
+    responder.set("t" + std::to_string(i) + ".example", Type::a, {address(AF_INET, "192.0.2.1")});
+  Resolver resolver(settings());
+  std::array<int, kThreads> found{};
+  std::vector<std::thread> threads;
+  for (auto& count : found) {
+    threads.emplace_back([&resolver, &count] {
+      for (int i = 0; i < kEach; ++i)
+        count += ask(resolver, "t" + std::to_string(i) + ".example", Type::a).status == Status::found ? 1 : 0;
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (const auto count : found) EXPECT_EQ(count, kEach);
 }
 
 TEST_F(ResolverTest, answers_many_questions_at_once) {
@@ -314,17 +440,26 @@ TEST_F(ResolverTest, what_is_under_way_ends_when_it_is_stopped) {
   EXPECT_EQ(ask(resolver, "later.example", Type::a).status, Status::temporary);
 }
 
-/// A process of its own would hold the sockets of a hub that was killed.
-TEST_F(ResolverTest, works_in_this_process) {
-  responder.set("host.example", Type::a, {address(AF_INET, "192.0.2.1")});
-  Resolver resolver(settings());
-  ASSERT_EQ(ask(resolver, "host.example", Type::a).status, Status::found);
-  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
-  EXPECT_EQ(errno, ECHILD);
-}
-
 TEST_F(ResolverTest, knows_the_name_of_the_loopback_address) {
   EXPECT_EQ(texts(ask(Resolver::reverse_name("127.0.0.1"), Type::ptr)), (Texts{"localhost"}));
+}
+
+TEST_F(ResolverTest, the_systems_own_lookup_ends_with_the_resolver) {
+  Resolver resolver(settings());
+  resolver.stop();
+  boost::asio::io_context context;
+  auto reply = boost::asio::co_spawn(context, resolver.native_addresses("localhost", Type::a),
+                                     boost::asio::use_future);
+  context.run();
+  EXPECT_EQ(reply.get().status, Status::temporary);
+}
+
+TEST(ResolverServer, is_an_address_with_a_port_or_without) {
+  for (const auto* good : {"192.0.2.53", "192.0.2.53@5353", "2001:db8::53", "::1@53"})
+    EXPECT_TRUE(Resolver::is_server(good)) << good;
+  for (const auto* bad : {"", "dns.example", "192.0.2.53:53", "192.0.2.53@", "192.0.2.53@0",
+                          "192.0.2.53@65536", "192.0.2.53@53x", "@53", "192.0.2.53 192.0.2.54"})
+    EXPECT_FALSE(Resolver::is_server(bad)) << bad;
 }
 
 TEST_F(ResolverTest, the_systems_own_lookup_knows_localhost) {

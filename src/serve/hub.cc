@@ -123,9 +123,12 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
   log = std::move(*opened_log);
 
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
-  io::Resolver::Settings lookups;
-  lookups.forward = main_cf.text("hikyaku_dns_server").text;
-  resolver = std::make_unique<io::Resolver>(lookups);
+  io::Resolver::Settings dns;
+  dns.forward = main_cf.text("hikyaku_dns_server").text;
+  if (!dns.forward.empty() && !io::Resolver::is_server(dns.forward)) {
+    return fail(Fault::permanent, "hikyaku_dns_server " + dns.forward + ": no address of a DNS server");
+  }
+  resolver = std::make_unique<io::Resolver>(dns);
   auto library = io::SaslLibrary::open();
   if (!library) return std::unexpected(std::move(library.error()));
   sasl = std::move(*library);
