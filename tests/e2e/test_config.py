@@ -132,3 +132,33 @@ def test_table_query(lab):
     hub = lab.hub(tables={"t": "# comment\nkey value of it\n"}, start=False)
     assert hub.run("table", "query", f"hash:{hub.tables}/t", "key").strip().startswith("value of it")
     assert hub.run("table", "query", f"hash:{hub.tables}/t", "other", want=None)[0] == 1
+
+
+def remarks(hub) -> dict:
+    """What `config check` says, by the line of main.cf or of a table: {"main.cf:3": [text, ...]}."""
+    found = {}
+    for row in json_rows(hub.run("config", "check", "--json")):
+        found.setdefault(f"{os.path.basename(row.get('file', ''))}:{row.get('line')}", []).append(row["text"])
+    return found
+
+
+def test_config_check_tells_of_settings_that_do_not_do_what_they_seem_to(lab):
+    hub = lab.hub("sender_canonical_maps = regexp:@T@/everyone\nrelayhost = [127.0.0.9]:1\ntransport_maps = hash:@T@/transport\n"
+                  "sender_dependent_relayhost_maps = hash:@T@/by_sender\nsmtp_sender_dependent_authentication = yes\n"
+                  "smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = hash:@T@/passwords\n", start=False,
+                  tables={"everyone": "/.*/ all@example.com\n", "transport": "@dest.example smtp:[127.0.0.1]:2\nother.example smtp:\n* smtp:[127.0.0.3]\n",
+                          "by_sender": "@b.example smtp:[127.0.0.2]:3\n@good.example [127.0.0.2]:3\n",
+                          "passwords": "joe@c.example joe:x\njoe@good.example joe:y\n[127.0.0.9]:1 us:z\n"})
+    told = remarks(hub)
+    for place, words in (("everyone:1", "null sender"), ("transport:1", "never looked up"), ("transport:2", "no next hop"), ("transport:3", "no effect"),
+                         ("by_sender:1", "next hop"), ("passwords:1", "joe@c.example"),
+                         (f"main.cf:{hub.line_of('sender_canonical_maps')}", "local_header_rewrite_clients = permit_inet_interfaces")):
+        assert any(words in text for text in told.get(place, [])), (place, words, told)
+    assert "passwords:2" not in told and "passwords:3" not in told and "by_sender:2" not in told, told
+    assert "joe:x" not in str(told)
+
+
+def test_config_check_has_nothing_to_say_of_the_seeds_tables(lab):
+    hub = lab.hub("sender_dependent_default_transport_maps = hash:@T@/by_sender\n", start=False,
+                  tables={"by_sender": "@example.co.jp smtp:[relay1.example.com]:25\n@sub.example.co.jp smtp:[relay2.example.com]:25\n"})
+    assert not [place for place in remarks(hub) if place.startswith("by_sender")]
