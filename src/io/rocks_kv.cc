@@ -9,6 +9,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -108,6 +109,21 @@ std::uint64_t random_signature() {
 
 }  // namespace
 
+namespace {
+
+/// Sorted.
+std::vector<std::string> log_names(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".log") names.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace
+
 /// Members are destroyed from the last to the first: the engine before what it stands on.
 struct RocksKv::State {
   explicit State(HeaderFile file) : header(std::move(file)) {}
@@ -132,6 +148,7 @@ struct RocksKv::State {
     if (lives(space) && value.size() >= kStampSize) value.resize(value.size() - kStampSize);
   }
   Result<void> open_engine(bool create);
+  Result<void> open_beside_writer();
   Result<void> check(const Batch& batch) const;
   Result<void> room(std::size_t octets) const;
   void fill(const Batch& from);
@@ -162,10 +179,31 @@ Result<std::unique_ptr<RocksKv>> RocksKv::open(const Options& options, Notes& no
     auto ready = make_logs_ready(options.directory, header->header(), options.now, write, notes);
     if (!ready) return std::unexpected(ready.error());
   }
+  const bool beside_writer = header->beside_writer();
   auto state = std::make_unique<State>(std::move(*header));
   state->options = options;
-  if (auto opened = state->open_engine(create); !opened) return std::unexpected(opened.error());
+  auto opened = beside_writer ? state->open_beside_writer() : state->open_engine(create);
+  if (!opened) return std::unexpected(opened.error());
   return std::unique_ptr<RocksKv>(new RocksKv(std::move(state)));
+}
+
+/// The writer may remove a log, its rows being in a table by then, after the engine here has read the list of
+/// tables without that one: the rows would be missing. Nothing is, when each log of before is still there.
+Result<void> RocksKv::State::open_beside_writer() {
+  constexpr int kTries = 20;
+  for (int i = 0; i < kTries; ++i) {
+    const auto before = log_names(options.directory / "db");
+    auto opened = open_engine(false);
+    const auto after = log_names(options.directory / "db");
+    if (std::ranges::includes(after, before)) return opened;
+    if (db) {
+      for (auto* family : families) db->DestroyColumnFamilyHandle(family);
+    }
+    families.clear();
+    db.reset();
+  }
+  return fail(Fault::temporary,
+              "read the database at " + where() + " beside its writer: its logs change too fast; try again");
 }
 
 Result<void> RocksKv::State::open_engine(bool create) {

@@ -18,7 +18,6 @@ namespace {
 
 namespace asio = boost::asio;
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kReadSize = 4096;
 constexpr std::size_t kContentPiece = std::size_t{256} << 10;
 constexpr std::size_t kWriteSize = std::size_t{64} << 10;
 
