@@ -17,8 +17,9 @@ struct LogSettings {
 
 /// The mail log: one line an event, in the form that people's tools know, "Nov 24 23:48:20 mx
 /// hikyaku/smtpd[17]: connect from …", or as JSON objects. Lines are handed to a thread of its own: no call
-/// waits for a disk. When the line is full the newest are dropped, and their number is told later.
-/// The text must have been escaped by the caller. Thread-safe.
+/// waits for a disk. A file that was moved away or removed (logrotate) is begun anew under its name. When the
+/// line is full the newest are dropped, and their number is told later. The text must have been escaped by
+/// the caller. Thread-safe.
 class Log {
  public:
   static Result<std::unique_ptr<Log>> open(const LogSettings& settings);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <thread>
@@ -13,8 +14,10 @@
 namespace hikyaku::io {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::MatchesRegex;
+using testing::Not;
 using testing_support::TemporaryFolder;
 
 std::string contents(const std::string& file) {
@@ -47,6 +50,22 @@ TEST(Log, WritesJsonObjects) {
   log->flush();
   EXPECT_THAT(contents(folder.file("log")),
               HasSubstr(R"("service":"smtpd","level":"info","text":"helo=<\"x\\\">"})"));
+}
+
+TEST(Log, AFileThatWasMovedAwayIsBegunAnew) {
+  const TemporaryFolder folder;
+  const auto log = Log::open({.file = folder.file("log"), .hostname = "mx"}).value();
+  log->info("smtpd", "before");
+  log->flush();
+  std::filesystem::rename(folder.file("log"), folder.file("log.1"));
+  log->info("smtpd", "after the move");
+  log->flush();
+  EXPECT_THAT(contents(folder.file("log.1")), AllOf(HasSubstr("before"), Not(HasSubstr("after"))));
+  EXPECT_THAT(contents(folder.file("log")), AllOf(HasSubstr("after the move"), Not(HasSubstr("before"))));
+  std::filesystem::remove(folder.file("log"));
+  log->info("smtpd", "after the removal");
+  log->flush();
+  EXPECT_THAT(contents(folder.file("log")), HasSubstr("after the removal"));
 }
 
 TEST(Log, TakesLinesOfManyThreadsWhole) {
