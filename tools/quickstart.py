@@ -167,7 +167,7 @@ class Demo:
     def submissions(self):
         title(1, "Submission by hand: STARTTLS, AUTH PLAIN, then AUTH LOGIN")
         for mechanism in ("PLAIN", "LOGIN"):
-            note(paint("2", f"$ openssl s_client -quiet -connect mail.example.com:{self.submission_port} -starttls smtp"))
+            note(paint("2", f"$ openssl s_client -quiet -crlf -connect mail.example.com:{self.submission_port} -starttls smtp"))
             before = len(self.relays[0].queue()), len(messages(self.relays[0], "test@example.jp"))
             with Client(self.submission_port, show=Dialogue()) as client:
                 client.ehlo("mail.example.com")
@@ -315,7 +315,7 @@ def leave_running(demo):
 The hub is left running (pid {demo.hub.pid}); its next hops are pids {', '.join(str(r.pid) for r in demo.relays)}.
   submit:   swaks --server 127.0.0.1:{ports['submission']} --tls --auth PLAIN --auth-user {USER} --auth-password {SECRET} \\
                   --from test@example.com --to test@example.jp
-  by hand:  openssl s_client -quiet -connect 127.0.0.1:{ports['submission']} -starttls smtp -CAfile {demo.certificates['ca']}
+  by hand:  openssl s_client -quiet -crlf -connect 127.0.0.1:{ports['submission']} -starttls smtp -CAfile {demo.certificates['ca']}
   without:  port {ports['smtp']} takes mail from 127.0.0.1 without a login
   settings: {demo.hub.conf}/main.cf   (then: kill -HUP {demo.hub.pid})
   log:      {demo.hub.home}/log

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "cmd/config_diff.h"
 #include "cmd/configuration_files.h"
 #include "config/parameters.h"
 #include "io/system_random.h"
@@ -183,15 +184,19 @@ int config_command(int argc, char** argv) {
       "  hikyaku config check -c /etc/postfix\n"
       "  hikyaku config show relayhost mynetworks\n"
       "  hikyaku config show --service submission --all --json\n"
+      "  hikyaku config diff /etc/postfix /root/new-postfix --last 1000\n"
       "check ends with 0 if the hub would start on it, with 78 if it would not.");
   app.require_subcommand(1);
   app.fallthrough();
   ShowOptions options;
-  app.add_option("-c,--config-directory", options.directory, "the folder of main.cf and master.cf")
-      ->capture_default_str();
+  auto* directory =
+      app.add_option("-c,--config-directory", options.directory, "the folder of main.cf and master.cf")
+          ->capture_default_str();
   auto* check_app = app.add_subcommand("check", "read the configuration and tell all that is wrong in it");
   auto* show_app =
       app.add_subcommand("show", "print the values that are set, with all $name put in, and their lines");
+  DiffOptions diff_options;
+  auto* diff_app = add_config_diff(app, diff_options);
   for (auto* sub : {check_app, show_app}) {
     sub->add_flag("--json", options.json, "one JSON object a line");
   }
@@ -204,6 +209,8 @@ int config_command(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
+  if (directory->count() > 0) diff_options.ledger = options.directory;
+  if (diff_app->parsed()) return config_diff(diff_options);
   return check_app->parsed() ? check(options.directory, options.json) : show(options);
 }
 

@@ -96,30 +96,6 @@ Result<serve::RehearsalRequest> request_of(const Options& options) {
   return request;
 }
 
-/// The one that was asked for, or port 25's, or the first.
-const serve::Listener* listener_of(const serve::Running& running, unsigned port) {
-  const auto& all = running.listeners;
-  const auto wanted = port == 0 ? 25U : port;
-  const auto found = std::ranges::find_if(all, [wanted](const auto& one) { return one->port == wanted; });
-  if (found != all.end()) return found->get();
-  return port == 0 && !all.empty() ? all.front().get() : nullptr;
-}
-
-json entries_json(const std::vector<Explanation::Entry>& entries, const SourceCatalogue& sources) {
-  json rows = json::array();
-  for (const auto& entry : entries) {
-    rows.push_back({{"step", entry.step},
-                    {"rule", entry.rule},
-                    {"file", sources.file(entry.origin)},
-                    {"line", entry.origin.line},
-                    {"keys", entry.keys},
-                    {"failed", entry.failed},
-                    {"operand", entry.operand},
-                    {"outcome", entry.outcome}});
-  }
-  return rows;
-}
-
 json delivery_json(const serve::Rehearsal::Delivery& delivery) {
   const auto texts = [](const std::vector<mail::Address>& addresses) {
     json all = json::array();
@@ -226,7 +202,7 @@ int explain(const Options& options) {
     std::fprintf(stderr, "hikyaku explain: %s\n", escaped(request.error().text).c_str());
     return request.error().fault == Fault::not_found ? EX_NOINPUT : EX_USAGE;
   }
-  const auto* listener = listener_of(running, options.port);
+  const auto* listener = running.listener(options.port);
   if (listener == nullptr) {
     std::fprintf(stderr, "hikyaku explain: master.cf has no smtpd line for port %u\n", options.port);
     return EX_USAGE;

@@ -8,6 +8,21 @@
 
 namespace hikyaku::cmd {
 
+nlohmann::json entries_json(const std::vector<Explanation::Entry>& entries, const SourceCatalogue& sources) {
+  auto rows = nlohmann::json::array();
+  for (const auto& entry : entries) {
+    rows.push_back({{"step", entry.step},
+                    {"rule", entry.rule},
+                    {"file", sources.file(entry.origin)},
+                    {"line", entry.origin.line},
+                    {"keys", entry.keys},
+                    {"failed", entry.failed},
+                    {"operand", entry.operand},
+                    {"outcome", entry.outcome}});
+  }
+  return rows;
+}
+
 void print_entries(const nlohmann::json& entries) {
   const auto text = [](const nlohmann::json& entry, const char* field) {
     return escaped(entry[field].get<std::string>());

@@ -320,6 +320,7 @@ policy::RateLimits rate_limits(const Main& main, table::Opener& opener, Diagnost
 
 Result<policy::Resolution> RoutedAddresses::resolve(const mail::Address& sender,
                                                     const mail::Address& address) const {
+  if (srs_ != nullptr && srs_->has_form(address)) return resolve_srs(sender, address);
   auto route = router_.resolve(sender, router_.complete(address));
   if (!route) return std::unexpected(std::move(route.error()));
   policy::Resolution resolution;
@@ -331,6 +332,23 @@ Result<policy::Resolution> RoutedAddresses::resolve(const mail::Address& sender,
   resolution.nexthop = std::move(route->nexthop);
   resolution.invalid = route->invalid;
   resolution.routed = route->routed;
+  return resolution;
+}
+
+/// Whoever a notice is for, it is we who promised to take it.
+Result<policy::Resolution> RoutedAddresses::resolve_srs(const mail::Address& sender,
+                                                        const mail::Address& address) const {
+  policy::Resolution resolution{.address = address, .domain_class = policy::DomainClass::virtual_alias};
+  const auto reversed = srs_->reverse(address, clock_->now());
+  if (!reversed) {
+    resolution.transport = "error";
+    resolution.nexthop = "5.1.1 " + reversed.error().text;
+    return resolution;
+  }
+  auto route = router_.resolve(sender, *reversed);
+  if (!route) return std::unexpected(std::move(route.error()));
+  resolution.transport = std::move(route->transport);
+  resolution.nexthop = std::move(route->nexthop);
   return resolution;
 }
 

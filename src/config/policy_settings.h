@@ -3,9 +3,11 @@
 #include <span>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "config/main_cf.h"
 #include "policy/access.h"
 #include "policy/settings.h"
+#include "rewrite/srs.h"
 #include "route/router.h"
 #include "table/ip.h"
 #include "table/table.h"
@@ -24,12 +26,19 @@ policy::RateLimits rate_limits(const Main& main, table::Opener& opener, Diagnost
 /// The router as access rules see it. `router` must outlive it.
 class RoutedAddresses final : public policy::AddressResolver {
  public:
-  explicit RoutedAddresses(const route::Router& router) : router_(router) {}
+  /// With `srs`, which needs `clock`, a rewritten sender of ours is an address of ours. All must outlive it.
+  explicit RoutedAddresses(const route::Router& router, const rewrite::Srs* srs = nullptr,
+                           const Clock* clock = nullptr)
+      : router_(router), srs_(srs), clock_(clock) {}
   Result<policy::Resolution> resolve(const mail::Address& sender,
                                      const mail::Address& address) const override;
 
  private:
+  Result<policy::Resolution> resolve_srs(const mail::Address& sender, const mail::Address& address) const;
+
   const route::Router& router_;
+  const rewrite::Srs* srs_;
+  const Clock* clock_;
 };
 
 }  // namespace hikyaku::config

@@ -166,7 +166,7 @@ TEST_P(RewriteOracle, does_what_postfix_does) {
   const auto context = rewriter.header_context({client, "unknown", sasl, false, {}, {}}, why);
   ASSERT_TRUE(context);
 
-  rewrite::EnvelopeRewriting envelope(rewriter, why);
+  rewrite::EnvelopeRewriting envelope(rewriter, why, {});
   const auto sender = envelope.sender(internal_of(one["mail_from"].get<std::string>()));
   for (const auto& reply : replies) {
     const auto command = reply["cmd"].get<std::string>();

@@ -313,6 +313,11 @@ Result<rewrite::Settings> rewrite_settings(const Main& main, std::span<const tab
   return settings;
 }
 
+bool maps_addresses(const Main& main) {
+  const auto options = main.list("receive_override_options");
+  return std::ranges::none_of(options, [](const Value& one) { return one.text == "no_address_mappings"; });
+}
+
 Result<rewrite::OutboundSettings> outbound_settings(const Main& main, ClientProtocol protocol,
                                                     std::span<const table::Ip> machine, table::Opener& opener,
                                                     Diagnostics& diagnostics) {

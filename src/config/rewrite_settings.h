@@ -23,6 +23,9 @@ std::vector<table::Ip> own_addresses(const Main& main, std::span<const table::Ip
 Result<rewrite::Settings> rewrite_settings(const Main& main, std::span<const table::Ip> machine,
                                            table::Opener& opener, Diagnostics& diagnostics);
 
+/// Whether receive_override_options leave addresses to be mapped.
+bool maps_addresses(const Main& main);
+
 /// Which client a transport of master.cf runs: `smtp` reads smtp_generic_maps and smtp_*_checks, `lmtp`
 /// lmtp_*.
 enum class ClientProtocol : unsigned char { smtp, lmtp };

@@ -77,7 +77,10 @@ void Evaluation::defer_if_reject(int code, std::string_view enhanced, std::strin
   seen_.outcome = "a refusal becomes a deferral";
 }
 
-Outcome Evaluation::lookup_failed(std::string_view name) {
+Outcome Evaluation::lookup_failed(std::string_view name, const Error& why) {
+  seen_.failed = "the tables answer";
+  seen_.operand = why.text;
+  verdict_.warnings.push_back(why.text);
   std::string text = "<";
   return refuse(Cause::mistake, 451, "4.3.0", text.append(name).append(">: Temporary lookup failure"));
 }
@@ -255,11 +258,7 @@ Outcome Evaluation::apply_to_client(const Restriction& one, const Stage& stage) 
     case Kind::permit_mynetworks: {
       if (!client.ip) return not_so("client address is in mynetworks", client.address);
       const auto match = settings_.mynetworks.match(client.name, *client.ip, &seen_.keys);
-      if (!match) {
-        seen_.failed = "mynetworks can be asked";
-        seen_.operand = match.error().text;
-        return lookup_failed(stage.name);
-      }
+      if (!match) return lookup_failed(stage.name, match.error());
       if (!*match) return not_so("client address is in mynetworks", client.address);
       seen_.operand = client.address;
       seen_.outcome = "permitted: mynetworks has " + std::string((*match)->element);
@@ -281,7 +280,7 @@ Outcome Evaluation::apply_to_client(const Restriction& one, const Stage& stage) 
       }
       for (const auto print : {client.certificate_fingerprint, client.public_key_fingerprint}) {
         const auto found = settings_.relay_clientcerts.find(print, &seen_.keys);
-        if (!found) return lookup_failed(stage.name);
+        if (!found) return lookup_failed(stage.name, found.error());
         if (*found) return Outcome::permit;
       }
       return not_so("client's certificate is in relay_clientcerts", client.certificate_fingerprint);
@@ -373,7 +372,7 @@ Outcome Evaluation::apply_to_recipient(const Restriction& one, const Stage& stag
     case Kind::permit_auth_destination:
     case Kind::permit_mx_backup: {
       const auto& resolution = resolved(*request_.recipient, subject::kRecipient);
-      if (!resolution) return lookup_failed(request_.recipient->internal());
+      if (!resolution) return lookup_failed(request_.recipient->internal(), resolution.error());
       if (authorized(*resolution)) return Outcome::permit;
       return not_so("recipient domain is ours or in relay_domains", resolution->address.domain());
     }

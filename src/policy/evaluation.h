@@ -72,7 +72,7 @@ class Evaluation {
   Outcome defer_if_permit(Settings::OnTemporary action, int code, std::string_view enhanced,
                           std::string text);
   void defer_if_reject(int code, std::string_view enhanced, std::string text);
-  Outcome lookup_failed(std::string_view name);
+  Outcome lookup_failed(std::string_view name, const Error& why);
   Outcome server_error(std::string warning);
   /// The restriction did not act: its first condition that did not hold, and on what.
   Outcome not_so(std::string_view condition, std::string_view operand);

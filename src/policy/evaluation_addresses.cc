@@ -43,7 +43,7 @@ bool Evaluation::authorized(const Resolution& resolution) const {
 Outcome Evaluation::unauthorized_destination(int code, std::string_view enhanced) {
   const auto name = request_.recipient->internal();
   const auto& resolution = resolved(*request_.recipient, subject::kRecipient);
-  if (!resolution) return lookup_failed(name);
+  if (!resolution) return lookup_failed(name, resolution.error());
   if (authorized(*resolution)) {
     return not_so("recipient domain is neither ours nor in relay_domains",
                   resolution->address.domain() + " is in " + std::string(text(resolution->domain_class)));
@@ -59,11 +59,11 @@ Outcome Evaluation::login_owns_sender(bool unknown_sender_allowed) {
   if (settings_.sender_login.maps.empty()) return not_so("smtpd_sender_login_maps is set", "empty");
   const auto sender = request_.sender->internal();
   const auto& resolution = resolved(*request_.sender, subject::kSender);
-  if (!resolution) return lookup_failed(sender);
+  if (!resolution) return lookup_failed(sender, resolution.error());
   const auto owners = table::find_address(settings_.sender_login.maps, resolution->address,
                                           settings_.delimiters, *settings_.local_domains, &seen_.keys);
   if (!owners) {
-    return owners.error().fault == Fault::temporary ? lookup_failed(sender)
+    return owners.error().fault == Fault::temporary ? lookup_failed(sender, owners.error())
                                                     : server_error(owners.error().text);
   }
   if (*owners) {
@@ -88,10 +88,11 @@ Outcome Evaluation::sender_needs_login() {
   if (settings_.sender_login.maps.empty()) return not_so("smtpd_sender_login_maps is set", "empty");
   const auto sender = request_.sender->internal();
   const auto& resolution = resolved(*request_.sender, subject::kSender);
-  if (!resolution) return lookup_failed(sender);
+  if (!resolution) return lookup_failed(sender, resolution.error());
   const auto owned = in_tables(settings_.sender_login, resolution->address);
   if (!owned)
-    return owned.error().fault == Fault::temporary ? lookup_failed(sender) : server_error(owned.error().text);
+    return owned.error().fault == Fault::temporary ? lookup_failed(sender, owned.error())
+                                                   : server_error(owned.error().text);
   if (!*owned) return not_so("smtpd_sender_login_maps names an owner", sender);
   return refuse(Cause::policy, 553, "5.7.1", about(sender, "Sender address", "not logged in"));
 }
@@ -143,9 +144,9 @@ Outcome Evaluation::unlisted(const mail::Address& address, std::string_view repl
   const bool of_sender = reply_class == subject::kSender;
   const auto name = address.internal();
   const auto& resolution = resolved(address, reply_class);
-  if (!resolution) return lookup_failed(name);
+  if (!resolution) return lookup_failed(name, resolution.error());
   const auto failed = [&](const Error& error) {
-    return error.fault == Fault::temporary ? lookup_failed(name) : server_error(error.text);
+    return error.fault == Fault::temporary ? lookup_failed(name, error) : server_error(error.text);
   };
   // An address that some table rewrites exists.
   for (const auto* listing :
@@ -208,7 +209,7 @@ Outcome Evaluation::unlisted_in_class(const Resolution& resolution, const mail::
   const auto hit = table::find_address(listing->maps, resolution.address, settings_.delimiters,
                                        *settings_.local_domains, &keys);
   if (!hit) {
-    return hit.error().fault == Fault::temporary ? lookup_failed(address.internal())
+    return hit.error().fault == Fault::temporary ? lookup_failed(address.internal(), hit.error())
                                                  : server_error(hit.error().text);
   }
   seen_.keys = std::move(keys);

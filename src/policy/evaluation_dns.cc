@@ -165,7 +165,7 @@ Outcome Evaluation::incomplete_address(const mail::Address& address, std::string
 Outcome Evaluation::unknown_domain(const mail::Address& address, std::string_view reply_class) {
   const auto name = address.internal();
   const auto& resolution = resolved(address, reply_class);
-  if (!resolution) return lookup_failed(name);
+  if (!resolution) return lookup_failed(name, resolution.error());
   const auto& domain = resolution->address.domain();
   const bool of_sender = reply_class == subject::kSender;
   const std::string_view enhanced = of_sender ? "4.1.8" : "4.1.2";
@@ -277,7 +277,7 @@ Outcome Evaluation::permit_listed(const Restriction& one, std::string_view prefi
   if (request_.recipient != nullptr) {
     // A list of friends must not make an open relay.
     const auto& resolution = resolved(*request_.recipient, subject::kRecipient);
-    if (!resolution) return lookup_failed(request_.recipient->internal());
+    if (!resolution) return lookup_failed(request_.recipient->internal(), resolution.error());
     if (!authorized(*resolution))
       return not_so("recipient domain is ours or in relay_domains", resolution->address.domain());
   }

@@ -127,7 +127,7 @@ Outcome Evaluation::look_up_address(const Restriction& one, const mail::Address&
     return act_on(one, hit, "", reply_class, stage, found);
   }
   const auto& resolution = resolved(address, reply_class);
-  if (!resolution) return lookup_failed(address.internal());
+  if (!resolution) return lookup_failed(address.internal(), resolution.error());
   const auto outcome = act_on(one,
                               table::find_access_address(one.map, resolution->address, settings_.delimiters,
                                                          settings_.access_parents, &seen_.keys),

@@ -1,6 +1,7 @@
 #include "queue/queue.h"
 
 #include <algorithm>
+#include <deque>
 #include <set>
 #include <utility>
 
@@ -9,7 +10,7 @@
 namespace hikyaku::queue {
 namespace {
 
-enum Space : Kv::Space { kEntry, kBody, kDue, kLedger, kSources, kMeta };
+enum Space : Kv::Space { kEntry, kBody, kDue, kLedger, kSources, kMeta, kArrival };
 
 constexpr std::uint64_t kFormat = 1;
 constexpr std::string_view kFormatKey = "format";
@@ -18,6 +19,8 @@ constexpr std::uint64_t kIdMarkStep = 1'000'000;  // µs of ids between two mark
 constexpr std::size_t kScanRows = 4096;
 constexpr std::size_t kKeySize = 8;
 constexpr std::uint32_t kLedgerMisses = 16;  // pieces in a row that may be missing
+constexpr std::chrono::microseconds kArrivalWindow = std::chrono::minutes{1};
+constexpr int kArrivalWidening = 8;
 constexpr std::uint64_t kHeldTime = UINT64_MAX;
 // A row that was composed longer ago than this has been committed, and is seen by a scan.
 constexpr std::chrono::seconds kFloorDistance{10};
@@ -83,7 +86,13 @@ Result<std::vector<std::string>> decode_names(std::string_view stored) {
 }  // namespace
 
 std::vector<KvSpace> spaces(std::chrono::seconds ledger_lifetime) {
-  return {{"entry"}, {"body", true}, {"due"}, {"ledger", false, ledger_lifetime}, {"sources"}, {"meta"}};
+  return {{"entry"},
+          {"body", true},
+          {"due"},
+          {"ledger", false, ledger_lifetime},
+          {"sources"},
+          {"meta"},
+          {"arrival", false, ledger_lifetime}};
 }
 
 Result<std::unique_ptr<Queue>> Queue::open(Kv& kv, Blob& blob) {
@@ -223,6 +232,10 @@ Queue::Change Queue::finish(Kv::Batch& batch, const record::QueueEntry& stored, 
 void Queue::note(Kv::Batch& batch, record::QueueId id, Time now, std::string_view ledger) {
   add_ledger(batch, id, 0, now, ledger);
   mark_id(batch, id);
+}
+
+void Queue::remember_arrival(Kv::Batch& batch, record::QueueId id, const record::Arrival& arrival) {
+  batch.put(kArrival, id.key(), encode(arrival));
 }
 
 void Queue::committed(const Change& change) {
@@ -387,6 +400,32 @@ Result<std::vector<Queue::LedgerPiece>> Queue::ledger(record::QueueId id) const 
     pieces.push_back({record::QueueId(*at).time(), *sources, std::string(octets)});
   }
   return pieces;
+}
+
+Result<std::vector<Queue::KeptArrival>> Queue::last_arrivals(Time now, std::size_t limit) const {
+  // Backwards by windows, each wider than the one before: the port has no scan that goes back.
+  std::deque<KeptArrival> kept;
+  auto end = static_cast<std::uint64_t>(std::max<std::int64_t>(now.time_since_epoch().count(), 0));
+  std::string to;  // a clock that went back does not hide what came before
+  for (auto width = kArrivalWindow; kept.size() < limit; width *= kArrivalWidening) {
+    const auto micros = static_cast<std::uint64_t>(width.count());
+    const auto begin = end > micros ? end - micros : 0;
+    std::deque<KeptArrival> window;
+    auto all = for_all(kv_, kArrival, number_key(begin), to,
+                       [&](const std::string& key, const std::string& value) -> Result<void> {
+                         const auto id = record::QueueId::from_key(key);
+                         if (!id) return damaged("a record of arrival");
+                         window.push_back({*id, record::decode_arrival(value)});
+                         if (window.size() + kept.size() > limit) window.pop_front();
+                         return {};
+                       });
+    if (!all) return std::unexpected(all.error());
+    kept.insert(kept.begin(), std::make_move_iterator(window.begin()), std::make_move_iterator(window.end()));
+    if (begin == 0) break;
+    end = begin;
+    to = number_key(begin);
+  }
+  return std::vector<KeptArrival>(std::make_move_iterator(kept.begin()), std::make_move_iterator(kept.end()));
 }
 
 Result<void> Queue::remember_sources(const std::vector<std::string>& names) {

@@ -15,6 +15,7 @@
 #include "base/kv_space.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "record/arrival.h"
 #include "record/queue_entry.h"
 #include "record/queue_id.h"
 
@@ -66,6 +67,8 @@ class Queue {
                               std::string_view ledger, Guard guard = Guard::none);
   /// Adds a piece of ledger for a message that was refused or never queued, under an id of its own.
   void note(Kv::Batch& batch, record::QueueId id, Time now, std::string_view ledger);
+  /// Keeps how the message was handed in, for as long as its ledger.
+  void remember_arrival(Kv::Batch& batch, record::QueueId id, const record::Arrival& arrival);
   void committed(const Change& change);
 
   struct Due {
@@ -107,6 +110,14 @@ class Queue {
   };
   /// What was decided for a message, in order; also after its end. Empty: nothing is known.
   Result<std::vector<LedgerPiece>> ledger(record::QueueId id) const;
+
+  struct KeptArrival {
+    record::QueueId id;
+    Result<record::Arrival> arrival;  ///< an Error: it can't be read
+  };
+  /// The last `limit` messages that are remembered, in order of arrival; also those that are gone. Memory for
+  /// `limit` of them. O(those that came in eight times the time that they came in).
+  Result<std::vector<KeptArrival>> last_arrivals(Time now, std::size_t limit) const;
 
   /// Makes `names` (SourceCatalogue::names()) the catalogue that the origins in new ledgers refer to, and
   /// stores it when it is not the stored one. Call at start and after each reload, before the new

@@ -15,7 +15,7 @@ using testing_support::CrashingBlob;
 using testing_support::CrashingKv;
 using testing_support::Power;
 
-constexpr std::size_t kSpaces = 6;
+constexpr std::size_t kSpaces = 7;
 
 Time at(std::int64_t seconds) { return Time{std::chrono::seconds{seconds}}; }
 
@@ -412,6 +412,34 @@ TEST(QueueCrash, AtEveryStepEveryAcknowledgedChangeIsThereAndNoneIsHalfDone) {
   }
   EXPECT_GT(step, 50U);
   EXPECT_FALSE(testing::Test::HasFailure());
+}
+
+TEST_F(QueueTest, TheLastArrivalsAreGivenInTheirOrderAlsoOfMessagesThatAreGone) {
+  constexpr std::uint64_t kHour = 3'600'000'000;
+  const auto now = at(10'000'000);
+  const auto recent = static_cast<std::uint64_t>(now.time_since_epoch().count());
+  // Old ones, a crowd in one minute, and one that a clock which went back has given an id ahead of time.
+  std::vector<std::uint64_t> ids{7, recent - 900 * kHour, recent - 2 * kHour};
+  for (std::uint64_t i = 0; i < 20; ++i) ids.push_back(recent - 30'000'000 + i);
+  ids.push_back(recent + kHour);
+  Kv::Batch batch;
+  for (const auto id : ids) {
+    record::Arrival arrival;
+    arrival.sender = mail::Address::from_internal("u" + std::to_string(id) + "@b.example").value();
+    queue->remember_arrival(batch, record::QueueId(id), arrival);
+  }
+  commit(batch, {});
+  for (const std::size_t limit : {0UL, 1UL, 5UL, 21UL, 22UL, 23UL, 24UL, 100UL}) {
+    const auto kept = queue->last_arrivals(now, limit);
+    ASSERT_TRUE(kept);
+    const auto expected = std::min(limit, ids.size());
+    ASSERT_EQ(kept->size(), expected) << limit;
+    for (std::size_t i = 0; i < expected; ++i) {
+      const auto id = ids[ids.size() - expected + i];
+      EXPECT_EQ((*kept)[i].id.value(), id);
+      EXPECT_EQ((*kept)[i].arrival->sender.local(), "u" + std::to_string(id));
+    }
+  }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "record/queue_entry.h"
 
+#include "record/client_fields.h"
 #include "record/frame.h"
 
 namespace hikyaku::record {
@@ -59,32 +60,6 @@ Recipient take_recipient(FrameReader& in) {
   recipient.status = in.text();
   recipient.reply = in.text();
   return recipient;
-}
-
-void put(FrameWriter& out, const Client& client) {
-  out.text(client.address);
-  out.number(client.port);
-  out.text(client.name);
-  out.text(client.helo);
-  out.text(client.protocol);
-  out.text(client.sasl_method);
-  out.text(client.sasl_user);
-  out.text(client.tls_version);
-  out.text(client.tls_cipher);
-}
-
-Client take_client(FrameReader& in) {
-  Client client;
-  client.address = in.text();
-  client.port = static_cast<std::uint16_t>(in.number(UINT16_MAX));
-  client.name = in.text();
-  client.helo = in.text();
-  client.protocol = in.text();
-  client.sasl_method = in.text();
-  client.sasl_user = in.text();
-  client.tls_version = in.text();
-  client.tls_cipher = in.text();
-  return client;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "base/crc32c.h"
+#include "record/arrival.h"
 #include "record/message_record.h"
 #include "record/queue_entry.h"
 
@@ -255,6 +256,38 @@ TEST(MailboxRecord, TheStoredFormIsTheGoldenOneAndComesBack) {
             "02"
             "c2f7f16e");
   EXPECT_EQ(decode_mailbox_record(encode(record)).value(), record);
+}
+
+Arrival full_arrival() {
+  const auto entry = full_entry();
+  Arrival arrival;
+  arrival.at = entry.arrival;
+  arrival.client = entry.client;
+  arrival.client_name_verified = true;
+  arrival.port = 587;
+  arrival.sender = entry.sender;
+  arrival.recipients = {address("x@b.example"), address("y@b.example")};
+  arrival.header = std::string("From: a@b.example\r\nX: \0\xff\r\n", 27);
+  arrival.header_cut = true;
+  return arrival;
+}
+
+TEST(Arrival, ReadsBackWhatWasWritten) {
+  for (const auto& arrival : {full_arrival(), Arrival{}}) {
+    const auto read = decode_arrival(encode(arrival));
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_EQ(*read, arrival);
+  }
+}
+
+TEST(Arrival, EachOctetThatIsCutOrChangedIsFound) {
+  const auto stored = encode(full_arrival());
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    EXPECT_FALSE(decode_arrival(stored.substr(0, i)));
+    auto changed = stored;
+    changed[i] = static_cast<char>(changed[i] ^ 0x10);
+    EXPECT_FALSE(decode_arrival(changed)) << i;
+  }
 }
 
 }  // namespace

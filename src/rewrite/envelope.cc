@@ -5,6 +5,7 @@
 #include "mail/header.h"
 #include "rewrite/address_chain.h"
 #include "rewrite/rewriter.h"
+#include "rewrite/srs.h"
 
 namespace hikyaku::rewrite {
 namespace {
@@ -168,6 +169,30 @@ void EnvelopeRewriting::add_bcc_of(const AddressMap& map, const mail::Address& a
   if (bcc) add_bcc(*bcc, from);
 }
 
+void EnvelopeRewriting::take_back_srs(mail::Address& address) {
+  const auto& srs = rewriter_.settings().srs;
+  if (!srs || !srs->has_form(address)) return;
+  const auto rule = "hikyaku_srs_domain = " + srs->settings().domain;
+  const auto origin = srs->settings().origin;
+  auto reversed = srs->reverse(address, now_);
+  if (!reversed) {
+    const auto& text = reversed.error().text;
+    why_.add({"rewrite.srs",
+              rule,
+              origin,
+              {},
+              "the rewritten sender is one of ours",
+              text,
+              "refused with 550 5.1.1"});
+    refuse({550, "5.1.1", text});
+    return;
+  }
+  std::string outcome(kRecipientSubject);
+  outcome += ": " + shown(address) + " -> " + shown(*reversed);
+  why_.add({"rewrite.srs", rule, origin, {}, {}, {}, outcome});
+  address = std::move(*reversed);
+}
+
 mail::Address EnvelopeRewriting::map_recipient(const mail::Address& given) {
   const AddressChain chain(rewriter_.settings(), rewriter_.completion());
   auto address = given;
@@ -176,6 +201,7 @@ mail::Address EnvelopeRewriting::map_recipient(const mail::Address& given) {
     if (stand_in) address = *stand_in;
   }
   chain.complete(address, Completion::Context::local, kRecipientSubject, why_);
+  take_back_srs(address);
   auto mapped = chain.map(address, AddressClass::envelope_recipient, kRecipientSubject, true, why_);
   if (!mapped.problem.empty()) result_.warnings.push_back(std::move(mapped.problem));
   if (mapped.failed) refuse(unanswered());

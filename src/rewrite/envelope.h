@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/explanation.h"
+#include "base/time.h"
 #include "mail/address.h"
 #include "rewrite/actions.h"
 #include "rewrite/settings.h"
@@ -53,13 +54,15 @@ struct EnvelopeResult {
 /// must outlive it. All envelope addresses are rewritten in the local context, whoever the client is.
 class EnvelopeRewriting {
  public:
-  EnvelopeRewriting(const Rewriter& rewriter, Explanation& why) : rewriter_(rewriter), why_(why) {}
+  /// `now`: how old rewritten senders are (SRS) that come back as recipients.
+  EnvelopeRewriting(const Rewriter& rewriter, Explanation& why, Time now)
+      : rewriter_(rewriter), why_(why), now_(now) {}
 
   /// completion, mailer-daemon -> <>, sender_canonical_maps, canonical_maps, masquerade; then
   /// sender_bcc_maps.
   mail::Address sender(const mail::Address& given);
-  /// completion, recipient_canonical_maps, canonical_maps, masquerade, virtual_alias_maps;
-  /// recipient_bcc_maps.
+  /// completion, SRS back to the sender it stands for, recipient_canonical_maps, canonical_maps, masquerade,
+  /// virtual_alias_maps; recipient_bcc_maps.
   void recipient(const Recipient& given);
   /// A BCC action's address: the same, but for recipient_bcc_maps.
   void bcc(const mail::Address& address) { add_bcc(address, Expanded::From::header_bcc); }
@@ -69,6 +72,7 @@ class EnvelopeRewriting {
  private:
   void add_bcc(const mail::Address& address, Expanded::From from);
   void add_bcc_of(const AddressMap& map, const mail::Address& address, Expanded::From from);
+  void take_back_srs(mail::Address& address);
   mail::Address map_recipient(const mail::Address& given);
   void expand(const mail::Address& mapped, const mail::Address& original, const std::string& dsn_original,
               std::uint8_t notify, Expanded::From from);
@@ -77,6 +81,7 @@ class EnvelopeRewriting {
 
   const Rewriter& rewriter_;
   Explanation& why_;
+  Time now_;
   EnvelopeResult result_;
   std::unordered_set<std::string> seen_;
 };

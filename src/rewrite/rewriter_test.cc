@@ -107,7 +107,7 @@ TEST(EnvelopeSender, goes_through_completion_canonical_and_masquerade_in_this_or
   settings.masquerade.domains = {{"c.test", false, {kMainCf, 20}}};
   const Rewriter rewriter(settings);
   Explanation why;
-  EXPECT_EQ(EnvelopeRewriting(rewriter, why).sender(address("joe")).text(), "bob@c.test");
+  EXPECT_EQ(EnvelopeRewriting(rewriter, why, {}).sender(address("joe")).text(), "bob@c.test");
   std::vector<std::string> steps, outcomes;
   for (const auto& entry : why.entries()) {
     if (!entry.failed.empty()) continue;
@@ -127,7 +127,7 @@ TEST(EnvelopeSender, hit_names_the_line_and_the_keys_tried) {
   settings.sender_canonical.maps = hash("# comment\n@hub.test @b.example\n");
   const Rewriter rewriter(settings);
   Explanation why;
-  EXPECT_EQ(EnvelopeRewriting(rewriter, why).sender(address("joe+x@hub.test")).text(), "joe+x@b.example");
+  EXPECT_EQ(EnvelopeRewriting(rewriter, why, {}).sender(address("joe+x@hub.test")).text(), "joe+x@b.example");
   const auto entry = why.entries().front();
   EXPECT_EQ(entry.rule, "@hub.test @b.example");
   EXPECT_EQ(entry.origin, (Origin{kTableFile, 2}));
@@ -140,7 +140,7 @@ TEST(EnvelopeSender, class_that_is_off_is_told) {
   settings.sender_canonical.classes.bits = 4;
   const Rewriter rewriter(settings);
   Explanation why;
-  EXPECT_EQ(EnvelopeRewriting(rewriter, why).sender(address("joe@hub.test")).text(), "joe@hub.test");
+  EXPECT_EQ(EnvelopeRewriting(rewriter, why, {}).sender(address("joe@hub.test")).text(), "joe@hub.test");
   EXPECT_EQ(why.entries().front().failed, "class envelope_sender is on for sender_canonical_maps");
   EXPECT_EQ(why.entries().front().origin, (Origin{kMainCf, 5}));
 }
@@ -148,8 +148,8 @@ TEST(EnvelopeSender, class_that_is_off_is_told) {
 TEST(EnvelopeSender, mailer_daemon_is_the_null_sender) {
   const Rewriter rewriter(hub());
   Explanation why;
-  EXPECT_TRUE(EnvelopeRewriting(rewriter, why).sender(address("MAILER-DAEMON@hub.test")).null());
-  EXPECT_FALSE(EnvelopeRewriting(rewriter, why).sender(address("mailer-daemon@other.test")).null());
+  EXPECT_TRUE(EnvelopeRewriting(rewriter, why, {}).sender(address("MAILER-DAEMON@hub.test")).null());
+  EXPECT_FALSE(EnvelopeRewriting(rewriter, why, {}).sender(address("mailer-daemon@other.test")).null());
 }
 
 TEST(EnvelopeSender, null_sender_is_seen_by_a_pattern_as_two_quotes) {
@@ -157,7 +157,7 @@ TEST(EnvelopeSender, null_sender_is_seen_by_a_pattern_as_two_quotes) {
   settings.sender_canonical.maps = pcre("/^$/ wrong@x.example\n/^\"\"$/ right@x.example\n");
   const Rewriter rewriter(settings);
   Explanation why;
-  EXPECT_EQ(EnvelopeRewriting(rewriter, why).sender({}).text(), "right@x.example");
+  EXPECT_EQ(EnvelopeRewriting(rewriter, why, {}).sender({}).text(), "right@x.example");
 }
 
 TEST(EnvelopeSender, loop_ends_after_ten_passes_with_a_warning) {
@@ -165,7 +165,7 @@ TEST(EnvelopeSender, loop_ends_after_ten_passes_with_a_warning) {
   settings.sender_canonical.maps = pcre("/^(.*)@hub.test$/ a$1@hub.test\n");
   const Rewriter rewriter(settings);
   Explanation why;
-  EnvelopeRewriting envelope(rewriter, why);
+  EnvelopeRewriting envelope(rewriter, why, {});
   EXPECT_EQ(envelope.sender(address("j@hub.test")).text(), "aaaaaaaaaaj@hub.test");
   const auto result = envelope.finish();
   EXPECT_FALSE(result.refusal);
@@ -177,7 +177,7 @@ TEST(EnvelopeSender, table_without_answer_refuses_for_now) {
   settings.canonical.maps = no_answer();
   const Rewriter rewriter(settings);
   Explanation why;
-  EnvelopeRewriting envelope(rewriter, why);
+  EnvelopeRewriting envelope(rewriter, why, {});
   EXPECT_EQ(envelope.sender(address("j@hub.test")).text(), "j@hub.test");
   const auto result = envelope.finish();
   ASSERT_TRUE(result.refusal);
@@ -190,7 +190,7 @@ TEST(EnvelopeRecipients, alias_is_expanded_into_many_and_again) {
   settings.virtual_alias.maps = hash("all@hub.test a@hub.test, b@x.example\na@hub.test a1@x.example\n");
   const Rewriter rewriter(settings);
   Explanation why;
-  EnvelopeRewriting envelope(rewriter, why);
+  EnvelopeRewriting envelope(rewriter, why, {});
   envelope.recipient(to("all@hub.test"));
   const auto result = envelope.finish();
   EXPECT_THAT(texts(result), ElementsAre("a1@x.example", "b@x.example"));
@@ -202,7 +202,7 @@ TEST(EnvelopeRecipients, alias_of_itself_and_another_keeps_both) {
   settings.virtual_alias.maps = hash("a@hub.test a@hub.test, b@x.example\n");
   const Rewriter rewriter(settings);
   Explanation why;
-  EnvelopeRewriting envelope(rewriter, why);
+  EnvelopeRewriting envelope(rewriter, why, {});
   envelope.recipient(to("A@hub.test"));
   EXPECT_THAT(texts(envelope.finish()), ElementsAre("a@hub.test", "b@x.example"));
 }
@@ -212,7 +212,7 @@ TEST(EnvelopeRecipients, alias_loop_is_refused) {
   settings.virtual_alias.maps = hash("a@hub.test b@hub.test\nb@hub.test a@hub.test\n");
   const Rewriter rewriter(settings);
   Explanation why;
-  EnvelopeRewriting envelope(rewriter, why);
+  EnvelopeRewriting envelope(rewriter, why, {});
   envelope.recipient(to("a@hub.test"));
   const auto result = envelope.finish();
   ASSERT_TRUE(result.refusal);
@@ -225,7 +225,7 @@ TEST(EnvelopeRecipients, growth_is_bounded) {
   settings.virtual_limits = {100, 50, 1000};
   const Rewriter rewriter(settings);
   Explanation why;
-  EnvelopeRewriting envelope(rewriter, why);
+  EnvelopeRewriting envelope(rewriter, why, {});
   envelope.recipient(to("a@hub.test"));
   EXPECT_TRUE(envelope.finish().refusal);
 }
@@ -237,7 +237,7 @@ TEST(EnvelopeRecipients, two_names_of_one_mailbox_are_two_deliveries_unless_orig
     settings.enable_original_recipient.on = originals;
     const Rewriter rewriter(settings);
     Explanation why;
-    EnvelopeRewriting envelope(rewriter, why);
+    EnvelopeRewriting envelope(rewriter, why, {});
     envelope.recipient(to("a@hub.test"));
     envelope.recipient(to("b@hub.test"));
     envelope.recipient(to("A@HUB.test"));
@@ -250,7 +250,7 @@ TEST(EnvelopeRecipients, success_notice_is_told_at_the_alias) {
   settings.virtual_alias.maps = hash("a@hub.test b@x.example\n");
   const Rewriter rewriter(settings);
   Explanation why;
-  EnvelopeRewriting envelope(rewriter, why);
+  EnvelopeRewriting envelope(rewriter, why, {});
   auto recipient = to("a@hub.test");
   recipient.notify = notify::kSuccess;
   envelope.recipient(recipient);
@@ -268,7 +268,7 @@ TEST(EnvelopeBcc, copies_come_by_sender_recipient_and_always) {
   settings.virtual_alias.maps = hash("a@hub.test v@x.example\nall@x.example archive@x.example\n");
   const Rewriter rewriter(settings);
   Explanation why;
-  EnvelopeRewriting envelope(rewriter, why);
+  EnvelopeRewriting envelope(rewriter, why, {});
   envelope.sender(address("joe@hub.test"));
   envelope.recipient(to("a@hub.test"));
   envelope.bcc(address("h@x.example"));

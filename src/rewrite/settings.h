@@ -13,6 +13,8 @@
 
 namespace hikyaku::rewrite {
 
+class Srs;
+
 /// A text of the configuration with the place where it was written.
 struct Text {
   std::string text;
@@ -118,6 +120,7 @@ struct Settings {
   LookupSettings lookup;
   AddressMap sender_canonical, recipient_canonical, canonical;
   MasqueradeSettings masquerade;
+  std::shared_ptr<const Srs> srs;  ///< null: hikyaku_srs_domain is not set
   AddressMap virtual_alias;
   ExpansionLimits virtual_limits;
   AddressMap sender_bcc, recipient_bcc;

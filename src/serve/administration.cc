@@ -3,6 +3,7 @@
 #include <sysexits.h>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "base/explanation.h"
 #include "mail/header.h"
 #include "serve/outbound.h"
@@ -78,6 +79,7 @@ Result<std::vector<record::QueueId>> Administration::wanted(const json& request)
 Result<int> Administration::answer(const json& request, const Row& row) {
   const auto command = request.value("command", std::string{});
   if (command == "queue.list") return list(request, row);
+  if (command == "arrivals") return arrivals(request.value("last", std::size_t{0}), row);
   if (command == "queue.show" || command == "why") {
     const auto ids = wanted(request);
     if (!ids) return std::unexpected(ids.error());
@@ -94,6 +96,22 @@ Result<int> Administration::answer(const json& request, const Row& row) {
     return change(command, request, row);
   }
   return fail(Fault::malformed, "there is no request '" + command + "'");
+}
+
+/// Records as they are stored, in base64: JSON has no octets, and header lines are.
+Result<int> Administration::arrivals(std::size_t last, const Row& row) {
+  auto kept = queue_.last_arrivals(clock_.now(), last);
+  if (!kept) return std::unexpected(std::move(kept.error()));
+  for (const auto& one : *kept) {
+    json answer{{"queue_id", one.id.text()}};
+    if (one.arrival) {
+      answer["record"] = base64_encode(encode(*one.arrival));
+    } else {
+      answer["error"] = one.arrival.error().text;
+    }
+    if (!row(answer)) break;
+  }
+  return EX_OK;
 }
 
 Result<int> Administration::list(const json& request, const Row& row) {

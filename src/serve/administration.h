@@ -28,14 +28,16 @@ class Administration {
   using Row = std::function<bool(const nlohmann::json&)>;
 
   /// {"command": "queue.list"|"queue.show"|"queue.hold"|"queue.release"|"queue.retry"|"queue.bounce"|
-  /// "queue.delete"|"why", "ids": ["…"] or "all": true}. Gives the exit code (sysexits.h): EX_OK, or 1 when
-  /// an id was not found. An Error is for a request that makes no sense or a database that can't be read.
+  /// "queue.delete"|"why", "ids": ["…"] or "all": true}, or {"command": "arrivals", "last": N}. Gives the
+  /// exit code (sysexits.h): EX_OK, or 1 when an id was not found. An Error is for a request that makes no
+  /// sense or a database that can't be read.
   Result<int> answer(const nlohmann::json& request, const Row& row);
 
  private:
   Result<int> list(const nlohmann::json& request, const Row& row);
   Result<int> show(record::QueueId id, const Row& row);
   Result<int> why(record::QueueId id, const Row& row);
+  Result<int> arrivals(std::size_t last, const Row& row);
   Result<int> change(const std::string& command, const nlohmann::json& request, const Row& row);
   Result<bool> change_one(const std::string& command, record::QueueId id);
   Result<std::vector<record::QueueId>> wanted(const nlohmann::json& request) const;

@@ -105,7 +105,11 @@ ClientConversation::Session::Transaction ClientConversation::transaction_of(
     return address;
   };
   Session::Transaction transaction;
-  transaction.sender = mapped(entry.sender, "sender");
+  transaction.sender =
+      mapped(job.rewrites_sender && running_->sender_rewriting
+                 ? running_->sender_rewriting->sender(entry.sender, services_.clock.now(), why)
+                 : entry.sender,
+             "sender");
   transaction.size = entry.size;
   transaction.eight_bit = entry.body_type == record::BodyType::eight_bit;
   transaction.smtputf8 = entry.smtputf8;

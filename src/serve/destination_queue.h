@@ -20,6 +20,7 @@ namespace hikyaku::serve {
 struct Job {
   std::shared_ptr<ActiveMessage> message;
   std::vector<std::size_t> recipients;  ///< indexes into message->entry.recipients
+  bool rewrites_sender = false;         ///< they are forwarded mail (SenderRewriting)
 };
 
 /// Who is served next: jobs wait in one line for each destination (transport and next hop), so that a slow

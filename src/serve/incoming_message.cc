@@ -41,7 +41,7 @@ IncomingMessage::IncomingMessage(const rewrite::Rewriter& rewriter, Blob& blob, 
       limits_(limits),
       envelope_(std::move(envelope)),
       ledger_(std::move(ledger)),
-      rewriting_(rewriter, ledger_),
+      rewriting_(rewriter, ledger_, arrival),
       queue_id_(id.text()),
       trace_(std::move(trace)),
       body_(blob, queue_id_, limits.small_body),
@@ -91,6 +91,7 @@ void IncomingMessage::finish_header() {
     refusal_ = smtp::Reply{552, {5, 3, 4}, "message header size exceeds limit"};
     return;
   }
+  keep_header(section);
   const rewrite::MessageFacts facts{.sender = entry_.sender,
                                     .queue_id = queue_id_,
                                     .long_queue_id = limits_.long_queue_ids,
@@ -113,6 +114,26 @@ void IncomingMessage::finish_header() {
   header_ += "\r\n";
   if (rewriter_.inspects_body()) inspection_.emplace(rewriter_.body(section, over, ledger_));
   body(std::string_view(arrived).substr(end.body));
+}
+
+/// Whole lines, as many as may be kept.
+void IncomingMessage::keep_header(std::string_view section) {
+  header_cut_ = section.size() > limits_.kept_header;
+  if (header_cut_) {
+    const auto end = section.substr(0, limits_.kept_header).rfind("\r\n");
+    section = section.substr(0, end == std::string_view::npos ? 0 : end + 2);
+  }
+  kept_header_ = section;
+}
+
+record::Arrival IncomingMessage::take_arrival() {
+  record::Arrival arrival;
+  arrival.at = entry_.arrival;
+  arrival.sender = std::move(envelope_.sender);
+  for (auto& recipient : envelope_.recipients) arrival.recipients.push_back(std::move(recipient.address));
+  arrival.header = std::move(kept_header_);
+  arrival.header_cut = header_cut_;
+  return arrival;
 }
 
 void IncomingMessage::take_actions(rewrite::Actions actions) {

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "mail/parameters.h"
 #include "mail/path.h"
+#include "record/arrival.h"
 #include "record/queue_entry.h"
 #include "rewrite/rewriter.h"
 #include "serve/spooled_body.h"
@@ -40,6 +41,7 @@ struct IncomingEnvelope {
 struct IncomingLimits {
   std::size_t small_body = 65536;        ///< octets of a body that travels in the queue's database
   std::size_t header_section = 1048576;  ///< octets of all headers together
+  std::size_t kept_header = 16384;       ///< octets of a header section that its Arrival keeps
   bool long_queue_ids = false;           ///< enable_long_queue_ids: Message-Id: <ID@host>
 };
 
@@ -72,6 +74,8 @@ class IncomingMessage {
   /// The octets for the queue's database: the whole message, or none when it is in a blob.
   std::string take_stored();
   Explanation& ledger() { return ledger_; }
+  /// The message as it was handed in; but for the client, which the conversation knows. After finish().
+  record::Arrival take_arrival();
 
   const std::string& message_id() const { return message_id_; }
   /// Lines for the log: header_checks and the like.
@@ -80,6 +84,7 @@ class IncomingMessage {
 
  private:
   void finish_header();
+  void keep_header(std::string_view section);
   void take_actions(rewrite::Actions actions);
   void refuse(const rewrite::Refusal& refusal);
   void body(std::string_view octets);
@@ -92,6 +97,8 @@ class IncomingMessage {
   record::QueueEntry entry_;
   std::string queue_id_;
   std::string trace_;
+  std::string kept_header_;  // as it arrived
+  bool header_cut_ = false;
   std::string header_;           // as it arrives; then with the trace, rewritten, with the empty line
   std::size_t header_seen_ = 0;  // octets of header_ that hold no end of the section
   bool in_header_ = true;

@@ -48,8 +48,8 @@ std::optional<DeliveryResult> loop(const record::Recipient& recipient, std::stri
 class LocalPlanning {
  public:
   LocalPlanning(const Running& running, const mail::Address& sender, const record::Recipient& recipient,
-                Explanation& why)
-      : running_(running), sender_(sender), recipient_(recipient), why_(why) {}
+                Time now, Explanation& why)
+      : running_(running), sender_(sender), recipient_(recipient), now_(now), why_(why) {}
 
   LocalPlan run() {
     auto aliases = running_.aliases->expand(recipient_.address, why_);
@@ -98,7 +98,7 @@ class LocalPlanning {
   /// What an alias stands for: a mailbox here, or an address that the hub sends to like any other.
   void one(const mail::Address& address) {
     if (is_self(address)) return mailbox(address);
-    rewrite::EnvelopeRewriting rewriting(*running_.rewriter, why_);
+    rewrite::EnvelopeRewriting rewriting(*running_.rewriter, why_, now_);
     rewriting.bcc(address);
     auto mapped = rewriting.finish();
     if (mapped.refusal) {
@@ -182,6 +182,7 @@ class LocalPlanning {
   const Running& running_;
   const mail::Address& sender_;
   const record::Recipient& recipient_;
+  Time now_;
   Explanation& why_;
   LocalPlan plan_;
 };
@@ -189,9 +190,9 @@ class LocalPlanning {
 }  // namespace
 
 LocalPlan plan_local(const Running& running, const mail::Address& sender, const record::Recipient& recipient,
-                     std::string_view header, Explanation& why) {
+                     std::string_view header, Time now, Explanation& why) {
   if (auto failure = loop(recipient, header, why)) return {.failure = std::move(failure)};
-  return LocalPlanning(running, sender, recipient, why).run();
+  return LocalPlanning(running, sender, recipient, now, why).run();
 }
 
 LocalPlan plan_virtual(const record::Recipient& recipient, std::string_view header, Explanation& why) {

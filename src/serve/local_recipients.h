@@ -25,7 +25,7 @@ struct LocalPlan {
 /// there is such a user (local_recipient_maps without the alias tables). `header` is the header section of
 /// the message. Blocks as the tables and include files do.
 LocalPlan plan_local(const Running& running, const mail::Address& sender, const record::Recipient& recipient,
-                     std::string_view header, Explanation& why);
+                     std::string_view header, Time now, Explanation& why);
 
 /// The same for `virtual`, as virtual(8): the loop check alone.
 LocalPlan plan_virtual(const record::Recipient& recipient, std::string_view header, Explanation& why);

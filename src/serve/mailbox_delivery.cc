@@ -114,7 +114,8 @@ class MailboxDelivery {
     for (std::size_t i = 0; i < shares_.size(); ++i) {
       auto& share = shares_[i];
       share.plan = whole_address_ ? plan_virtual(recipient(i), header_, share.why)
-                                  : plan_local(running, stored_.sender, recipient(i), header_, share.why);
+                                  : plan_local(running, stored_.sender, recipient(i), header_,
+                                               services_.clock.now(), share.why);
       const std::lock_guard lock(job_.message->mutex);
       job_.message->ledger.append(share.why.bytes());
     }

@@ -141,15 +141,23 @@ std::vector<Outbound::Group> Outbound::route_recipients(ActiveMessage& message, 
       failures.push_back(deferred("4.3.0", "address resolution: " + route.error().text));
       continue;
     }
+    const auto rewrites_sender =
+        running.rewrites_sender(message.entry.sender, recipient, *route, message.ledger);
+    if (!rewrites_sender) {
+      failed.push_back(i);
+      failures.push_back(deferred("4.3.0", "address resolution: " + rewrites_sender.error().text));
+      continue;
+    }
     if (!route->recipient.null()) message.entry.recipients[i].address = route->recipient;
     const auto same = std::ranges::find_if(groups, [&](const Group& group) {
       return group.route.transport == route->transport && group.route.nexthop == route->nexthop &&
+             group.rewrites_sender == *rewrites_sender &&
              group.recipients.size() < recipient_limit(running, group.route.transport);
     });
     if (same != groups.end()) {
       same->recipients.push_back(i);
     } else {
-      groups.push_back({std::move(*route), {i}});
+      groups.push_back({std::move(*route), {i}, *rewrites_sender});
     }
   }
   return groups;
@@ -168,7 +176,7 @@ void Outbound::dispatch(const std::shared_ptr<ActiveMessage>& message) {
     message->open_jobs = groups.size() + 1;  // one for this function, so that nothing settles before its end
   }
   for (auto& group : groups) {
-    Job job{message, std::move(group.recipients)};
+    Job job{message, std::move(group.recipients), group.rewrites_sender};
     const auto* transport = running->transport(group.route.transport);
     if (transport == nullptr) {
       const auto result =

@@ -61,6 +61,7 @@ class Outbound {
   struct Group {
     route::Route route;
     std::vector<std::size_t> recipients;
+    bool rewrites_sender = false;
   };
   std::vector<Group> route_recipients(ActiveMessage& message, const Running& running,
                                       std::vector<std::size_t>& failed,

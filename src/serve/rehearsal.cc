@@ -34,16 +34,18 @@ const smtp::Reply kReady{220, {}, "ready"}, kOk{250, {}, "Ok"}, kSenderOk{250, {
 /// One message on its way through the listener's rules.
 class Stage {
  public:
-  Stage(const Running& running, const Listener& listener, io::Resolver& resolver, RehearsalRequest& request)
+  Stage(const Running& running, const Listener& listener, io::Resolver& resolver, RehearsalRequest& request,
+        Time now)
       : running_(running),
         listener_(listener),
         resolver_(resolver),
         request_(request),
-        access_(listener.policy, *running.addresses) {}
+        access_(listener.policy, *running.addresses),
+        now_(now) {}
 
-  asio::awaitable<Rehearsal> run(Time now) {
+  asio::awaitable<Rehearsal> run() {
     const bool let_in = co_await take_envelope();
-    if (let_in) co_await take_content(now);
+    if (let_in) co_await take_content();
     co_return std::move(result_);
   }
 
@@ -104,7 +106,7 @@ class Stage {
     return made;
   }
 
-  asio::awaitable<void> take_content(Time now) {
+  asio::awaitable<void> take_content() {
     auto context = listener_.rewriter->header_context(request_.client.rewrite_facts(), result_.why);
     if (!context) co_return answer_end({451, {4, 3, 0}, "Temporary lookup failure: " + context.error().text});
     const auto client = request_.client.policy_facts();
@@ -117,7 +119,7 @@ class Stage {
     auto limits = running_.incoming;
     limits.small_body = SIZE_MAX;
     NoBlob nowhere;
-    IncomingMessage message(*listener_.rewriter, nowhere, {}, now, std::move(envelope_), {}, limits,
+    IncomingMessage message(*listener_.rewriter, nowhere, {}, now_, std::move(envelope_), {}, limits,
                             std::exchange(result_.why, {}));
     message.content(request_.message);
     message.finish();
@@ -149,6 +151,11 @@ class Stage {
       return delivery;
     }
     if (!route->recipient.null()) delivery.address = route->recipient;
+    const auto rewrites_sender = running_.rewrites_sender(entry.sender, recipient, *route, why);
+    if (!rewrites_sender) {
+      delivery.failure = rewrites_sender.error().text;
+      return delivery;
+    }
     delivery.transport = route->transport;
     delivery.nexthop = route->nexthop;
     const auto* transport = running_.transport(route->transport);
@@ -157,7 +164,9 @@ class Stage {
     } else if (transport->role == config::Service::Role::local) {
       end_here(entry, recipient, *transport, delivery);
     } else if (transport->outbound) {
-      send(entry, *transport, delivery);
+      const auto sender =
+          *rewrites_sender ? running_.sender_rewriting->sender(entry.sender, now_, why) : entry.sender;
+      send(entry, sender, *transport, delivery);
     }
     return delivery;
   }
@@ -167,14 +176,15 @@ class Stage {
     auto resolved = recipient;
     resolved.address = delivery.address;
     auto plan = transport.command == "local"
-                    ? plan_local(running_, entry.sender, resolved, result_.header, result_.why)
+                    ? plan_local(running_, entry.sender, resolved, result_.header, now_, result_.why)
                     : plan_virtual(resolved, result_.header, result_.why);
     delivery.mailboxes = std::move(plan.mailboxes);
     delivery.forwards = std::move(plan.forwards);
     if (plan.failure) delivery.failure = plan.failure->status + " " + plan.failure->reply;
   }
 
-  void send(const record::QueueEntry& entry, const Transport& transport, Rehearsal::Delivery& delivery) {
+  void send(const record::QueueEntry& entry, const mail::Address& sender, const Transport& transport,
+            Rehearsal::Delivery& delivery) {
     const auto mapped = [&](const mail::Address& address, std::string_view which) {
       if (!transport.outbound->changes_addresses()) return address;
       auto result = transport.outbound->address(address, which, result_.why);
@@ -182,7 +192,7 @@ class Stage {
       delivery.failure = result.error().text;
       return address;
     };
-    delivery.sent_sender = mapped(entry.sender, "sender");
+    delivery.sent_sender = mapped(sender, "sender");
     delivery.sent_to = mapped(delivery.address, "recipient");
     if (transport.outbound->changes_headers()) {
       // Without the empty line at its end.
@@ -213,6 +223,7 @@ class Stage {
   policy::Access access_;
   policy::DnsFacts dns_;
   std::optional<policy::Refusal> earlier_;
+  Time now_;
   IncomingEnvelope envelope_;
   Rehearsal result_;
 };
@@ -221,8 +232,8 @@ class Stage {
 
 asio::awaitable<Rehearsal> rehearse(const Running& running, const Listener& listener, io::Resolver& resolver,
                                     RehearsalRequest request, Time now) {
-  Stage stage(running, listener, resolver, request);
-  co_return co_await stage.run(now);
+  Stage stage(running, listener, resolver, request, now);
+  co_return co_await stage.run();
 }
 
 }  // namespace hikyaku::serve

@@ -9,6 +9,7 @@
 #include "config/policy_settings.h"
 #include "config/rewrite_settings.h"
 #include "config/route_settings.h"
+#include "io/system_clock.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -16,6 +17,8 @@ namespace {
 using config::Diagnostics;
 using config::Main;
 using config::Service;
+
+const io::SystemClock kClock;
 
 /// Builds one Running; each member adds what is wrong to the diagnostics.
 class Compiler {
@@ -30,12 +33,15 @@ class Compiler {
   void compile() {
     basics();
     alias_files();
+    running_.sender_rewriting = SenderRewriting::make(main_, *running_.tables, diagnostics_);
     running_.rewriter = rewriter(main_);
     auto routing = config::route_settings(main_, machine_, *running_.tables, diagnostics_);
     if (routing) {
       running_.delimiters = routing->delimiters;
       running_.router = std::make_unique<route::Router>(std::move(*routing));
-      running_.addresses = std::make_unique<config::RoutedAddresses>(*running_.router);
+      running_.addresses = std::make_unique<config::RoutedAddresses>(
+          *running_.router, running_.sender_rewriting ? running_.sender_rewriting->srs().get() : nullptr,
+          &kClock);
     }
     for (const auto& service : running_.files.master.services()) {
       if (service.kind == Service::Kind::inet) {
@@ -75,6 +81,7 @@ void Compiler::basics() {
   running_.retry = config::retry_schedule(main_);
   running_.incoming.small_body = static_cast<std::size_t>(main_.size("hikyaku_small_body_limit"));
   running_.incoming.header_section = static_cast<std::size_t>(main_.size("hikyaku_header_section_limit"));
+  running_.incoming.kept_header = static_cast<std::size_t>(main_.size("hikyaku_ledger_header_limit"));
   running_.incoming.long_queue_ids = main_.boolean("enable_long_queue_ids");
   running_.bounce_size_limit = static_cast<std::uint64_t>(main_.size("bounce_size_limit"));
   running_.active_limit = static_cast<std::size_t>(main_.integer("qmgr_message_active_limit"));
@@ -181,6 +188,8 @@ std::vector<std::string> Compiler::listen_addresses(const Service& service, cons
 std::shared_ptr<const rewrite::Rewriter> Compiler::rewriter(const Main& view) {
   auto settings = config::rewrite_settings(view, machine_, *running_.tables, diagnostics_);
   if (!settings) return nullptr;
+  if (running_.sender_rewriting && config::maps_addresses(view))
+    settings->srs = running_.sender_rewriting->srs();
   return std::make_shared<const rewrite::Rewriter>(std::move(*settings));
 }
 
@@ -329,6 +338,22 @@ Result<std::optional<Transport::Login>> Transport::login(const mail::Address& se
 const Transport* Running::transport(std::string_view name) const {
   const auto found = transports.find(name);
   return found == transports.end() ? nullptr : &found->second;
+}
+
+const Listener* Running::listener(unsigned port) const {
+  constexpr unsigned kSmtp = 25;
+  const auto wanted = port == 0 ? kSmtp : port;
+  const auto found =
+      std::ranges::find_if(listeners, [wanted](const auto& one) { return one->port == wanted; });
+  if (found != listeners.end()) return found->get();
+  return port == 0 && !listeners.empty() ? listeners.front().get() : nullptr;
+}
+
+Result<bool> Running::rewrites_sender(const mail::Address& sender, const record::Recipient& recipient,
+                                      const route::Route& route, Explanation& why) const {
+  const auto* by = sender_rewriting ? transport(route.transport) : nullptr;
+  if (by == nullptr || by->role != config::Service::Role::smtp_client) return false;
+  return sender_rewriting->applies(*router, sender, recipient, route, why);
 }
 
 std::shared_ptr<const Running> compile(const config::FileTexts& texts, const config::System& system,

@@ -23,6 +23,7 @@
 #include "route/router.h"
 #include "serve/include_files.h"
 #include "serve/incoming_message.h"
+#include "serve/sender_rewriting.h"
 
 namespace hikyaku::serve {
 
@@ -84,7 +85,8 @@ struct Running {
   std::string queue_directory, data_directory;
   std::shared_ptr<const rewrite::Rewriter> rewriter;
   std::unique_ptr<route::Router> router;
-  std::unique_ptr<policy::AddressResolver> addresses;  ///< the router as the access rules see it
+  std::unique_ptr<const SenderRewriting> sender_rewriting;  ///< null: hikyaku_srs_domain is not set
+  std::unique_ptr<policy::AddressResolver> addresses;       ///< the router as the access rules see it
   table::Delimiters delimiters;
   LocalIncludeFiles include_files;
   std::unique_ptr<rewrite::LocalAliases> aliases;  ///< of the `local` transport
@@ -102,6 +104,12 @@ struct Running {
   std::map<std::string, Transport, std::less<>> transports;
 
   const Transport* transport(std::string_view name) const;
+  /// The listener at `port`; for 0 that of port 25, or else the first. Null: there is none.
+  const Listener* listener(unsigned port) const;
+  /// Whether the copy for `recipient` leaves with a rewritten sender: SenderRewriting::applies(), of mail
+  /// that leaves by SMTP.
+  Result<bool> rewrites_sender(const mail::Address& sender, const record::Recipient& recipient,
+                               const route::Route& route, Explanation& why) const;
 };
 
 /// Compiles the configuration. Opens tables and certificates; blocks. Everything that is wrong goes to

@@ -413,6 +413,7 @@ asio::awaitable<void> ServerConversation::end_message() {
   if (small) active->content = std::make_shared<const std::string>(stored);
   const auto change =
       services_.queue.accept(batch, active->entry, std::move(stored), incoming->ledger().bytes());
+  remember_arrival(batch, *incoming, active->entry);
   active->stored = active->entry;
   auto committed = co_await commit_synced(services_.queue_commits, std::move(batch));
   if (!committed) {
@@ -427,6 +428,15 @@ asio::awaitable<void> ServerConversation::end_message() {
                                          active->entry.recipients.size()));
   answer_message({250, {2, 0, 0}, accepted});
   services_.admit(std::move(active));
+}
+
+void ServerConversation::remember_arrival(Kv::Batch& batch, IncomingMessage& incoming,
+                                          const record::QueueEntry& entry) const {
+  auto arrival = incoming.take_arrival();
+  arrival.client = entry.client;
+  arrival.client_name_verified = client_.name_status == policy::NameStatus::ok;
+  arrival.port = listener_.port;
+  services_.queue.remember_arrival(batch, entry.id, arrival);
 }
 
 asio::awaitable<void> ServerConversation::handle(const Session::Xclient& event) {

@@ -47,7 +47,7 @@ class ServerConversation {
   void refuse_recipient(const mail::Path& path, const smtp::Reply& reply);
   std::string trace_header(record::QueueId id, Time now) const;
   record::Client client_facts() const;
-  boost::asio::awaitable<Result<void>> commit(std::shared_ptr<ActiveMessage> message, Kv::Batch batch);
+  void remember_arrival(Kv::Batch& batch, IncomingMessage& incoming, const record::QueueEntry& entry) const;
   void answer_message(const smtp::Reply& reply);
   void log(const std::string& text) const;
 

@@ -1,6 +1,7 @@
 #include "table/row_review.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "base/escape.h"
@@ -19,7 +20,8 @@ class Review {
                              setting_ == "smtp_generic_maps" || setting_ == "lmtp_generic_maps";
     table_.visit([&](const Row& row) {
       if (transport && table_.kind() == Table::Kind::fixed) key_of_transport(row);
-      if (transport || setting_ == "sender_dependent_default_transport_maps") result_of_transport(row);
+      if (transport || setting_ == "sender_dependent_default_transport_maps") form_of_transport(row);
+      if (transport) next_hop_of_transport(row);
       if (setting_ == "sender_dependent_relayhost_maps") result_of_relayhost(row);
       if (one_address) result_of_one_address(row);
     });
@@ -45,19 +47,27 @@ class Review {
     }
   }
 
-  void result_of_transport(const Row& row) {
+  void form_of_transport(const Row& row) {
     if (is_dunno(row.value)) return;
-    const auto colon = row.value.find(':');
-    if (row.value.starts_with('[') ||
-        (colon == std::string_view::npos && row.value.find('.') != std::string_view::npos)) {
+    const bool no_colon = row.value.find(':') == std::string_view::npos;
+    if (row.value.starts_with('[') || (no_colon && row.value.find('.') != std::string_view::npos))
       warn(row, "the result is no transport:nexthop; write smtp:" + escaped(row.value, 80));
-    } else if (colon == std::string_view::npos || colon + 1 == row.value.size()) {
-      if (colon != 0) {
-        warn(row,
-             "the result names a transport but no next hop: relayhost does not apply, mail goes to the "
-             "recipient's own domain; write :nexthop to keep the transport");
-      }
-    }
+  }
+
+  /// Only transport_maps take the next hop away: "smtp:" of a table by sender leaves it to relayhost.
+  void next_hop_of_transport(const Row& row) {
+    if (is_dunno(row.value) || row.value.starts_with('[') || row.value.empty()) return;
+    const auto colon = row.value.find(':');
+    const bool no_colon = colon == std::string_view::npos;
+    constexpr std::array<std::string_view, 5> kNoNextHopNeeded{"local", "virtual", "error", "retry",
+                                                               "discard"};
+    if (std::ranges::find(kNoNextHopNeeded, row.value.substr(0, colon)) != kNoNextHopNeeded.end()) return;
+    if (colon == 0 ||
+        (no_colon ? row.value.find('.') != std::string_view::npos : colon + 1 < row.value.size()))
+      return;
+    warn(row,
+         "the result names a transport but no next hop: relayhost does not apply, mail goes to the "
+         "recipient's own domain; write :nexthop to keep the transport");
   }
 
   /// "host:port" and "[host]:port" are next hops; "smtp:host" is not.

@@ -1,0 +1,209 @@
+#include "cmd/config_diff.h"
+
+#include <fmt/format.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "base/base64.h"
+#include "base/escape.h"
+#include "cmd/administer.h"
+#include "cmd/print_entries.h"
+#include "cmd/running_configuration.h"
+#include "serve/comparison.h"
+
+namespace hikyaku::cmd {
+namespace {
+
+using nlohmann::json;
+
+struct Kept {
+  std::string queue_id;
+  record::Arrival arrival;
+};
+
+/// What the hub of `directory` remembers; EX_OK, or why not.
+int read_arrivals(const std::string& directory, std::size_t last, std::vector<Kept>& kept) {
+  std::size_t unreadable = 0;
+  const auto code = administer(directory, {{"command", "arrivals"}, {"last", last}}, [&](const json& row) {
+    const auto stored = base64_decode(row.value("record", std::string()));
+    auto arrival =
+        stored ? record::decode_arrival(*stored) : Result<record::Arrival>(fail(Fault::corrupt, "no base64"));
+    if (!arrival) {
+      ++unreadable;
+    } else {
+      kept.push_back({row.value("queue_id", std::string()), std::move(*arrival)});
+    }
+  });
+  if (unreadable > 0)
+    fmt::print(stderr, "hikyaku config diff: {} records can't be read and are left out\n", unreadable);
+  return code;
+}
+
+/// One line on a terminal that tells how far it is, from the first second on.
+class Progress {
+ public:
+  explicit Progress(std::size_t all) : all_(all) {}
+  ~Progress() {
+    if (shown_) fmt::print(stderr, "\r\033[K");
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void at(std::size_t done) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!terminal_ || now - last_ < std::chrono::seconds(1)) return;
+    last_ = now;
+    shown_ = true;
+    fmt::print(stderr, "\r\033[K{} of {} messages", done, all_);
+    std::fflush(stderr);
+  }
+
+ private:
+  std::size_t all_;
+  bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+  bool shown_ = false;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+class Replayer {
+ public:
+  explicit Replayer(const serve::Running& running) : running_(running), resolver_(lookups(running)) {}
+
+  /// What would become of it; one answer when nothing listens where it came in.
+  serve::Rehearsal run(const record::Arrival& arrival) {
+    // The port of the day may be a test's; what listens first stands for it.
+    const auto* listener = running_.listener(arrival.port);
+    if (listener == nullptr) listener = running_.listener(0);
+    if (listener == nullptr) {
+      serve::Rehearsal none;
+      none.answers.push_back({"(connection)", {521, {}, "master.cf has no smtpd line"}});
+      return none;
+    }
+    boost::asio::io_context context;
+    auto ended = boost::asio::co_spawn(
+        context, serve::rehearse(running_, *listener, resolver_, serve::replay_of(arrival), arrival.at),
+        boost::asio::use_future);
+    context.run();
+    return ended.get();
+  }
+
+ private:
+  static io::Resolver::Settings lookups(const serve::Running& running) {
+    io::Resolver::Settings settings;
+    settings.forward = running.files.main.text("hikyaku_dns_server").text;
+    return settings;
+  }
+
+  const serve::Running& running_;
+  io::Resolver resolver_;
+};
+
+json row_of(const Kept& kept, const serve::Comparison& comparison, const SourceCatalogue& before,
+            const SourceCatalogue& after) {
+  json row{{"queue_id", kept.queue_id},
+           {"time", iso_text(kept.arrival.at)},
+           {"sender", kept.arrival.sender.text()},
+           {"recipients", json::array()},
+           {"client", kept.arrival.client.address},
+           {"differences", json::array()},
+           {"old_rules", json::array()},
+           {"new_rules", json::array()}};
+  for (const auto& one : kept.arrival.recipients) row["recipients"].push_back(one.text());
+  if (kept.arrival.header_cut) row["header_cut"] = true;
+  for (const auto& one : comparison.differences)
+    row["differences"].push_back({{"what", one.what}, {"old", one.before}, {"new", one.after}});
+  for (const auto& one : comparison.rules) {
+    auto entry = entries_json({one.entry}, one.before ? before : after);
+    row[one.before ? "old_rules" : "new_rules"].push_back(std::move(entry.front()));
+  }
+  return row;
+}
+
+void print_rules(const json& rules, char sign) {
+  for (const auto& rule : rules) {
+    const auto text = [&rule](const char* field) { return escaped(rule[field].get<std::string>()); };
+    const auto file = text("file");
+    fmt::print("    {} {} {} [{}]{}{}\n", sign, text("step"), text("rule"),
+               file == "default" ? file : fmt::format("{}:{}", file, rule["line"].get<unsigned>()),
+               text("outcome").empty() ? "" : " => ", text("outcome"));
+  }
+}
+
+void print_for_people(const json& row) {
+  std::string to;
+  for (const auto& one : row["recipients"]) to += (to.empty() ? "" : ", ") + escaped(one.get<std::string>());
+  fmt::print("{}  {}  from <{}> to {}\n", row["queue_id"].get<std::string>(), row["time"].get<std::string>(),
+             escaped(row["sender"].get<std::string>()), to);
+  const auto quoted = [](const json& value) {
+    const auto text = value.get<std::string>();
+    return text.empty() ? std::string("(none)") : escaped(text);
+  };
+  for (const auto& one : row["differences"])
+    fmt::print("  {}: {} -> {}\n", escaped(one["what"].get<std::string>()), quoted(one["old"]),
+               quoted(one["new"]));
+  if (row.contains("header_cut"))
+    fmt::print("  only a part of its header was kept (hikyaku_ledger_header_limit)\n");
+  print_rules(row["old_rules"], '-');
+  print_rules(row["new_rules"], '+');
+}
+
+}  // namespace
+
+CLI::App* add_config_diff(CLI::App& config, DiffOptions& options) {
+  auto* app = config.add_subcommand(
+      "diff",
+      "take the last messages of a hub through two configurations and list those whose addresses, headers, "
+      "next hops or answers would change, with the rules that do it. -c names the hub, if it is not OLD. "
+      "Bodies "
+      "are not kept: body_checks are not replayed");
+  app->add_option("OLD", options.before, "a folder of main.cf and master.cf")->required();
+  app->add_option("NEW", options.after, "another")->required();
+  app->add_option("--last", options.last, "so many messages, the latest")->capture_default_str();
+  app->add_flag("--json", options.json, "one JSON object a message");
+  app->footer("Ends with 0 when no message would fare otherwise, with 1 when some would.");
+  return app;
+}
+
+int config_diff(const DiffOptions& options) {
+  io::SystemRandom random;
+  const auto before = load_configuration(options.before, random, false);
+  if (!before.running) return before.exit_code;
+  const auto after = load_configuration(options.after, random, false);
+  if (!after.running) return after.exit_code;
+  std::vector<Kept> kept;
+  const int code =
+      read_arrivals(options.ledger.empty() ? options.before : options.ledger, options.last, kept);
+  if (code != EX_OK) return code;
+
+  Replayer old_way(*before.running);
+  Replayer new_way(*after.running);
+  std::size_t different = 0;
+  {
+    Progress progress(kept.size());
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      progress.at(i);
+      const auto comparison = serve::compare(old_way.run(kept[i].arrival), new_way.run(kept[i].arrival));
+      if (comparison.differences.empty()) continue;
+      ++different;
+      const auto row = row_of(kept[i], comparison, *before.sources, *after.sources);
+      if (options.json) {
+        print_json(row);
+      } else {
+        print_for_people(row);
+      }
+    }
+  }
+  fmt::print(stderr, "{} of {} messages would fare otherwise\n", different, kept.size());
+  return different == 0 ? EX_OK : 1;
+}
+
+}  // namespace hikyaku::cmd
