@@ -9,8 +9,12 @@
 #include <utility>
 
 #include "base/escape.h"
+#include "io/asked_table.h"
 #include "io/berkeley_db.h"
+#include "io/ldap_table.h"
 #include "io/read_mostly.h"
+#include "io/server_tables.h"
+#include "io/sql_tables.h"
 #include "io/stable_file.h"
 #include "io/unix_table.h"
 #include "table/cidr_contents.h"
@@ -33,24 +37,44 @@ using table::Substitution;
 
 constexpr std::time_t kHotSeconds = 1;
 
-enum class Type : unsigned char { hash, aliases, texthash, regexp, pcre, cidr, users };
+enum class Type : unsigned char { hash, lmdb, cdb, texthash, regexp, pcre, cidr, users };
 
 struct FileType {
   std::string_view name;
   Type type;
 };
-constexpr std::array kFileTypes{FileType{"hash", Type::hash},         FileType{"btree", Type::hash},
-                                FileType{"texthash", Type::texthash}, FileType{"regexp", Type::regexp},
-                                FileType{"pcre", Type::pcre},         FileType{"cidr", Type::cidr},
-                                FileType{"users", Type::users}};
+constexpr std::array kFileTypes{
+    FileType{"hash", Type::hash}, FileType{"btree", Type::hash},        FileType{"lmdb", Type::lmdb},
+    FileType{"cdb", Type::cdb},   FileType{"texthash", Type::texthash}, FileType{"regexp", Type::regexp},
+    FileType{"pcre", Type::pcre}, FileType{"cidr", Type::cidr},         FileType{"users", Type::users}};
 constexpr std::string_view kAllTypes =
-    "hash btree texthash regexp pcre cidr inline static unionmap pipemap randmap fail unix users proxy";
-constexpr std::array<std::string_view, 13> kLaterTypes{"lmdb",  "cdb",   "sqlite", "socketmap", "tcp",
-                                                       "pgsql", "mysql", "ldap",   "memcache",  "nis",
-                                                       "dbm",   "sdbm",  "environ"};
+    "hash btree lmdb cdb texthash regexp pcre cidr inline static unionmap pipemap randmap fail unix users "
+    "sqlite pgsql ldap socketmap tcp proxy";
+constexpr std::array<std::string_view, 6> kOtherTypes{"mysql", "memcache", "nis", "dbm", "sdbm", "environ"};
 
-/// Has a Berkeley DB beside its text.
-bool has_database(Type type) { return type == Type::hash || type == Type::aliases; }
+/// The database that postmap(1) makes beside the text of such a table.
+struct DatabaseType {
+  std::string_view suffix;  ///< empty: there is none
+  Result<void> (*read)(const std::string& path, const DatabaseRow& row);
+};
+DatabaseType database_of(Type type) {
+  switch (type) {
+    case Type::hash:
+      return {".db", read_berkeley_db};
+    case Type::lmdb:
+      return {".lmdb", read_lmdb};
+    case Type::cdb:
+      return {".cdb", read_cdb};
+    case Type::texthash:
+    case Type::regexp:
+    case Type::pcre:
+    case Type::cidr:
+    case Type::users:
+      break;
+  }
+  return {{}, nullptr};
+}
+bool has_database(Type type) { return !database_of(type).suffix.empty(); }
 
 /// What postalias(1) and newaliases(1) write for others: no aliases.
 bool is_alias_mark(std::string_view key) { return key == "@" || key.starts_with("YP_"); }
@@ -72,7 +96,8 @@ Loaded load_users(std::string_view text, std::uint32_t file) {
   return {std::move(contents), {}};
 }
 
-Loaded load_text(Type type, std::string_view text, std::uint32_t file, Substitution substitution) {
+Loaded load_text(Type type, bool alias_form, std::string_view text, std::uint32_t file,
+                 Substitution substitution) {
   switch (type) {
     case Type::regexp:
       return table::load_regexp(text, file, substitution);
@@ -80,15 +105,15 @@ Loaded load_text(Type type, std::string_view text, std::uint32_t file, Substitut
       return table::load_pcre(text, file, substitution);
     case Type::cidr:
       return table::load_cidr(text, file);
-    case Type::aliases:
-      return table::load_aliases(text, file);
     case Type::users:
       return load_users(text, file);
     case Type::hash:
+    case Type::lmdb:
+    case Type::cdb:
     case Type::texthash:
       break;
   }
-  return table::load_fixed(text, file);
+  return alias_form ? table::load_aliases(text, file) : table::load_fixed(text, file);
 }
 
 /// The states of the files that a table was read from.
@@ -118,10 +143,11 @@ class NoContents final : public Contents {
 /// Reads one table's files.
 class FileLoader {
  public:
-  FileLoader(SourceCatalogue& catalogue, Type type, std::string path, Substitution substitution,
-             bool may_be_missing)
+  FileLoader(SourceCatalogue& catalogue, Type type, bool alias_form, std::string path,
+             Substitution substitution, bool may_be_missing)
       : catalogue_(catalogue),
         type_(type),
+        alias_form_(alias_form),
         path_(std::move(path)),
         substitution_(substitution),
         may_be_missing_(may_be_missing || type == Type::users) {}
@@ -152,7 +178,7 @@ class FileLoader {
   }
 
  private:
-  std::string db_path() const { return path_ + ".db"; }
+  std::string db_path() const { return path_ + std::string(database_of(type_).suffix); }
 
   void remark(Loaded& loaded, Diagnostic::Level level, std::string text) const {
     loaded.diagnostics.push_back({level, origin(), 0, std::move(text), {}});
@@ -163,7 +189,7 @@ class FileLoader {
     if (!file) return std::unexpected(file.error());
     files.stamps.text = file->stamp;
     files.fingerprint = std::hash<std::string_view>()(file->text);
-    Loaded loaded = load_text(type_, file->text, catalogue_.add(path_), substitution_);
+    Loaded loaded = load_text(type_, alias_form_, file->text, catalogue_.add(path_), substitution_);
     if (type_ == Type::texthash && static_cast<const FixedContents&>(*loaded.contents).duplicates() > 0) {
       return fail(Fault::malformed, duplicate_text(loaded));
     }
@@ -187,8 +213,8 @@ class FileLoader {
 
   Result<Loaded> load_database(FilesRead& files) const {
     auto contents = std::make_shared<FixedContents>(catalogue_.add(db_path()));
-    auto read = read_berkeley_db(db_path(), [&](std::string_view key, std::string_view value) {
-      if (type_ == Type::aliases && is_alias_mark(key)) return;
+    auto read = database_of(type_).read(db_path(), [&](std::string_view key, std::string_view value) {
+      if (alias_form_ && is_alias_mark(key)) return;
       static_cast<void>(contents->add(key, value, 0));
       add_fingerprint(files, key, value);
     });
@@ -205,8 +231,8 @@ class FileLoader {
     auto built = std::make_shared<FixedContents>(catalogue_.add(path_));
     std::size_t different = 0;
     std::string example;
-    const auto read = read_berkeley_db(db_path(), [&](std::string_view key, std::string_view value) {
-      if (type_ == Type::aliases && is_alias_mark(key)) return;
+    const auto read = database_of(type_).read(db_path(), [&](std::string_view key, std::string_view value) {
+      if (alias_form_ && is_alias_mark(key)) return;
       table::Row row;
       const table::FoldedKey folded(key);
       const bool same = folded.valid() && written.row_of(folded.view(), row) && row.value == value;
@@ -222,7 +248,7 @@ class FileLoader {
     if (example.empty()) example = missing_example(written, *built);
     remark(*source, Diagnostic::Level::warning,
            db_path() + " is newer than this source and not the same (" + escaped(example, 100) +
-               " is one key that differs): the .db is used; run postmap, or remove the .db");
+               " is one key that differs): " + db_path() + " is used; run postmap, or remove it");
     return Loaded{std::move(built), std::move(source->diagnostics)};
   }
 
@@ -237,6 +263,7 @@ class FileLoader {
 
   SourceCatalogue& catalogue_;
   Type type_;
+  bool alias_form_;  // its text has the form of aliases(5)
   std::string path_;
   Substitution substitution_;
   bool may_be_missing_;
@@ -320,6 +347,7 @@ struct TableFiles::State {
   std::mutex mutex;  // of the members up to the next comment; never held while a file is read
   std::map<std::string, std::shared_ptr<FileTable>> tables;
   std::vector<Diagnostic> diagnostics;
+  std::map<std::string, std::shared_ptr<const table::Table>, std::less<>> asked_tables;
   std::set<std::string, std::less<>> alias_files;
   std::mutex refreshing;  // one refresh() at a time
 
@@ -330,6 +358,9 @@ struct TableFiles::State {
   Opened open_inline_rules(std::string_view spec, const table::Spec& parts, Type type, Origin where,
                            Substitution substitution);
   Opened named_at(Opened opened, Origin where) const;
+  using OpenAsked = Opened(std::string_view spec, table::SourceSettings& settings, table::Opener& opener);
+  Opened open_asked(TableFiles& files, std::string_view spec, std::string_view path, OpenAsked* opener);
+  Opened asked(std::string_view spec, Opened opened);
   void keep(std::vector<Diagnostic> more) {
     const std::scoped_lock lock(mutex);
     std::move(more.begin(), more.end(), std::back_inserter(diagnostics));
@@ -364,11 +395,39 @@ TableFiles::State::Opened TableFiles::State::open(TableFiles& files, std::string
   if (type == "randmap") return named_at(table::make_random(spec, name, where, random), where);
   if (type == "unionmap") return named_at(table::make_union(spec, name, where, files, allowed), where);
   if (type == "pipemap") return named_at(table::make_pipe(spec, name, where, files, allowed), where);
-  const bool later = std::find(kLaterTypes.begin(), kLaterTypes.end(), type) != kLaterTypes.end();
+  if (type == "socketmap") return named_at(asked(spec, open_socketmap(spec, name, where)), where);
+  if (type == "tcp") return named_at(asked(spec, open_tcp_table(spec, name, where)), where);
+  for (const auto& [known, opener] :
+       {std::pair("sqlite", &open_sqlite_table), std::pair("pgsql", &open_pgsql_table),
+        std::pair("ldap", &open_ldap_table)}) {
+    if (type == known) return named_at(open_asked(files, spec, name, opener), where);
+  }
+  const bool other = std::find(kOtherTypes.begin(), kOtherTypes.end(), type) != kOtherTypes.end();
   return named_at(fail(Fault::permanent, escaped(spec, 200) + ": tables of type \"" + std::string(type) +
-                                             (later ? "\" are not supported yet" : "\" are not known") +
+                                             (other ? "\" are not supported" : "\" are not known") +
                                              "; the types are: " + std::string(kAllTypes)),
                   where);
+}
+
+/// The same table for the same spec: it keeps connections.
+TableFiles::State::Opened TableFiles::State::asked(std::string_view spec, Opened opened) {
+  if (!opened) return opened;
+  const std::scoped_lock lock(mutex);
+  return asked_tables.try_emplace(std::string(spec), std::move(*opened)).first->second;
+}
+
+TableFiles::State::Opened TableFiles::State::open_asked(TableFiles& files, std::string_view spec,
+                                                        std::string_view path, OpenAsked* opener) {
+  {
+    const std::scoped_lock lock(mutex);
+    if (const auto known = asked_tables.find(spec); known != asked_tables.end()) return known->second;
+  }
+  auto settings = read_source_settings(path, catalogue);
+  if (!settings) return fail(settings.error().fault, escaped(spec, 200) + ": " + settings.error().text);
+  auto opened = opener(spec, *settings, files);
+  if (!opened) return fail(opened.error().fault, escaped(spec, 200) + ": " + opened.error().text);
+  keep(settings->take_diagnostics());
+  return asked(spec, std::move(opened));
 }
 
 TableFiles::State::Opened TableFiles::State::open_file(std::string_view spec, Type type,
@@ -376,12 +435,13 @@ TableFiles::State::Opened TableFiles::State::open_file(std::string_view spec, Ty
                                                        Substitution substitution) {
   const std::string key =
       std::string(substitution == Substitution::allowed ? "" : "no$ ") + std::string(spec);
+  bool alias_form = false;
   {
     const std::scoped_lock lock(mutex);
     if (const auto known = tables.find(key); known != tables.end()) return known->second;
-    if (type == Type::hash && alias_files.contains(path)) type = Type::aliases;
+    alias_form = has_database(type) && alias_files.contains(path);
   }
-  FileLoader loader(catalogue, type, std::string(path), substitution, where.built_in());
+  FileLoader loader(catalogue, type, alias_form, std::string(path), substitution, where.built_in());
   FilesRead read;
   auto loaded = loader.load(read);
   if (!loaded && type == Type::texthash && loaded.error().fault == Fault::malformed) {
@@ -406,7 +466,7 @@ TableFiles::State::Opened TableFiles::State::open_inline_rules(std::string_view 
   // Rules in a setting have no lines of their own: they are counted after the setting's place.
   const std::string place = where.built_in() ? "" : catalogue.text(where) + " ";
   const std::uint32_t file = catalogue.add(place + std::string(parts.type) + ":{}");
-  Loaded loaded = load_text(type, *rules, file, substitution);
+  Loaded loaded = load_text(type, false, *rules, file, substitution);
   keep(std::move(loaded.diagnostics));
   return std::make_shared<table::FixedTable>(std::string(spec), std::move(loaded.contents));
 }
@@ -456,6 +516,11 @@ void TableFiles::have_alias_form(const std::vector<std::string>& specs) {
     if (spec.starts_with(kProxy)) spec.remove_prefix(kProxy.size());
     if (const auto parts = table::parse_spec(spec)) state_->alias_files.emplace(parts->name);
   }
+}
+
+bool TableFiles::ask_others() const {
+  const std::scoped_lock lock(state_->mutex);
+  return !state_->asked_tables.empty();
 }
 
 std::vector<table::Diagnostic> TableFiles::take_diagnostics() {

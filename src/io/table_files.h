@@ -13,10 +13,13 @@ namespace hikyaku::io {
 /// Opens lookup tables that live in files, and keeps them fresh. Blocking; thread-safe.
 ///
 /// hash:, btree: read the text source when it exists and is not older than NAME.db, or there is no NAME.db;
-/// else the Berkeley DB file itself. texthash:, regexp:, pcre:, cidr: read the text. users: reads the file
-/// that `hikyaku user` keeps (its keys are the names, never more); it need not exist. inline:, static:,
-/// fail:, unionmap:, pipemap:, randmap: need no file of their own, and unix: asks the system (unix_table.h).
-/// proxy: opens what it names. Any other type is an error that names the types there are.
+/// else the Berkeley DB file itself; lmdb: and cdb: the same with NAME.lmdb and NAME.cdb. texthash:, regexp:,
+/// pcre:, cidr: read the text. users: reads the file that `hikyaku user` keeps (its keys are the names, never
+/// more); it need not exist. inline:, static:, fail:, unionmap:, pipemap:, randmap: need no file of their
+/// own, and unix: asks the system (unix_table.h). sqlite:, pgsql:, ldap: read their settings from a file and
+/// then ask (sql_tables.h, ldap_table.h); socketmap: and tcp: ask a server (server_tables.h). These are asked
+/// anew for each lookup, and each may wait. proxy: opens what it names. Any other type is an error that names
+/// the types there are.
 ///
 /// The file of a table that only a default names (`where` is built in) need not exist: the table is empty
 /// until it does.
@@ -37,6 +40,9 @@ class TableFiles : public table::Opener {
   /// Tells that the text sources of these tables ("hash:/etc/aliases") have the form of aliases(5), whichever
   /// setting opens them. To be called before they are opened.
   void have_alias_form(const std::vector<std::string>& specs);
+
+  /// Whether any of the tables opened so far asks others (table::Table::asks_others()).
+  bool ask_others() const;
 
   /// What was remarked about the tables opened or refreshed so far: duplicate keys, skipped rules, which of
   /// source and .db is used when they differ in age. Each call takes what came since the last.

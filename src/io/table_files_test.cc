@@ -117,10 +117,10 @@ TEST_F(TableFilesTest, a_missing_file_names_itself_and_its_setting) {
 }
 
 TEST_F(TableFilesTest, other_types_are_told) {
-  EXPECT_THAT(error_of("ldap:/x"), HasSubstr("not supported yet; the types are: hash btree"));
+  EXPECT_THAT(error_of("mysql:/x"), HasSubstr("not supported; the types are: hash btree"));
   EXPECT_THAT(error_of("hahs:/x"), HasSubstr("not known; the types are: hash btree"));
   EXPECT_THAT(error_of("/etc/x"), HasSubstr("main.cf:12"));
-  EXPECT_THAT(error_of("proxy:ldap:/x"), HasSubstr("not supported yet"));
+  EXPECT_THAT(error_of("proxy:mysql:/x"), HasSubstr("not supported"));
 }
 
 TEST_F(TableFilesTest, rules_in_the_setting_itself) {
@@ -206,15 +206,45 @@ TEST_F(TableFilesTest, a_file_that_vanishes_leaves_its_contents_in_use) {
 
 TEST_F(TableFilesTest, db_alone) {
   if (!has_postmap()) GTEST_SKIP() << "no postmap on this machine";
-  for (const std::string type : {"hash", "btree"}) {
+  for (const std::string type : {"hash", "btree", "lmdb", "cdb"}) {
+    SCOPED_TRACE(type);
     write(type, "Joe v w\n\"a b\"@x quoted\nMüller umlaut\n", -100);
     postmap(type + ":" + path(type));
     fs::remove(path(type));
     const auto table = open(type + ":" + path(type));
-    EXPECT_EQ(find(*table, "JOE"), "v w at " + type + ".db:0");
-    EXPECT_EQ(find(*table, "\"a b\"@X"), "quoted at " + type + ".db:0");
-    EXPECT_EQ(find(*table, "MÜLLER"), "umlaut at " + type + ".db:0");
+    ASSERT_NE(table, nullptr);
+    const std::string place =
+        " at " + type + (type == "hash" || type == "btree" ? ".db:0" : "." + type + ":0");
+    EXPECT_EQ(find(*table, "JOE"), "v w" + place);
+    EXPECT_EQ(find(*table, "\"a b\"@X"), "quoted" + place);
+    EXPECT_EQ(find(*table, "MÜLLER"), "umlaut" + place);
     EXPECT_EQ(find(*table, "none"), "");
+  }
+}
+
+TEST_F(TableFilesTest, lmdb_and_cdb_are_read_again_when_postmap_made_them_anew) {
+  if (!has_postmap()) GTEST_SKIP() << "no postmap on this machine";
+  for (const std::string type : {"lmdb", "cdb"}) {
+    SCOPED_TRACE(type);
+    const std::string name = "again-" + type;
+    write(name, "a 1\n", -100);
+    postmap(type + ":" + path(name));
+    touch(name + "." + type, -50);
+    const auto table = open(type + ":" + path(name));
+    EXPECT_EQ(find(*table, "a"), "1 at " + name + ":1");
+    write(name, "a 2\nb 3\n", -100);
+    postmap(type + ":" + path(name));
+    touch(name + "." + type, -40);
+    EXPECT_EQ(files_.refresh(), 1U);
+    EXPECT_EQ(find(*table, "b"), "3 at " + name + ":2");
+  }
+}
+
+TEST_F(TableFilesTest, a_file_that_is_no_database_is_told_as_such) {
+  for (const std::string type : {"lmdb", "cdb"}) {
+    const std::string name = "broken-" + type;
+    write(name + "." + type, std::string(5000, 'x'), -100);
+    EXPECT_THAT(error_of(type + ":" + path(name)), HasSubstr(name + "." + type));
   }
 }
 

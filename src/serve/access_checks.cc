@@ -34,7 +34,8 @@ asio::awaitable<void> AccessChecks::look_up_name(ClientIdentity& client) {
 
 asio::awaitable<policy::Verdict> AccessChecks::decide(AccessStage stage, policy::Request request,
                                                       Explanation& why) {
-  auto verdict = co_await decide_access(services_.resolver, dns_, access_, stage, request, why);
+  auto verdict = co_await decide_access(services_.lookups_for(running_), services_.resolver, dns_, access_,
+                                        stage, request, why);
   if (verdict.pause.count() > 0) {
     asio::steady_timer timer(co_await asio::this_coro::executor, verdict.pause);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));

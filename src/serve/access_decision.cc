@@ -3,6 +3,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "serve/run_lookup.h"
+
 namespace hikyaku::serve {
 namespace {
 
@@ -49,13 +51,14 @@ asio::awaitable<void> look_up(io::Resolver& resolver, policy::DnsFacts& dns,
 
 }  // namespace
 
-asio::awaitable<policy::Verdict> decide_access(io::Resolver& resolver, policy::DnsFacts& dns,
-                                               const policy::Access& access, AccessStage stage,
-                                               policy::Request request, Explanation& why) {
+asio::awaitable<policy::Verdict> decide_access(io::WorkerPool* lookups, io::Resolver& resolver,
+                                               policy::DnsFacts& dns, const policy::Access& access,
+                                               AccessStage stage, policy::Request request, Explanation& why) {
   // Each round answers what the last one asked; a rule list asks for a bounded number of things.
   constexpr int kRounds = 50;
   for (int round = 0; round < kRounds; ++round) {
-    auto verdict = (access.*stage)(request, why);
+    auto ask = [&] { return (access.*stage)(request, why); };
+    auto verdict = co_await run_lookup(lookups, ask);
     if (verdict.kind != policy::Verdict::Kind::needs_dns) co_return verdict;
     for (const auto& question : verdict.questions) co_await look_up(resolver, dns, question);
   }

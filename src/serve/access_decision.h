@@ -3,6 +3,7 @@
 
 #include "base/explanation.h"
 #include "io/resolver.h"
+#include "io/worker_pool.h"
 #include "policy/access.h"
 #include "serve/client_identity.h"
 #include "serve/incoming_message.h"
@@ -14,9 +15,10 @@ using AccessStage = policy::Verdict (policy::Access::*)(const policy::Request&, 
 
 /// Asks `access` and, on its behalf, the DNS, until it has decided. `dns` keeps what was answered and must be
 /// the one that `request` names.
-boost::asio::awaitable<policy::Verdict> decide_access(io::Resolver& resolver, policy::DnsFacts& dns,
-                                                      const policy::Access& access, AccessStage stage,
-                                                      policy::Request request, Explanation& why);
+boost::asio::awaitable<policy::Verdict> decide_access(io::WorkerPool* lookups, io::Resolver& resolver,
+                                                      policy::DnsFacts& dns, const policy::Access& access,
+                                                      AccessStage stage, policy::Request request,
+                                                      Explanation& why);
 
 /// The client's name by reverse lookup, verified by a lookup of the name.
 boost::asio::awaitable<void> look_up_client_name(io::Resolver& resolver, ClientIdentity& client);

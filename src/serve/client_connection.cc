@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "serve/run_lookup.h"
+
 namespace hikyaku::serve {
 namespace {
 
@@ -145,15 +147,21 @@ asio::awaitable<ClientConnector::Opened> ClientConnector::open(const Server& ser
   }
 
   Explanation why;
-  auto tls = transport_.tls_policy.decide(next_hop_, host, &why);
+  auto* lookups = services_.lookups_for(running_);
+  auto ask_policy = [&] { return transport_.tls_policy.decide(next_hop_, host, &why); };
+  auto tls = co_await run_lookup(lookups, ask_policy);
   if (!tls) co_return std::unexpected(deferred("4.7.5", "TLS policy lookup: " + tls.error().text, relay));
-  auto login = transport_.login(message_.entry.sender, host, next_hop_, *running_.router, why);
+  auto ask_login = [&] {
+    return transport_.login(message_.entry.sender, host, next_hop_, *running_.router, why);
+  };
+  auto login = co_await run_lookup(lookups, ask_login);
   if (!login) {
     co_return std::unexpected(deferred("4.3.0", "password lookup: " + login.error().text, relay));
   }
   auto options = transport_.client.session;
   if (!unix && !transport_.client.discard_maps.empty()) {
-    const auto found = transport_.client.discard_maps.find(address, nullptr);
+    auto ask_discards = [&] { return transport_.client.discard_maps.find(address, nullptr); };
+    const auto found = co_await run_lookup(lookups, ask_discards);
     if (!found) {
       co_return std::unexpected(
           deferred("4.3.0", "smtp_discard_ehlo_keyword_address_maps: " + found.error().text, relay));

@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "mail/parameters_xtext.h"
+#include "serve/run_lookup.h"
 #include "smtp/data_encoder.h"
 
 namespace hikyaku::serve {
@@ -278,7 +279,8 @@ asio::awaitable<void> ClientConversation::deliver(const Job& job) {
   }
   Explanation why;
   std::optional<Error> failure;
-  auto transaction = transaction_of(job, why, failure);
+  auto compose = [this, &job, &why, &failure] { return transaction_of(job, why, failure); };
+  auto transaction = co_await run_lookup(services_.lookups_for(*running_), compose);
   std::optional<std::string> header;
   if (!failure) {
     auto changed = co_await changed_header(job.message, why);

@@ -35,6 +35,7 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kPoolThreads = 4;
+constexpr std::size_t kLookupThreads = 32;  // they wait for servers: idle but for that
 constexpr std::chrono::seconds kRefresh{2};
 constexpr std::chrono::seconds kFarewell{8};  // for conversations to end in, at SIGTERM
 
@@ -52,7 +53,7 @@ struct Hub::State {
   io::SystemRandom random;
   std::unique_ptr<io::Log> log;
   Metrics metrics;
-  std::unique_ptr<io::WorkerPool> pool;
+  std::unique_ptr<io::WorkerPool> pool, lookups;
   std::unique_ptr<io::Resolver> resolver;
   std::unique_ptr<io::SaslLibrary> sasl;
   std::unique_ptr<io::Users> users;
@@ -123,6 +124,7 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
   log = std::move(*opened_log);
 
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
+  lookups = std::make_unique<io::WorkerPool>(kLookupThreads);
   io::Resolver::Settings dns;
   dns.forward = main_cf.text("hikyaku_dns_server").text;
   if (!dns.forward.empty() && !io::Resolver::is_server(dns.forward)) {
@@ -146,9 +148,10 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
     return remembered;
 
   ids = std::make_unique<record::IdSource>(queue->queue->last_id());
-  services = std::unique_ptr<Services>(new Services{
-      clock, random, *log, *pool, metrics, *resolver, *sasl, *users, credentials, auth_throttle, client_rates,
-      *ids, *queue->queue, *queue->blob, *queue->commits, *store->store, *store->blob, *store->commits});
+  services = std::unique_ptr<Services>(new Services{clock, random, *log, *pool, *lookups, metrics, *resolver,
+                                                    *sasl, *users, credentials, auth_throttle, client_rates,
+                                                    *ids, *queue->queue, *queue->blob, *queue->commits,
+                                                    *store->store, *store->blob, *store->commits});
   services->use(running);
 
   auto count = static_cast<std::size_t>(main_cf.integer("hikyaku_threads"));
@@ -469,6 +472,7 @@ int Hub::run(const std::function<void()>& ready) {
 void Hub::State::close() {
   for (auto& thread : threads) thread->stop();
   for (auto& thread : threads) thread->join();
+  if (lookups) lookups->stop();
   if (pool) pool->stop();
   if (resolver) resolver->stop();
   if (queue) queue->commits->stop();

@@ -84,7 +84,12 @@ void Outbound::admit(std::shared_ptr<ActiveMessage> message) {
     }
     if (!active_.emplace(message->entry.id.value(), message).second) return;
   }
-  dispatch(message);
+  // Routing may wait for a server.
+  if (auto* lookups = services_.lookups_for(*services_.running())) {
+    lookups->post([this, message = std::move(message)] { dispatch(message); });
+  } else {
+    dispatch(message);
+  }
 }
 
 Time Outbound::scan() {

@@ -64,7 +64,7 @@ class Stage {
 
   asio::awaitable<bool> ask(std::string command, AccessStage stage, policy::Request request,
                             const smtp::Reply& yes) {
-    auto verdict = co_await decide_access(resolver_, dns_, access_, stage, request, result_.why);
+    auto verdict = co_await decide_access(nullptr, resolver_, dns_, access_, stage, request, result_.why);
     earlier_ = std::move(verdict.deferral);
     const bool good = verdict.kind != policy::Verdict::Kind::refuse;
     if (good) take_actions(std::move(verdict.actions), envelope_);

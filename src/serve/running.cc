@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/escape.h"
 #include "config/policy_settings.h"
 #include "config/rewrite_settings.h"
 #include "config/route_settings.h"
@@ -19,6 +20,27 @@ using config::Main;
 using config::Service;
 
 const io::SystemClock kClock;
+
+/// Opens what is looked up while a connection begins, where nothing may wait.
+class AnsweredHere final : public table::Opener {
+ public:
+  explicit AnsweredHere(table::Opener& files) : files_(files) {}
+  Result<std::shared_ptr<const table::Table>> open(std::string_view spec, Origin where) override {
+    auto opened = files_.open(spec, where);
+    if (opened && (*opened)->asks_others()) {
+      return fail(Fault::permanent, escaped(spec, 200) +
+                                        ": a table that asks a server can't be used here, where each new "
+                                        "connection would wait for it");
+    }
+    return opened;
+  }
+  Result<std::vector<table::Element>> list(std::string_view path, Origin where) override {
+    return files_.list(path, where);
+  }
+
+ private:
+  table::Opener& files_;
+};
 
 /// Builds one Running; each member adds what is wrong to the diagnostics.
 class Compiler {
@@ -224,10 +246,10 @@ void Compiler::listener(const Service& service) {
   const std::vector<std::string> mechanisms =
       dovecot ? std::vector<std::string>{"PLAIN", "LOGIN"}
               : std::vector<std::string>{"PLAIN", "LOGIN", "SCRAM-SHA-256"};
-  auto smtp =
-      config::smtp_server_settings(view, smtp::Protocol::smtp, mechanisms, *running_.tables, diagnostics_);
+  AnsweredHere here(*running_.tables);
+  auto smtp = config::smtp_server_settings(view, smtp::Protocol::smtp, mechanisms, here, diagnostics_);
   auto policy = config::policy_settings(view, machine_, *running_.tables, diagnostics_);
-  made.rates = config::rate_limits(view, *running_.tables, diagnostics_);
+  made.rates = config::rate_limits(view, here, diagnostics_);
   const auto tls = config::tls_server_settings(view, *running_.tables, diagnostics_);
   if (!smtp || !policy || diagnostics_.failed()) return;
   made.smtp = std::move(*smtp);
@@ -364,6 +386,7 @@ std::shared_ptr<const Running> compile(const config::FileTexts& texts, const con
   auto running = std::shared_ptr<Running>(
       new Running{sources, std::move(files), std::make_shared<io::TableFiles>(*sources, random)});
   Compiler(*running, system, diagnostics).compile();
+  running->tables_ask_others = running->tables->ask_others();
   for (const auto& remark : running->tables->take_diagnostics()) {
     // A line that is not in effect is no reason not to start: Postfix goes on without it as well.
     diagnostics.add({remark.level == table::Diagnostic::Level::note ? config::Diagnostic::Level::note

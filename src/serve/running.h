@@ -81,6 +81,7 @@ struct Running {
   std::shared_ptr<SourceCatalogue> sources;
   config::Files files;
   std::shared_ptr<io::TableFiles> tables;
+  bool tables_ask_others = false;  ///< lookups may wait for servers: see Services::lookups_for()
   std::string hostname;
   std::string queue_directory, data_directory;
   std::shared_ptr<const rewrite::Rewriter> rewriter;

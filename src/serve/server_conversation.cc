@@ -11,6 +11,7 @@
 #include "base/escape.h"
 #include "mail/trace.h"
 #include "serve/await_commit.h"
+#include "serve/run_lookup.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -284,14 +285,15 @@ asio::awaitable<void> ServerConversation::begin_data() {
     session_.reply(std::move(reply));
     co_return;
   }
-  const auto context = listener_.rewriter->header_context(client_.rewrite_facts(), ledger_);
+  auto ask = [this] { return listener_.rewriter->header_context(client_.rewrite_facts(), ledger_); };
+  const auto context = co_await run_lookup(lookups(), ask);
   if (!context) {
     services_.log.warning(listener_.log_tag, "local_header_rewrite_clients: " + context.error().text);
     session_.reply({451, {4, 3, 0}, "Error: queue file write error"});
     co_return;
   }
   envelope_.context = *context;
-  begin_message();
+  co_await begin_message();
   session_.reply(std::move(reply));
 }
 
@@ -334,7 +336,7 @@ std::string ServerConversation::trace_header(record::QueueId id, Time now) const
   return mail::received_header(facts);
 }
 
-void ServerConversation::begin_message() {
+asio::awaitable<void> ServerConversation::begin_message() {
   const auto now = services_.clock.now();
   id_ = services_.ids.next(now);
   envelope_.client = client_facts();
@@ -343,17 +345,24 @@ void ServerConversation::begin_message() {
       (client_.sasl_user.empty()
            ? std::string{}
            : ", sasl_method=" + client_.sasl_method + ", sasl_username=" + escaped(client_.sasl_user)));
-  message_ =
-      std::make_unique<IncomingMessage>(*listener_.rewriter, services_.blob, id_, now, std::move(envelope_),
-                                        trace_header(id_, now), running_->incoming, std::move(ledger_));
+  auto begin = [this, now] {
+    return std::make_unique<IncomingMessage>(*listener_.rewriter, services_.blob, id_, now,
+                                             std::move(envelope_), trace_header(id_, now), running_->incoming,
+                                             std::move(ledger_));
+  };
+  message_ = co_await run_lookup(lookups(), begin);
   envelope_ = {};
   ledger_ = {};
 }
 
 asio::awaitable<void> ServerConversation::handle(const Session::Content& event) {
   if (!message_ || storage_failure_) co_return;
-  message_->content(event.octets);
-  if (!message_->must_write()) co_return;
+  auto take = [this, &event] {
+    message_->content(event.octets);
+    return message_->must_write();
+  };
+  const bool must_write = co_await run_lookup(lookups(), take);
+  if (!must_write) co_return;
   auto write = [message = message_.get()] { return message->write_out(); };
   auto written = co_await services_.pool.run(std::move(write));
   if (!written) {
@@ -374,7 +383,11 @@ asio::awaitable<void> ServerConversation::end_message() {
     answer_message(*std::exchange(storage_failure_, std::nullopt));
     co_return;
   }
-  incoming->finish();
+  auto finish = [&incoming] {
+    incoming->finish();
+    return true;
+  };
+  co_await run_lookup(lookups(), finish);
   for (const auto& note : incoming->notes()) {
     log(fmt::format("{}: {}: {} {}: {}", id_.text(), note.action, note.where, escaped(note.content),
                     escaped(note.text)));

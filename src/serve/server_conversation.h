@@ -42,12 +42,13 @@ class ServerConversation {
   boost::asio::awaitable<void> end_message();
   boost::asio::awaitable<void> handle(const Session::Xclient& event);
 
-  void begin_message();
+  boost::asio::awaitable<void> begin_message();
   void forget_transaction();
   void refuse_recipient(const mail::Path& path, const smtp::Reply& reply);
   std::string trace_header(record::QueueId id, Time now) const;
   record::Client client_facts() const;
   void remember_arrival(Kv::Batch& batch, IncomingMessage& incoming, const record::QueueEntry& entry) const;
+  io::WorkerPool* lookups() const { return services_.lookups_for(*running_); }
   void answer_message(const smtp::Reply& reply);
   void log(const std::string& text) const;
 

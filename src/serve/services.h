@@ -32,6 +32,7 @@ struct Services {
   Random& random;
   io::Log& log;
   io::WorkerPool& pool;
+  io::WorkerPool& lookups;  ///< for lookups in tables that ask servers; each may wait for half a minute
   Metrics& metrics;
   io::Resolver& resolver;
   io::SaslLibrary& sasl;
@@ -56,6 +57,8 @@ struct Services {
 
   /// The configuration in force. What has begun goes on with the one that it began with.
   std::shared_ptr<const Running> running() const { return current.load(); }
+  /// Where lookups in `running`'s tables are done: null, at once.
+  io::WorkerPool* lookups_for(const Running& running) const;
   void use(std::shared_ptr<const Running> next) { current.store(std::move(next)); }
 
   std::atomic<std::shared_ptr<const Running>> current;

@@ -1,5 +1,6 @@
 #include "table/memory_tables.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -71,6 +72,9 @@ class CompositeTable : public Table {
  public:
   CompositeTable(std::string name, Parts parts) : name_(std::move(name)), parts_(std::move(parts)) {}
   Kind kind() const override { return parts_.front()->kind(); }
+  bool asks_others() const override {
+    return std::any_of(parts_.begin(), parts_.end(), [](const auto& part) { return part->asks_others(); });
+  }
   const std::string& name() const override { return name_; }
 
  protected:
