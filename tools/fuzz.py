@@ -23,7 +23,7 @@ def run(source, seconds):
     work.mkdir(parents=True, exist_ok=True)
     grown = work / "corpus"
     grown.mkdir(exist_ok=True)
-    command = [ROOT / "build/fuzz" / f"{layer}_{name}_fuzz", f"-max_total_time={seconds}", "-print_final_stats=1", "-timeout=10", "-rss_limit_mb=2048",
+    command = [ROOT / "build/fuzz" / f"{layer}_{name}_fuzz", f"-max_total_time={seconds}", "-print_final_stats=1", "-timeout=300", "-rss_limit_mb=2048",
                f"-artifact_prefix={work}/", grown, source.parent / "corpus" / name]
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, errors="replace")
     (work / "log").write_text(done.stderr)

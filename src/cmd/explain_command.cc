@@ -115,6 +115,7 @@ json delivery_json(const serve::Rehearsal::Delivery& delivery) {
   if (delivery.sent_header) row["sent_header"] = *delivery.sent_header;
   if (!delivery.mailboxes.empty()) row["mailboxes"] = texts(delivery.mailboxes);
   if (!delivery.forwards.empty()) row["forwards"] = texts(delivery.forwards);
+  if (!delivery.commands.empty()) row["commands"] = delivery.commands;
   return row;
 }
 
@@ -155,12 +156,11 @@ void print_delivery(const json& row) {
   fmt::print("  {}{} -> {}:{}\n", text("address"),
              row["original"] == row["address"] ? "" : " (was " + text("original") + ")", text("transport"),
              text("next_hop"));
-  for (const auto* list : {"mailboxes", "forwards"}) {
+  for (const auto& [list, words] :
+       {std::pair("mailboxes", "mailbox"), std::pair("forwards", "queued again for"),
+        std::pair("commands", "handed to the command")}) {
     if (!row.contains(list)) continue;
-    for (const auto& one : row[list]) {
-      fmt::print("      {} {}\n", std::string_view(list) == "mailboxes" ? "mailbox" : "queued again for",
-                 escaped(one.get<std::string>()));
-    }
+    for (const auto& one : row[list]) fmt::print("      {} {}\n", words, escaped(one.get<std::string>()));
   }
   if (row.contains("sent_to") && (row["sent_to"] != row["address"]))
     fmt::print("      sent as <{}>, from <{}>\n", text("sent_to"), text("sent_from"));

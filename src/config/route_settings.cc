@@ -231,12 +231,14 @@ route::TransportLimits transport_limits(const Main& main, std::string_view name,
       limit("_destination_concurrency_limit", "default_destination_concurrency_limit");
   limits.initial_destination_concurrency =
       number("_initial_destination_concurrency", "initial_destination_concurrency");
+  limits.destination_rate_delay =
+      main.duration_or(std::string(name) + "_destination_rate_delay", "default_destination_rate_delay");
+  // Deliveries side by side would not be spaced.
+  if (limits.destination_rate_delay.count() > 0) limits.destination_concurrency_limit = 1;
   limits.initial_destination_concurrency =
       std::min(limits.initial_destination_concurrency, limits.destination_concurrency_limit);
   limits.destination_recipient_limit =
       limit("_destination_recipient_limit", "default_destination_recipient_limit");
-  limits.destination_rate_delay =
-      main.duration_or(std::string(name) + "_destination_rate_delay", "default_destination_rate_delay");
   if (process_limit == 0)
     process_limit =
         static_cast<std::size_t>(std::max<std::int64_t>(main.integer("default_process_limit"), 1));

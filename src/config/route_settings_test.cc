@@ -89,13 +89,16 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(TransportLimitSettings, OwnValuesComeBeforeTheDefaults) {
   const Read read(
       "default_destination_concurrency_limit = 7\nslow_destination_concurrency_limit = "
-      "2\nslow_destination_rate_delay = 3s\n"
+      "2\nspaced_destination_concurrency_limit = 5\nspaced_destination_rate_delay = 3s\n"
       "initial_destination_concurrency = 9\nfast_destination_recipient_limit = 0\n");
   const auto slow = transport_limits(*read.main, "slow", 0);
   EXPECT_EQ(slow.destination_concurrency_limit, 2U);
   EXPECT_EQ(slow.initial_destination_concurrency, 2U) << "never above the limit";
-  EXPECT_EQ(slow.destination_rate_delay, std::chrono::seconds(3));
   EXPECT_EQ(slow.process_limit, 100U);
+  const auto spaced = transport_limits(*read.main, "spaced", 0);
+  EXPECT_EQ(spaced.destination_rate_delay, std::chrono::seconds(3));
+  EXPECT_EQ(spaced.destination_concurrency_limit, 1U) << "deliveries side by side would not be spaced";
+  EXPECT_EQ(spaced.initial_destination_concurrency, 1U);
   const auto fast = transport_limits(*read.main, "fast", 4);
   EXPECT_EQ(fast.destination_concurrency_limit, 7U);
   EXPECT_EQ(fast.process_limit, 4U);

@@ -8,7 +8,7 @@
 namespace hikyaku::io {
 
 /// How long a lookup at a server may take.
-inline constexpr std::chrono::seconds kServerPatience{30};
+inline constexpr std::chrono::seconds kServerPatience{8};
 
 /// socketmap:inet:host:port:map and socketmap:unix:/path:map. `spec` is the whole, `name` the part after the
 /// type, `where` the setting: each answer's origin. Only whole addresses are looked up. A server that does

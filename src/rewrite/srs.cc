@@ -96,6 +96,9 @@ bool Srs::signed_by_us(std::string_view hash, std::string_view text) const {
 
 Result<mail::Address> Srs::forward(const mail::Address& sender, Time now) const {
   if (sender.domain().empty()) return fail(Fault::permanent, "the sender has no domain");
+  if (sender.local().empty()) return fail(Fault::permanent, "the sender has no local part");
+  // It could not be told from the parts that follow it.
+  if (sender.domain().contains('=')) return fail(Fault::permanent, "the sender's domain has a '='");
   const std::string_view local = sender.local();
   const auto& secret = settings_.secrets.front();
   if (begins(local, kFirst)) {

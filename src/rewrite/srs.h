@@ -40,7 +40,8 @@ class Srs {
   const SrsSettings& settings() const { return settings_; }
 
   /// The sender that the forwarded mail gets. Fault::permanent when that would be longer than an SMTP path
-  /// may be (RFC 5321 s. 4.5.3.1.3, 256 octets) or when the sender has no domain: it must leave as it is.
+  /// may be (RFC 5321 s. 4.5.3.1.3, 256 octets) or when the sender has no domain, or one with a '=': it must
+  /// leave as it is.
   Result<mail::Address> forward(const mail::Address& sender, Time now) const;
 
   /// Whether `recipient` has the form of a rewritten sender of ours, whatever its hash.

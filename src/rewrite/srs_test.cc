@@ -127,6 +127,8 @@ TEST(Srs, sender_that_would_be_too_long_stays) {
   ASSERT_FALSE(answer);
   EXPECT_THAT(answer.error().text, HasSubstr("254 are allowed"));
   EXPECT_FALSE(srs().forward(address("local"), kNow));
+  EXPECT_FALSE(srs().forward(address("joe@a=b.test"), kNow));
+  EXPECT_FALSE(srs().forward(address("@b.test"), kNow));
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kPoolThreads = 4;
-constexpr std::size_t kLookupThreads = 32;  // they wait for servers: idle but for that
+constexpr std::size_t kWaitingThreads = 32;  // they wait for others: idle but for that
 constexpr std::chrono::seconds kRefresh{2};
 constexpr std::chrono::seconds kFarewell{8};  // for conversations to end in, at SIGTERM
 
@@ -53,7 +53,7 @@ struct Hub::State {
   io::SystemRandom random;
   std::unique_ptr<io::Log> log;
   Metrics metrics;
-  std::unique_ptr<io::WorkerPool> pool, lookups;
+  std::unique_ptr<io::WorkerPool> pool, waiting;
   std::unique_ptr<io::Resolver> resolver;
   std::unique_ptr<io::SaslLibrary> sasl;
   std::unique_ptr<io::Users> users;
@@ -124,7 +124,7 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
   log = std::move(*opened_log);
 
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
-  lookups = std::make_unique<io::WorkerPool>(kLookupThreads);
+  waiting = std::make_unique<io::WorkerPool>(kWaitingThreads);
   io::Resolver::Settings dns;
   dns.forward = main_cf.text("hikyaku_dns_server").text;
   if (!dns.forward.empty() && !io::Resolver::is_server(dns.forward)) {
@@ -148,7 +148,7 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
     return remembered;
 
   ids = std::make_unique<record::IdSource>(queue->queue->last_id());
-  services = std::unique_ptr<Services>(new Services{clock, random, *log, *pool, *lookups, metrics, *resolver,
+  services = std::unique_ptr<Services>(new Services{clock, random, *log, *pool, *waiting, metrics, *resolver,
                                                     *sasl, *users, credentials, auth_throttle, client_rates,
                                                     *ids, *queue->queue, *queue->blob, *queue->commits,
                                                     *store->store, *store->blob, *store->commits});
@@ -472,7 +472,7 @@ int Hub::run(const std::function<void()>& ready) {
 void Hub::State::close() {
   for (auto& thread : threads) thread->stop();
   for (auto& thread : threads) thread->join();
-  if (lookups) lookups->stop();
+  if (waiting) waiting->stop();
   if (pool) pool->stop();
   if (resolver) resolver->stop();
   if (queue) queue->commits->stop();

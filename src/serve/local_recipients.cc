@@ -66,6 +66,7 @@ class LocalPlanning {
       one(address);
       if (given_up()) return std::move(plan_);
     }
+    plan_.commands = std::move(aliases->commands);
     for (const auto& text : aliases->refused) bounce("5.7.1", text);
     return std::move(plan_);
   }

@@ -16,6 +16,7 @@ namespace hikyaku::serve {
 struct LocalPlan {
   std::vector<mail::Address> mailboxes;  ///< here, with their extensions; may be empty
   std::vector<mail::Address> forwards;   ///< by alias: queued again as a message of their own
+  std::vector<std::string> commands;     ///< by alias, when allow_mail_to_commands says so
   std::optional<mail::Address> owner;    ///< owner-NAME of that alias: the envelope sender of all of them
   /// Bounced: tell the sender, whatever of the above there is. Deferred: nothing else is done now.
   std::optional<DeliveryResult> failure;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/escape.h"
+#include "serve/command_delivery.h"
 #include "serve/forwarded_message.h"
 #include "serve/local_recipients.h"
 #include "table/address_lookup.h"
@@ -144,15 +145,15 @@ class MailboxDelivery {
   }
 
   static void deliver(std::unique_ptr<MailboxDelivery> self) {
-    if (self->targets_.empty()) return forward(std::move(self));
+    if (self->targets_.empty()) return run_commands(std::move(self));
     Kv::Batch batch;
     auto delivery = self->add_to_store(batch);
     if (!delivery) {
       self->fail_mailboxes(delivery.error());
-      return forward(std::move(self));
+      return run_commands(std::move(self));
     }
     self->uids_ = delivery->uids();
-    if (batch.empty()) return forward(std::move(self));
+    if (batch.empty()) return run_commands(std::move(self));
     auto& commits = self->services_.store_commits;
     auto answer = [self = std::move(self), delivery = std::move(*delivery)](Result<void> committed) mutable {
       if (committed) {
@@ -160,10 +161,10 @@ class MailboxDelivery {
       } else {
         self->fail_mailboxes(committed.error());
       }
-      if (!self->has_forwards()) return self->finish();
+      if (!self->has_commands() && !self->has_forwards()) return self->finish();
       // Making the messages blocks, which the committer's thread must not.
       auto& pool = self->services_.pool;
-      pool.post([self = std::move(self)]() mutable { forward(std::move(self)); });
+      pool.post([self = std::move(self)]() mutable { run_commands(std::move(self)); });
     };
     commits.submit(std::move(batch), std::move(answer));
   }
@@ -189,6 +190,43 @@ class MailboxDelivery {
   void fail_mailboxes(const Error& error) {
     for (auto& share : shares_) {
       if (!share.targets.empty()) share.fault = deferral("mailbox store", error);
+    }
+  }
+
+  bool has_commands() const {
+    return std::ranges::any_of(
+        shares_, [](const Share& share) { return !given_up(share) && !share.plan.commands.empty(); });
+  }
+
+  /// After the mailboxes, which know what they have had, and before the forwards, which do not: what fails
+  /// here for now brings back as little as can be when it is tried again.
+  static void run_commands(std::unique_ptr<MailboxDelivery> self) {
+    if (!self->has_commands()) return forward(std::move(self));
+    auto& waiting = self->services_.waiting;
+    waiting.post([self = std::move(self)]() mutable {
+      const auto running = self->services_.running();
+      for (std::size_t i = 0; i < self->shares_.size(); ++i) self->run_commands_of(i, *running);
+      forward(std::move(self));
+    });
+  }
+
+  void run_commands_of(std::size_t index, const Running& running) {
+    auto& share = shares_[index];
+    if (given_up(share)) return;
+    const auto& sender = share.plan.owner ? *share.plan.owner : stored_.sender;
+    for (const auto& command : share.plan.commands) {
+      auto result = deliver_to_command(services_, running, stored_, sender, recipient(index), command);
+      switch (result.kind) {
+        case DeliveryResult::Kind::delivered:
+          share.done += (share.done.empty() ? "" : "; ") + result.reply;
+          break;
+        case DeliveryResult::Kind::deferred:
+          share.fault = std::move(result);
+          return;
+        case DeliveryResult::Kind::bounced:
+          share.plan.failure = std::move(result);
+          break;
+      }
     }
   }
 
@@ -245,7 +283,8 @@ class MailboxDelivery {
         continue;
       }
       services_.queue.committed(one.change);
-      shares_[index].done = "forwarded as " + entry.id.text();
+      auto& done = shares_[index].done;
+      done += (done.empty() ? "forwarded as " : "; forwarded as ") + entry.id.text();
       services_.log.info("qmgr",
                          fmt::format("{}: from=<{}>, size={}, nrcpt={} (queue active)", entry.id.text(),
                                      escaped(entry.sender.text()), entry.size, entry.recipients.size()));

@@ -180,6 +180,7 @@ class Stage {
                     : plan_virtual(resolved, result_.header, result_.why);
     delivery.mailboxes = std::move(plan.mailboxes);
     delivery.forwards = std::move(plan.forwards);
+    delivery.commands = std::move(plan.commands);
     if (plan.failure) delivery.failure = plan.failure->status + " " + plan.failure->reply;
   }
 

@@ -40,6 +40,7 @@ struct Rehearsal {
     std::optional<std::string> sent_header;  ///< the header section, where the transport changes it
     std::vector<mail::Address> mailboxes;    ///< of `local` and `virtual`: where it ends here
     std::vector<mail::Address> forwards;     ///< by alias_maps: queued again
+    std::vector<std::string> commands;       ///< by alias_maps: run
   };
   Explanation why;
   std::vector<Answer> answers;

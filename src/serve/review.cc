@@ -31,9 +31,13 @@ class Reviewer {
     rows("transport_maps", routing_.transport.maps);
     rows("sender_dependent_default_transport_maps", routing_.sender_dependent_default_transport.maps);
     rows("sender_dependent_relayhost_maps", routing_.sender_dependent_relayhost.maps);
+    rows("virtual_alias_maps", rewriting_.virtual_alias.maps);
     for (const auto& [name, transport] : running_.transports) {
-      if (transport.outbound) rows("smtp_generic_maps", transport.outbound->settings().generic.maps);
+      if (!transport.outbound) continue;
+      rows("smtp_generic_maps", transport.outbound->settings().generic.maps);
+      after_milters(name, *transport.outbound);
     }
+    never_reached();
     headers_left_alone();
     silenced_senders();
     for (const auto& [name, transport] : running_.transports) passwords(transport);
@@ -48,6 +52,85 @@ class Reviewer {
                                                                        : Diagnostic::Level::warning;
         diagnostics_.add({level, one.where, one.column, std::string(setting) + ": " + one.text, one.line});
       }
+    }
+  }
+
+  /// What a milter signed (DKIM) must not change any more.
+  void after_milters(const std::string& name, const rewrite::Outbound& outbound) {
+    if (main_.text("smtpd_milters").text.empty() || !outbound.changes_headers()) return;
+    const auto& settings = outbound.settings();
+    const auto& generic = settings.generic;
+    const bool by_map = outbound.changes_addresses();
+    diagnostics_.add(
+        {Diagnostic::Level::warning,
+         by_map ? generic.origin : settings.header_checks.origin,
+         0,
+         std::string(by_map ? generic.setting : settings.header_checks.setting) +
+             " changes headers on the way out by " + escaped(name) +
+             ", after the milters (smtpd_milters) have seen them: a DKIM signature made there would "
+             "not hold",
+         {}});
+  }
+
+  /// A table behind one that answers every key, and elements of lists behind one that decides for all they
+  /// would.
+  void never_reached() {
+    for (const auto* map : {&rewriting_.canonical, &rewriting_.sender_canonical,
+                            &rewriting_.recipient_canonical, &rewriting_.virtual_alias})
+      behind_the_last_word(map->setting, map->maps, map->origin);
+    behind_the_last_word("transport_maps", routing_.transport.maps, routing_.transport.origin);
+    const auto& domains = rewriting_.masquerade.domains;
+    for (std::size_t i = 0; i < domains.size(); ++i) {
+      const auto before =
+          std::ranges::find_if(domains.begin(), domains.begin() + static_cast<std::ptrdiff_t>(i),
+                               [&](const auto& one) { return below(domains[i].domain, one.domain); });
+      if (before == domains.begin() + static_cast<std::ptrdiff_t>(i)) continue;
+      diagnostics_.add({Diagnostic::Level::warning,
+                        domains[i].origin,
+                        0,
+                        "masquerade_domains: " + escaped(domains[i].domain) + " is never reached: " +
+                            escaped(before->domain) + " stands before it and decides for all below it",
+                        {}});
+    }
+    const auto& clients = rewriting_.local_clients;
+    for (std::size_t i = 0; i + 1 < clients.size(); ++i) {
+      if (!clients[i].map || !clients[i].map->name().starts_with("static:")) continue;
+      diagnostics_.add({Diagnostic::Level::warning,
+                        clients[i + 1].origin,
+                        0,
+                        "local_header_rewrite_clients: what stands behind " + escaped(clients[i].text) +
+                            " is never reached: it takes every client",
+                        {}});
+      return;
+    }
+  }
+
+  static bool below(std::string_view domain, std::string_view parent) {
+    return domain == parent || (domain.ends_with(parent) && domain[domain.size() - parent.size() - 1] == '.');
+  }
+
+  static bool answers_every_key(const table::Table& table) {
+    if (table.name().starts_with("static:")) return true;
+    bool all = false;
+    if (table.kind() != table::Table::Kind::pattern) return false;
+    table.visit([&all](const table::Row& row) {
+      constexpr std::array<std::string_view, 6> kAll{"/.*/", "/^.*$/", "/./", "/^/", "/.+/", "/^.+$/"};
+      all = all || std::ranges::find(kAll, row.key) != kAll.end();
+    });
+    return all;
+  }
+
+  void behind_the_last_word(std::string_view setting, const table::Maps& maps, Origin origin) {
+    const auto& tables = maps.tables();
+    for (std::size_t i = 0; i + 1 < tables.size(); ++i) {
+      if (!answers_every_key(*tables[i])) continue;
+      diagnostics_.add({Diagnostic::Level::warning,
+                        origin,
+                        0,
+                        std::string(setting) + ": " + escaped(tables[i + 1]->name()) + " is never reached: " +
+                            escaped(tables[i]->name()) + " before it answers every key",
+                        {}});
+      return;
     }
   }
 
@@ -99,7 +182,9 @@ class Reviewer {
   /// With smtp_sender_dependent_authentication a sender's entry is asked for at any server.
   void passwords(const Transport& transport) {
     const auto& client = transport.client;
-    if (!client.auth || !client.sender_dependent_auth) return;
+    if (!client.auth) return;
+    unused_passwords(client);
+    if (!client.sender_dependent_auth) return;
     std::size_t count = 0;
     for (const auto& table : client.passwords.tables()) {
       if (!seen_.insert("passwords " + table->name()).second) continue;
@@ -117,6 +202,28 @@ class Reviewer {
              {}});
       });
     }
+  }
+
+  /// Keys of smtp_sasl_password_maps that nothing asks for.
+  void unused_passwords(const config::SmtpClientSettings& client) {
+    const auto& relayhost = main_.text("relayhost").text;
+    for (const auto& table : client.passwords.tables()) {
+      if (!seen_.insert("unused passwords " + table->name()).second) continue;
+      table->visit([&](const table::Row& row) {
+        if (row.key.contains('@') && !client.sender_dependent_auth) {
+          add_at(row.origin, "the password of " + escaped(row.key, 90) +
+                                 " is never looked up: smtp_sender_dependent_authentication is no");
+        } else if (row.key.starts_with('[') && row.key.ends_with(']') && relayhost != row.key &&
+                   relayhost.starts_with(std::string(row.key) + ":")) {
+          add_at(row.origin, "the key " + escaped(row.key, 90) + " does not fit relayhost = " +
+                                 escaped(relayhost, 90) + ": the port belongs to the key");
+        }
+      });
+    }
+  }
+
+  void add_at(Origin origin, std::string text) {
+    diagnostics_.add({Diagnostic::Level::warning, origin, 0, std::move(text), {}});
   }
 
   bool has_a_way(std::string_view key) const {

@@ -130,14 +130,16 @@ void Compiler::alias_files() {
 void Compiler::local_delivery(const Main& view) {
   auto settings = config::alias_settings(view, machine_, *running_.tables, diagnostics_);
   if (!settings) return;
-  for (const auto& [name, on] : {std::pair("allow_mail_to_commands", &settings->commands),
-                                 std::pair("allow_mail_to_files", &settings->files)}) {
-    if (!*on) continue;
-    diagnostics_.warning(view.origin(name), std::string(name) +
-                                                ": the hub runs no commands and writes no files of others: "
-                                                "mail for one is returned to its sender (5.7.1)");
-    *on = false;
+  if (settings->files) {
+    diagnostics_.warning(
+        view.origin("allow_mail_to_files"),
+        "allow_mail_to_files: the hub writes no files of others: mail for one is returned to "
+        "its sender (5.7.1)");
+    settings->files = false;
   }
+  running_.command.user = view.text("default_privs").text;
+  running_.command.time_limit = view.duration("command_time_limit");
+  for (const auto& word : view.list("export_environment")) running_.command.exported.push_back(word.text);
   running_.aliases = std::make_unique<rewrite::LocalAliases>(std::move(*settings), running_.include_files);
   const auto aliases = view.list("alias_maps");
   std::vector<table::Element> users;
@@ -301,14 +303,12 @@ void Compiler::client(const Service& service, const Main& view, Transport& made)
   made.native_lookup = view.text(prefix + "_host_lookup").text.find("native") != std::string::npos;
   made.bind_address = view.text(prefix + "_bind_address").text;
   made.bind_address6 = view.text(prefix + "_bind_address6").text;
-  if (!lmtp) {
-    const auto& fallback = view.text("smtp_fallback_relay");
-    auto hops = route::NextHop::parse_list(fallback.text);
-    if (hops) {
-      made.fallback = std::move(*hops);
-    } else {
-      diagnostics_.error(fallback.origin, "smtp_fallback_relay: " + hops.error().text);
-    }
+  const auto& fallback = view.text(prefix + "_fallback_relay");
+  auto hops = route::NextHop::parse_list(fallback.text);
+  if (hops) {
+    made.fallback = std::move(*hops);
+  } else {
+    diagnostics_.error(fallback.origin, prefix + "_fallback_relay: " + hops.error().text);
   }
   made.tls_policy = std::move(tls.policy);
   made.tls_wrapper = tls.settings.wrapper_mode;

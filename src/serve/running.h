@@ -91,7 +91,12 @@ struct Running {
   table::Delimiters delimiters;
   LocalIncludeFiles include_files;
   std::unique_ptr<rewrite::LocalAliases> aliases;  ///< of the `local` transport
-  table::Maps local_users;                         ///< local_recipient_maps without the tables of alias_maps
+  struct CommandSettings {
+    std::string user;                   ///< default_privs
+    std::chrono::seconds time_limit{};  ///< command_time_limit
+    std::vector<std::string> exported;  ///< export_environment: NAME or NAME=value
+  } command;                            ///< of commands that aliases name
+  table::Maps local_users;              ///< local_recipient_maps without the tables of alias_maps
   Origin local_users_origin;
   route::RetrySchedule retry;
   IncomingLimits incoming;

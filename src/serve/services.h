@@ -32,7 +32,7 @@ struct Services {
   Random& random;
   io::Log& log;
   io::WorkerPool& pool;
-  io::WorkerPool& lookups;  ///< for lookups in tables that ask servers; each may wait for half a minute
+  io::WorkerPool& waiting;  ///< for what waits for others: lookups at servers, commands
   Metrics& metrics;
   io::Resolver& resolver;
   io::SaslLibrary& sasl;

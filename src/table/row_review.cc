@@ -24,6 +24,9 @@ class Review {
       if (transport) next_hop_of_transport(row);
       if (setting_ == "sender_dependent_relayhost_maps") result_of_relayhost(row);
       if (one_address) result_of_one_address(row);
+      if (table_.kind() != Table::Kind::fixed) return;
+      if (setting_.starts_with("sender_dependent_")) key_of_sender(row);
+      if (one_address || setting_ == "virtual_alias_maps") key_of_address(row);
     });
     if (canonical) null_sender();
     return std::move(found_);
@@ -45,6 +48,19 @@ class Review {
       warn(row, "the key \"" + escaped(row.key) +
                     "\" is never looked up in transport_maps; write it without the '@'");
     }
+  }
+
+  /// Looked up are the whole address, the same without its extension, and @domain; and what stands for <>.
+  void key_of_sender(const Row& row) {
+    if (row.key.contains('@') || row.key == "<>") return;
+    warn(row, "the key \"" + escaped(row.key) + "\" is never looked up in " + std::string(setting_) +
+                  "; write @" + escaped(row.key) + " for the senders of a domain");
+  }
+
+  void key_of_address(const Row& row) {
+    if (!row.key.starts_with('.')) return;
+    warn(row, "the key \"" + escaped(row.key) + "\" is never looked up in " + std::string(setting_) +
+                  ": it has no names of domains below another; write @domain for each");
   }
 
   void form_of_transport(const Row& row) {

@@ -10,8 +10,9 @@ namespace hikyaku::table {
 /// is well formed; all Level::warning:
 /// - transport_maps: keys "@domain", which are never looked up;
 /// - sender_dependent_relayhost_maps: "transport:nexthop" in a table of next hops;
-/// - transport_maps, sender_dependent_default_transport_maps: results that are no "transport:nexthop", and
-///   "smtp:", which also takes away the next hop that relayhost would give;
+/// - transport_maps, sender_dependent_default_transport_maps: results that are no "transport:nexthop";
+/// - transport_maps: "smtp:", which takes away the next hop that relayhost would give;
+/// - tables by sender: keys without '@', which are never looked up; address maps: keys ".domain";
 /// - canonical and generic maps: results with several addresses; sender canonical maps that also match the
 /// null
 ///   sender, so that bounces would not come from <> any more.

@@ -1,5 +1,11 @@
 """Local recipients: what their aliases stand for, and whether there is such a user."""
+import os
+import re
+import time
+
 from client import Client, sample
+from marks import Skip
+from test_explain import explain
 from test_queue_and_notices import notice
 from test_rewrite_and_route import send
 from test_smtp import relay
@@ -202,3 +208,71 @@ def test_alias_of_a_user_that_there_is_not_comes_back(lab):
     assert status[1]["Status"] == "5.1.1" and 'unknown user: "no-such-user"' in one_line(text), text
     assert "Subject: hello" in exported(hub, "root")
     assert "unknown user" in hub.why(mail)
+
+
+COMMANDS = "allow_mail_to_commands = alias\n"
+
+
+def test_command_gets_the_message_and_its_envelope(lab):
+    hub = aliases(lab, "tool: \"|env > @DIR@/env; cat > @DIR@/got\", joe\n", COMMANDS + "recipient_delimiter = +\ndefault_privs =\nexport_environment = LANG MARK=1\n")
+    mail = send(hub, "a@b.example", "tool+x@mail.hub.test", sample("a@b.example", "tool@mail.hub.test", body="one\r\n\r\nlast\r\n"))
+    hub.wait_log(f"{mail}: to=<tool.x@mail.hub.test>.*status=sent.*delivered to mailbox joe.*delivered to command")
+    got = (hub.home / "got").read_text()
+    lines = got.splitlines()
+    assert lines[0].startswith("From a@b.example  ") and lines[1:4] == ["Return-Path: <a@b.example>", "X-Original-To: tool+x@mail.hub.test", "Delivered-To: tool+x@mail.hub.test"], lines
+    assert got.endswith("\n\none\n\nlast\n") and "\r" not in got
+    told = dict(line.split("=", 1) for line in (hub.home / "env").read_text().splitlines() if "=" in line)
+    assert (told["SENDER"], told["RECIPIENT"], told["LOCAL"], told["EXTENSION"], told["CLIENT_ADDRESS"], told["MARK"]) == (
+        "a@b.example", "tool+x@mail.hub.test", "tool+x", "x", "127.0.0.1", "1"), told
+    assert "USER" in told and "HOME" in told and "LD_PRELOAD" not in told
+    (recipient,) = explain(hub, "a@b.example", "tool@mail.hub.test")["recipients"]
+    assert recipient["commands"] == [f"env > {hub.home}/env; cat > {hub.home}/got"] and recipient["mailboxes"] == ["joe@mail.hub.test"], recipient
+
+
+def test_large_message_and_a_command_that_does_not_read_it(lab):
+    hub = aliases(lab, "count: \"|wc -c > @DIR@/count\"\ndeaf: \"|true\"\n", COMMANDS + "default_privs =\n")
+    body = "".join(f"line {n}\r\n" for n in range(100000))
+    for name in ("count", "deaf"):
+        mail = send(hub, "a@b.example", f"{name}@mail.hub.test", sample(body=body))
+        hub.wait_log(f"{mail}: to=<{name}@mail.hub.test>.*status=sent")
+    assert int((hub.home / "count").read_text()) > len(body) - 100000
+
+
+def test_exit_status_says_what_becomes_of_the_mail(lab):
+    sink = lab.sink()
+    hub = aliases(lab, "later: \"|echo busy; exit 75\"\nnobody: \"|echo who is that >&2; exit 67\"\nodd: \"|exit 3\"\nkilled: \"|kill -9 $$\"\nslow: \"|sleep 60\"\nno: \"|/no/such/program\"\n",
+                  COMMANDS + relay(sink) + "default_privs =\ncommand_time_limit = 1s\n")
+    for name, status, words in (("later", "deferred", "dsn=4.3.0.*busy"), ("nobody", "bounced", "dsn=5.1.1.*who is that"), ("odd", "bounced", "dsn=5.3.0.*status 3"),
+                                ("killed", "deferred", "signal 9"), ("slow", "deferred", "time limit exceeded"), ("no", "bounced", "status 127")):
+        mail = send(hub, "a@b.example", f"{name}@mail.hub.test")
+        line = hub.wait_log(f"{mail}: to=<{name}@mail.hub.test>.*status={status}")
+        assert re.search(words, line), line
+    assert len(hub.queue()) == 3
+
+
+def test_hub_ends_though_a_command_runs(lab):
+    hub = aliases(lab, "slow: \"|touch @DIR@/begun; sleep 60\"\n", COMMANDS + "default_privs =\n")
+    mail = send(hub, "a@b.example", "slow@mail.hub.test")
+    end = time.monotonic() + 20
+    while not (hub.home / "begun").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    hub.stop()
+    hub.start()
+    assert [row["queue_id"] for row in hub.queue()] == [mail]
+    hub.kill()
+
+
+def test_command_runs_as_default_privs_when_the_hub_is_root(lab):
+    if os.geteuid() != 0:
+        raise Skip("only root can run commands as another")
+    hub = aliases(lab, "who: \"|id -un; id -Gn; exit 75\"\n", COMMANDS + "default_privs = nobody\n")
+    mail = send(hub, "a@b.example", "who@mail.hub.test")
+    line = hub.wait_log(f"{mail}: to=<who@mail.hub.test>.*status=deferred")
+    assert "nobody nogroup" in line, line
+    hub.configure(ALIASES + COMMANDS + "default_privs = root\n")
+    mark = hub.mark()
+    hub.reload()
+    hub.wait_log("reload", since=mark)
+    mail = send(hub, "a@b.example", "who@mail.hub.test")
+    hub.wait_log(f"{mail}: to=<who@mail.hub.test>.*status=deferred.*commands are not run as root")

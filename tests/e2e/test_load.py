@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 import urllib.request
 
 from client import Client, sample
@@ -33,6 +34,17 @@ def test_smtp_source_through_the_hub_into_smtp_sink(lab):
     told = re.findall(rb"mesg=(\d+)", counting.stdout.read())
     # smtp-sink counts as it goes, so the last number that it printed may be a little behind.
     assert told and int(told[-1]) <= count
+
+
+def test_deliveries_to_one_destination_are_spaced(lab):
+    arrivals = []
+    sink = lab.sink([("MAIL FROM", lambda command: arrivals.append(time.monotonic()))])
+    hub = lab.hub(relay(sink) + "default_destination_rate_delay = 1s\ndefault_destination_concurrency_limit = 5\n")
+    for number in range(3):
+        send(hub, f"u{number}@b.example", "x@d.example")
+    sink.wait(3)
+    # One after the other, each a second after the one before at the earliest.
+    assert all(later - earlier >= 1 for earlier, later in zip(arrivals, arrivals[1:])), arrivals
 
 
 @alone
