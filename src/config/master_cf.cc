@@ -220,6 +220,15 @@ bool LineReader::read_endpoint() {
   return true;
 }
 
+/// Of any parameter, also one that somebody made up.
+bool is_parameter_name(std::string_view name) {
+  const auto is_part = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  };
+  return name.front() != '-' && std::ranges::all_of(name, is_part);
+}
+
 bool LineReader::read_override(const Word& word) {
   const std::string_view text = word.text;
   const auto equals = text.find('=');
@@ -227,6 +236,10 @@ bool LineReader::read_override(const Word& word) {
   if (equals == std::string_view::npos || name.empty() ||
       name.find_first_of(kWhiteSpace) != std::string_view::npos) {
     return fault(word.place, "-o is followed by name=value without blanks, or by { name = value }");
+  }
+  if (!is_parameter_name(name)) {
+    return fault(word.place, "\"" + std::string(name.substr(0, 100)) +
+                                 "\" is no name of a parameter: that has letters, digits and _");
   }
   service_.overrides.push_back({.name = std::string(name),
                                 .value = std::string(trimmed(text.substr(equals + 1))),

@@ -1,7 +1,11 @@
 #include "table/posix_engine.h"
 
+#include "table/pattern_size.h"
+
 namespace hikyaku::table {
 namespace {
+
+constexpr double kLargestPattern = 100000;
 
 std::string error_text(int code, const regex_t* compiled) {
   std::array<char, 256> text{};
@@ -35,6 +39,10 @@ std::string_view PosixEngine::Scratch::group(unsigned number) const {
 }
 
 Result<PosixEngine> PosixEngine::compile(std::string_view pattern, Flags flags, unsigned groups) {
+  // regcomp() writes repetitions out: "a++++" and the like would take memory without bounds.
+  if (expanded_size(pattern, (flags.options & REG_EXTENDED) != 0) > kLargestPattern)
+    return fail(Fault::malformed,
+                "repetitions of repetitions: the pattern is too large when they are written out");
   auto compiled = std::make_unique<regex_t>();
   const int options = flags.options | (groups == 0 ? REG_NOSUB : 0);
   if (const int code = regcomp(compiled.get(), std::string(pattern).c_str(), options); code != 0) {
