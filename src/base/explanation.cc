@@ -5,6 +5,8 @@
 namespace hikyaku {
 namespace {
 
+constexpr std::size_t kUsual = 2000;  // octets of what is decided for a message to one recipient
+
 std::vector<std::string> split_keys(std::string_view joined) {
   std::vector<std::string> keys;
   while (!joined.empty()) {
@@ -19,6 +21,7 @@ std::vector<std::string> split_keys(std::string_view joined) {
 }  // namespace
 
 void Explanation::add(const Step& step) {
+  if (bytes_.empty()) bytes_.reserve(kUsual);
   put_text(bytes_, step.step);
   put_text(bytes_, step.rule);
   put_varint(bytes_, step.origin.file);

@@ -12,13 +12,18 @@ namespace hikyaku {
 class KeyTrail {
  public:
   void add(std::string_view key) {
-    if (!joined_.empty()) joined_ += '\0';
+    if (joined_.empty()) {
+      joined_.reserve(kUsual);
+    } else {
+      joined_ += '\0';
+    }
     joined_ += key;
   }
   std::string_view joined() const { return joined_; }
   void clear() { joined_.clear(); }
 
  private:
+  static constexpr std::size_t kUsual = 120;
   std::string joined_;  // keys separated by NUL
 };
 

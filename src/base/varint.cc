@@ -23,7 +23,12 @@ std::optional<std::uint64_t> take_varint(std::string_view& in) {
 }
 
 void put_text(std::string& out, std::string_view text) {
-  put_varint(out, text.size());
+  const auto size = text.size();
+  if (size < 0x80) {
+    out += static_cast<char>(size);
+  } else {
+    put_varint(out, size);
+  }
   out += text;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "base/octet_set.h"
 #include "mail/address_tokens.h"
 
 namespace hikyaku::mail {
@@ -14,10 +15,9 @@ std::unexpected<Error> malformed(std::string_view text, std::size_t at, std::str
   return fail(Fault::malformed, std::move(message));
 }
 
-bool plain(char c) {
-  const auto octet = static_cast<unsigned char>(c);
-  return octet > 32 && octet != 127 && std::string_view("()<>@,;:\\\"[]").find(c) == std::string_view::npos;
-}
+constexpr OctetSet kNotPlain = OctetSet("()<>@,;:\\\"[]\x7f").with_range(0, ' ');
+
+bool plain(char c) { return !kNotPlain.has(c); }
 
 /// Octets of the well-formed UTF-8 character at `at`, 0 when there is none (RFC 3629 s. 4).
 std::size_t utf8_size(std::string_view text, std::size_t at) {

@@ -191,7 +191,7 @@ Result<Router::Decision::SenderAnswer> Router::Decision::by_sender(const Tables&
     one.operand = found->value;
     one.outcome = "the default is used";
   }
-  if (answer.value.empty()) ledger.passes(one);
+  if (answer.value.empty()) ledger.passes(std::move(one));
   return answer;
 }
 

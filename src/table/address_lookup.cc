@@ -3,19 +3,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/octet_set.h"
 #include "table/fold.h"
 
 namespace hikyaku::table {
 namespace {
+
+constexpr OctetSet kWantsQuotes = OctetSet("()<>@,;:\\\"[]\x7f").with_range(0, ' ');
 
 /// RFC 5322 s. 3.2.3: a dot-atom needs no quotes; octets above 0x7f are let through (RFC 6531).
 bool needs_quotes(std::string_view local) {
   if (local.empty() || local.front() == '.' || local.back() == '.') return true;
   char before = '\0';
   for (const char c : local) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (octet <= ' ' || octet == 0x7f || std::string_view("()<>@,;:\\\"[]").find(c) != std::string_view::npos)
-      return true;
+    if (kWantsQuotes.has(c)) return true;
     if (c == '.' && before == '.') return true;
     before = c;
   }

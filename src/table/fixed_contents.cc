@@ -38,11 +38,21 @@ std::uint64_t hash_of(std::string_view key) {
     left -= 8;
   }
   std::uint64_t chunk = 0;
-  std::memcpy(&chunk, at, left);
+  if (key.size() >= 8) {
+    std::memcpy(&chunk, key.data() + key.size() - 8, 8);
+  } else {
+    std::memcpy(&chunk, at, left);
+  }
   return mix(hash ^ chunk ^ (left << 56), 0xd6e8feb86659fd93U);
 }
 
 std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+/// Never 0. Of bits that neither the slot's number nor much of the tag is made of.
+unsigned char mark_of(std::uint64_t hash) { return static_cast<unsigned char>(hash >> 25 | 1U); }
+
+/// Four in five: the marks of a run of slots stand in one cache line, and few lines are better than short
+/// runs.
+bool too_full(std::size_t rows, std::size_t slots) { return rows * 5 > slots * 4; }
 
 }  // namespace
 
@@ -57,17 +67,18 @@ Row FixedContents::read(std::uint32_t offset) const {
 std::size_t FixedContents::slot_of(std::string_view folded, std::uint64_t hash) const {
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
+    if (marks_[i] == 0) return i;
+    if (marks_[i] != mark_of(hash)) continue;
     const Slot& slot = slots_[i];
-    if (slot.offset == 0) return i;
     if (slot.tag == tag_of(hash) && read(slot.offset - 1).key == folded) return i;
   }
 }
 
 bool FixedContents::row_of(std::string_view folded, Row& row) const {
   if (slots_.empty()) return false;
-  const Slot& slot = slots_[slot_of(folded, hash_of(folded))];
-  if (slot.offset == 0) return false;
-  row = read(slot.offset - 1);
+  const auto at = slot_of(folded, hash_of(folded));
+  if (marks_[at] == 0) return false;
+  row = read(slots_[at].offset - 1);
   return true;
 }
 
@@ -88,19 +99,23 @@ void FixedContents::visit(const std::function<void(const Row&)>& row) const {
 
 void FixedContents::reserve(std::size_t octets, std::size_t rows) {
   rows_.reserve(std::min(kMaxOctets, octets + rows * kHeader));
-  if (rows * 2 > slots_.size()) grow(std::bit_ceil(rows * 2));
+  if (too_full(rows, slots_.size())) grow(std::bit_ceil(rows + rows / 4 + 1));
 }
 
 void FixedContents::grow(std::size_t slots) {
   std::vector<Slot> bigger(slots);
+  std::vector<unsigned char> marks(slots);
   const std::size_t mask = bigger.size() - 1;
   for (const Slot& slot : slots_) {
     if (slot.offset == 0) continue;
-    std::size_t i = hash_of(read(slot.offset - 1).key) & mask;
-    while (bigger[i].offset != 0) i = (i + 1) & mask;
+    const auto hash = hash_of(read(slot.offset - 1).key);
+    std::size_t i = hash & mask;
+    while (marks[i] != 0) i = (i + 1) & mask;
     bigger[i] = slot;
+    marks[i] = mark_of(hash);
   }
   slots_ = std::move(bigger);
+  marks_ = std::move(marks);
 }
 
 FixedContents::Added FixedContents::add(std::string_view key, std::string_view value, std::uint32_t line) {
@@ -116,11 +131,11 @@ FixedContents::Added FixedContents::add(std::string_view key, std::string_view v
     rows_.resize(begin);
     return Added::full;
   }
-  if ((size_ + 1) * 2 > slots_.size()) grow(std::max<std::size_t>(16, slots_.size() * 2));
+  if (too_full(size_ + 1, slots_.size())) grow(std::max<std::size_t>(16, slots_.size() * 2));
   const std::string_view folded(rows_.data() + begin + kHeader, key_size);
   const std::uint64_t hash = hash_of(folded);
-  Slot& slot = slots_[slot_of(folded, hash)];
-  if (slot.offset != 0) {
+  const auto at = slot_of(folded, hash);
+  if (marks_[at] != 0) {
     rows_.resize(begin);
     ++duplicates_;
     return Added::duplicate;
@@ -129,7 +144,8 @@ FixedContents::Added FixedContents::add(std::string_view key, std::string_view v
                                    static_cast<std::uint32_t>(value.size()), line};
   std::memcpy(rows_.data() + begin, header, kHeader);
   rows_ += value;
-  slot = {tag_of(hash), static_cast<std::uint32_t>(begin + 1)};
+  slots_[at] = {tag_of(hash), static_cast<std::uint32_t>(begin + 1)};
+  marks_[at] = mark_of(hash);
   ++size_;
   return Added::added;
 }

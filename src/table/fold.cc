@@ -42,7 +42,14 @@ std::uint64_t lower_into(const char* from, std::size_t size, char* to) {
     chunk = lower_eight(chunk);
     std::memcpy(to + i, &chunk, 8);
   }
-  if (i < size) {
+  if (i < size && size >= 8) {
+    // The last eight, some of them once more: quicker than a copy of a size that is not known.
+    std::uint64_t chunk;
+    std::memcpy(&chunk, from + size - 8, 8);
+    seen |= chunk;
+    chunk = lower_eight(chunk);
+    std::memcpy(to + size - 8, &chunk, 8);
+  } else if (i < size) {
     std::uint64_t chunk = 0;
     std::memcpy(&chunk, from + i, size - i);
     seen |= chunk;
