@@ -5,9 +5,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -17,6 +14,7 @@
 #include "base/escape.h"
 #include "cmd/administer.h"
 #include "cmd/print_entries.h"
+#include "cmd/rehearser.h"
 #include "cmd/running_configuration.h"
 #include "serve/comparison.h"
 
@@ -74,41 +72,17 @@ class Progress {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-class Replayer {
- public:
-  explicit Replayer(const serve::Running& running) : running_(running), resolver_(lookups(running)) {}
-
-  /// What would become of it; one answer when nothing listens where it came in.
-  serve::Rehearsal run(const record::Arrival& arrival) {
-    // The port of the day may be a test's; what listens first stands for it.
-    const auto* listener = running_.listener(arrival.port);
-    if (listener == nullptr) listener = running_.listener(0);
-    if (listener == nullptr) {
-      serve::Rehearsal none;
-      none.answers.push_back({"(connection)", {521, {}, "master.cf has no smtpd line"}});
-      return none;
-    }
-    boost::asio::io_context context;
-    auto ended = boost::asio::co_spawn(
-        context, serve::rehearse(running_, *listener, resolver_, serve::replay_of(arrival), arrival.at),
-        boost::asio::use_future);
-    context.run();
-    return ended.get();
-  }
-
- private:
-  static io::Resolver::Settings lookups(const serve::Running& running) {
-    io::Resolver::Settings settings;
-    settings.forward = running.files.main.text("hikyaku_dns_server").text;
-    return settings;
-  }
-
-  const serve::Running& running_;
-  io::Resolver resolver_;
-};
+/// Where such a message comes in under a configuration: at its port, or, when no smtpd line has that any
+/// more, at port 25's line or the first, which `stand_in` tells. Null: there is no smtpd line at all.
+const serve::Listener* listener_for(const serve::Running& running, const record::Arrival& arrival,
+                                    bool& stand_in) {
+  const auto* listener = running.listener(arrival.port);
+  stand_in = listener == nullptr;
+  return stand_in ? running.listener(0) : listener;
+}
 
 json row_of(const Kept& kept, const serve::Comparison& comparison, const SourceCatalogue& before,
-            const SourceCatalogue& after) {
+            const SourceCatalogue& after, bool old_stand_in, bool new_stand_in) {
   json row{{"queue_id", kept.queue_id},
            {"time", iso_text(kept.arrival.at)},
            {"sender", kept.arrival.sender.text()},
@@ -119,6 +93,9 @@ json row_of(const Kept& kept, const serve::Comparison& comparison, const SourceC
            {"new_rules", json::array()}};
   for (const auto& one : kept.arrival.recipients) row["recipients"].push_back(one.text());
   if (kept.arrival.header_cut) row["header_cut"] = true;
+  for (const auto& [missing, name] : {std::pair(old_stand_in, "OLD"), std::pair(new_stand_in, "NEW")}) {
+    if (missing) row["port_missing"].push_back({{"port", kept.arrival.port}, {"in", name}});
+  }
   for (const auto& one : comparison.differences)
     row["differences"].push_back({{"what", one.what}, {"old", one.before}, {"new", one.after}});
   for (const auto& one : comparison.rules) {
@@ -152,6 +129,10 @@ void print_for_people(const json& row) {
                quoted(one["new"]));
   if (row.contains("header_cut"))
     fmt::print("  only a part of its header was kept (hikyaku_ledger_header_limit)\n");
+  for (const auto& one : row.value("port_missing", json::array())) {
+    fmt::print("  {} has no smtpd line at port {}: port 25's, or the first, stands for it\n",
+               one["in"].get<std::string>(), one["port"].get<unsigned>());
+  }
   print_rules(row["old_rules"], '-');
   print_rules(row["new_rules"], '+');
 }
@@ -163,8 +144,7 @@ CLI::App* add_config_diff(CLI::App& config, DiffOptions& options) {
       "diff",
       "take the last messages of a hub through two configurations and list those whose addresses, headers, "
       "next hops or answers would change, with the rules that do it. -c names the hub, if it is not OLD. "
-      "Bodies "
-      "are not kept: body_checks are not replayed");
+      "Bodies are not kept: body_checks are not replayed");
   app->add_option("OLD", options.before, "a folder of main.cf and master.cf")->required();
   app->add_option("NEW", options.after, "another")->required();
   app->add_option("--last", options.last, "so many messages, the latest")->capture_default_str();
@@ -184,17 +164,30 @@ int config_diff(const DiffOptions& options) {
       read_arrivals(options.ledger.empty() ? options.before : options.ledger, options.last, kept);
   if (code != EX_OK) return code;
 
-  Replayer old_way(*before.running);
-  Replayer new_way(*after.running);
+  for (const auto* side : {&before, &after}) {
+    if (side->running->listener(0) != nullptr) continue;
+    fmt::print(stderr, "hikyaku config diff: {} has no smtpd line: no mail could come in\n",
+               side == &before ? options.before : options.after);
+    return EX_CONFIG;
+  }
+  Rehearser old_way(*before.running);
+  Rehearser new_way(*after.running);
+  const auto replayed = [](Rehearser& way, const record::Arrival& arrival, bool& stand_in) {
+    return way.run(*listener_for(way.running(), arrival, stand_in), serve::replay_of(arrival), arrival.at);
+  };
   std::size_t different = 0;
   {
     Progress progress(kept.size());
     for (std::size_t i = 0; i < kept.size(); ++i) {
       progress.at(i);
-      const auto comparison = serve::compare(old_way.run(kept[i].arrival), new_way.run(kept[i].arrival));
+      bool old_stand_in = false;
+      bool new_stand_in = false;
+      const auto comparison = serve::compare(replayed(old_way, kept[i].arrival, old_stand_in),
+                                             replayed(new_way, kept[i].arrival, new_stand_in));
       if (comparison.differences.empty()) continue;
       ++different;
-      const auto row = row_of(kept[i], comparison, *before.sources, *after.sources);
+      const auto row =
+          row_of(kept[i], comparison, *before.sources, *after.sources, old_stand_in, new_stand_in);
       if (options.json) {
         print_json(row);
       } else {

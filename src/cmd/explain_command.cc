@@ -3,10 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -17,7 +13,9 @@
 #include "cmd/commands.h"
 #include "cmd/configuration_files.h"
 #include "cmd/print_entries.h"
+#include "cmd/rehearser.h"
 #include "cmd/running_configuration.h"
+#include "io/system_clock.h"
 #include "serve/counterfactual.h"
 #include "serve/rehearsal.h"
 
@@ -208,16 +206,8 @@ int explain(const Options& options) {
     return EX_USAGE;
   }
   const auto client = request->client;
-  io::Resolver::Settings lookups;
-  lookups.forward = running.files.main.text("hikyaku_dns_server").text;
-  io::Resolver resolver(lookups);
-  boost::asio::io_context context;
-  const auto now = std::chrono::time_point_cast<Time::duration>(std::chrono::system_clock::now());
-  auto ended =
-      boost::asio::co_spawn(context, serve::rehearse(running, *listener, resolver, std::move(*request), now),
-                            boost::asio::use_future);
-  context.run();
-  const auto row = as_json(ended.get(), running, *listener, client);
+  const auto rehearsal = Rehearser(running).run(*listener, std::move(*request), io::SystemClock().now());
+  const auto row = as_json(rehearsal, running, *listener, client);
   if (options.as_json) {
     print_json(row);
   } else {

@@ -53,7 +53,11 @@ struct Identity {
 };
 
 Result<Identity> identity_of(const std::string& user) {
-  if (user.empty() || ::geteuid() != 0) return Identity{};
+  if (::geteuid() != 0) return Identity{};
+  // Commands of others' mail never run as root.
+  const auto as_root =
+      fail(Fault::temporary, "commands are not run as root: name somebody else in default_privs");
+  if (user.empty()) return as_root;
   std::array<char, 4096> room{};
   passwd entry{};
   passwd* found = nullptr;
@@ -62,8 +66,7 @@ Result<Identity> identity_of(const std::string& user) {
     return fail(Fault::temporary, "there is no user " + escaped(user, 100) + " to run the command as" +
                                       (error == 0 ? "" : std::string(": ") + std::strerror(error)));
   }
-  // Commands of others' mail never run as root.
-  if (entry.pw_uid == 0) return fail(Fault::temporary, "commands are not run as root");
+  if (entry.pw_uid == 0) return as_root;
   return Identity{true, entry.pw_uid, entry.pw_gid};
 }
 

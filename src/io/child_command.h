@@ -15,7 +15,7 @@ namespace hikyaku::io {
 /// A shell command that mail is handed to.
 struct ChildCommand {
   std::string text;  ///< for /bin/sh -c
-  std::string user;  ///< whom it runs as when we are root; empty: as we are
+  std::string user;  ///< whom it runs as when we are root, never root; of no effect when we are not
   std::vector<std::pair<std::string, std::string>> environment;  ///< all of it
   std::chrono::seconds time_limit{1000};
   const std::atomic<bool>* stop = nullptr;  ///< once true, the command is killed within a second

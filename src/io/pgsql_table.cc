@@ -8,10 +8,9 @@
 #include <utility>
 
 #include "base/escape.h"
-#include "io/asked_table.h"
 #include "io/idle_connections.h"
 #include "io/server_tables.h"
-#include "io/sql_query.h"
+#include "io/sql_table.h"
 #include "io/sql_tables.h"
 #include "table/fold.h"
 
@@ -27,17 +26,6 @@ struct Clear {
 using Connection = std::unique_ptr<PGconn, Finish>;
 using Rows = std::unique_ptr<PGresult, Clear>;
 using Deadline = std::chrono::steady_clock::time_point;
-
-/// With standard_conforming_strings and UTF-8, as our connections have them, this is all that a text needs
-/// within '…'.
-std::string quoted(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\'') out += c;
-    out += c;
-  }
-  return out;
-}
 
 /// The messages of libpq end in line ends.
 std::string message_of(const PGconn* connection) {
@@ -69,23 +57,19 @@ Server server_of(std::string text) {
   return {std::move(text), {}};
 }
 
-class PgsqlTable final : public AskedTable {
+class PgsqlTable final : public SqlTable {
  public:
   struct Login {
     std::vector<Server> servers;
     std::string user, password, database, encoding;
   };
-  PgsqlTable(Common common, Login login, table::QueryFormat query)
-      : AskedTable(std::move(common)), login_(std::move(login)), query_(std::move(query)) {}
+  PgsqlTable(Settings settings, Login login) : SqlTable(std::move(settings)), login_(std::move(login)) {}
 
  protected:
-  Values ask(std::string_view key) const override {
-    if (key.find('\0') != std::string_view::npos) return std::vector<std::string>{};
-    const auto text = query_.fill(key, key, quoted);
-    if (!text) return std::vector<std::string>{};
+  Values rows(const std::string& query) const override {
     const auto deadline = std::chrono::steady_clock::now() + kServerPatience;
     if (auto kept = idle_.take()) {
-      auto values = rows(*kept, *text, deadline);
+      auto values = run(*kept, query, deadline);
       const bool alive = PQstatus(kept->get()) == CONNECTION_OK;
       if (values || alive) {
         if (values) idle_.put(std::move(*kept));
@@ -94,7 +78,7 @@ class PgsqlTable final : public AskedTable {
     }
     auto connection = connect(deadline);
     if (!connection) return std::unexpected(std::move(connection.error()));
-    auto values = rows(*connection, *text, deadline);
+    auto values = run(*connection, query, deadline);
     if (values) idle_.put(std::move(*connection));
     return values;
   }
@@ -154,7 +138,7 @@ class PgsqlTable final : public AskedTable {
     return connection;
   }
 
-  Values rows(const Connection& connection, const std::string& text, Deadline deadline) const {
+  Values run(const Connection& connection, const std::string& text, Deadline deadline) const {
     auto* server = connection.get();
     const auto trouble = [&](const std::string& why) {
       return fail(Fault::temporary, name() + ": the query failed: " + why);
@@ -184,7 +168,6 @@ class PgsqlTable final : public AskedTable {
   }
 
   Login login_;
-  table::QueryFormat query_;
   mutable std::atomic<std::size_t> next_server_{0};
   mutable IdleConnections<Connection> idle_;
 };
@@ -194,10 +177,8 @@ class PgsqlTable final : public AskedTable {
 Result<std::shared_ptr<const table::Table>> open_pgsql_table(std::string_view spec,
                                                              table::SourceSettings& settings,
                                                              table::Opener& opener) {
-  auto query = sql_query(settings);
-  if (!query) return std::unexpected(std::move(query.error()));
-  auto common = AskedTable::common(spec, settings, opener);
-  if (!common) return std::unexpected(std::move(common.error()));
+  auto sql = SqlTable::settings(spec, settings, opener);
+  if (!sql) return std::unexpected(std::move(sql.error()));
   PgsqlTable::Login login;
   for (auto& host : settings.list("hosts")) login.servers.push_back(server_of(std::move(host)));
   if (login.servers.empty()) login.servers.push_back({"localhost", {}});
@@ -210,7 +191,7 @@ Result<std::shared_ptr<const table::Table>> open_pgsql_table(std::string_view sp
     if (table::equal_ascii_nocase(login.encoding, unsafe))
       return fail(Fault::malformed, "encoding = " + login.encoding + ": use UTF8");
   }
-  return std::make_shared<PgsqlTable>(std::move(*common), std::move(login), std::move(*query));
+  return std::make_shared<PgsqlTable>(std::move(*sql), std::move(login));
 }
 
 }  // namespace hikyaku::io

@@ -5,9 +5,8 @@
 #include <utility>
 
 #include "base/escape.h"
-#include "io/asked_table.h"
 #include "io/idle_connections.h"
-#include "io/sql_query.h"
+#include "io/sql_table.h"
 #include "io/sql_tables.h"
 
 namespace hikyaku::io {
@@ -24,19 +23,9 @@ struct EndStatement {
 using Database = std::unique_ptr<sqlite3, CloseDatabase>;
 using Statement = std::unique_ptr<sqlite3_stmt, EndStatement>;
 
-std::string quoted(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\'') out += c;
-    out += c;
-  }
-  return out;
-}
-
-class SqliteTable final : public AskedTable {
+class SqliteTable final : public SqlTable {
  public:
-  SqliteTable(Common common, std::string path, table::QueryFormat query)
-      : AskedTable(std::move(common)), path_(std::move(path)), query_(std::move(query)) {}
+  SqliteTable(Settings settings, std::string path) : SqlTable(std::move(settings)), path_(std::move(path)) {}
 
   Result<Database> open() const {
     sqlite3* raw = nullptr;
@@ -52,10 +41,7 @@ class SqliteTable final : public AskedTable {
   }
 
  protected:
-  Values ask(std::string_view key) const override {
-    if (key.find('\0') != std::string_view::npos) return std::vector<std::string>{};
-    const auto text = query_.fill(key, key, quoted);
-    if (!text) return std::vector<std::string>{};
+  Values rows(const std::string& query) const override {
     Database database;
     if (auto kept = idle_.take()) {
       database = std::move(*kept);
@@ -64,13 +50,13 @@ class SqliteTable final : public AskedTable {
       if (!opened) return std::unexpected(std::move(opened.error()));
       database = std::move(*opened);
     }
-    auto values = rows(database.get(), *text);
+    auto values = run(database.get(), query);
     if (values) idle_.put(std::move(database));
     return values;
   }
 
  private:
-  Values rows(sqlite3* database, const std::string& text) const {
+  Values run(sqlite3* database, const std::string& text) const {
     sqlite3_stmt* raw = nullptr;
     const auto trouble = [&]() {
       return fail(Fault::temporary, name() + ": the query failed: " + sqlite3_errmsg(database));
@@ -91,7 +77,6 @@ class SqliteTable final : public AskedTable {
   }
 
   std::string path_;
-  table::QueryFormat query_;
   mutable IdleConnections<Database> idle_;
 };
 
@@ -100,13 +85,11 @@ class SqliteTable final : public AskedTable {
 Result<std::shared_ptr<const table::Table>> open_sqlite_table(std::string_view spec,
                                                               table::SourceSettings& settings,
                                                               table::Opener& opener) {
-  auto query = sql_query(settings);
-  if (!query) return std::unexpected(std::move(query.error()));
-  auto common = AskedTable::common(spec, settings, opener);
-  if (!common) return std::unexpected(std::move(common.error()));
+  auto sql = SqlTable::settings(spec, settings, opener);
+  if (!sql) return std::unexpected(std::move(sql.error()));
   auto path = settings.text("dbpath");
   if (path.empty()) return fail(Fault::malformed, "there is no dbpath");
-  auto made = std::make_shared<SqliteTable>(std::move(*common), std::move(path), std::move(*query));
+  auto made = std::make_shared<SqliteTable>(std::move(*sql), std::move(path));
   if (auto opened = made->open(); !opened) return std::unexpected(std::move(opened.error()));
   return made;
 }

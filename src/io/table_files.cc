@@ -288,6 +288,7 @@ class FileTable final : public table::Table {
   }
   Kind kind() const override { return kind_; }
   const std::string& name() const override { return name_; }
+  bool answers_every_key() const override { return contents_.share()->answers_every_key(); }
   void visit(const std::function<void(const table::Row&)>& row) const override {
     contents_.share()->visit(row);
   }

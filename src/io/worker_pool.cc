@@ -18,11 +18,14 @@ void WorkerPool::post(std::move_only_function<void()> work) {
   arrived_.notify_one();
 }
 
-void WorkerPool::stop() {
+void WorkerPool::stop(Waiting waiting) {
+  std::deque<std::move_only_function<void()>> dropped;  // destroyed without the lock
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    if (waiting == Waiting::drop) dropped.swap(waiting_);
   }
+  dropped.clear();
   arrived_.notify_all();
   for (auto& thread : threads_) {
     if (thread.joinable()) thread.join();

@@ -45,8 +45,10 @@ class WorkerPool {
         std::move(initiate), boost::asio::use_awaitable, std::move(work));
   }
 
-  /// Finishes the work that waits, then ends the threads.
-  void stop();
+  /// What becomes of the work that waits.
+  enum class Waiting : unsigned char { finish, drop };
+  /// Ends the threads, after what they are at.
+  void stop(Waiting waiting = Waiting::finish);
 
  private:
   void work();

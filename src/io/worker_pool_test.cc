@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <boost/asio/this_coro.hpp>
+#include <future>
+#include <memory>
 
 #include "io/loopback.h"
 
@@ -61,6 +63,32 @@ TEST(WorkerPool, FinishesWhatWaitsBeforeItStops) {
   pool.post([&done] { ++done; });
   pool.stop();
   EXPECT_EQ(done, 100) << "after the stop nothing is begun";
+}
+
+TEST(WorkerPool, DropsWhatWaitsWhenItIsToldTo) {
+  WorkerPool pool(1);
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  std::promise<void> dropped;
+  std::atomic<int> done{0};
+  pool.post([&] {
+    begun.set_value();
+    go_on.get_future().wait();
+    ++done;
+  });
+  begun.get_future().wait();
+  const auto tell = [&dropped](const int* token) {
+    delete token;
+    dropped.set_value();
+  };
+  std::shared_ptr<const int> token(new int(0), tell);
+  for (int i = 0; i < 100; ++i) pool.post([&done, token] { ++done; });
+  token.reset();
+  std::thread ending([&pool] { pool.stop(WorkerPool::Waiting::drop); });
+  dropped.get_future().wait();  // while what was begun goes on
+  go_on.set_value();
+  ending.join();
+  EXPECT_EQ(done, 1);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/escape.h"
+#include "table/fold.h"
 
 namespace hikyaku::rewrite {
 namespace {
@@ -14,18 +15,6 @@ constexpr std::string_view kBase32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 constexpr std::int64_t kDays = 1024;       // what two characters count
 constexpr std::size_t kLongestPath = 254;  // 256 with the angle brackets
 constexpr std::string_view kSeparators = "=+-";
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return lower(c); });
-  return out;
-}
-
-bool same(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
 
 std::int64_t day_of(Time time) {
   return std::chrono::duration_cast<std::chrono::days>(time.time_since_epoch()).count() % kDays;
@@ -51,7 +40,7 @@ std::int64_t day_of(std::string_view stamp) {
 
 /// "SRS0" or "SRS1" with one of the separators behind it.
 bool begins(std::string_view local, std::string_view tag) {
-  return local.size() > tag.size() && same(local.substr(0, tag.size()), tag) &&
+  return local.size() > tag.size() && table::equal_ascii_nocase(local.substr(0, tag.size()), tag) &&
          kSeparators.find(local[tag.size()]) != std::string_view::npos;
 }
 
@@ -86,12 +75,13 @@ std::unexpected<Error> refused(const mail::Address& recipient, const char* why) 
 
 /// Only the case of the local part is lost on the way through some servers: the hash must not depend on it.
 std::string Srs::signature(const std::string& secret, std::string_view text) const {
-  return base64_encode(hash_.hmac_sha1(secret, lower(text))).substr(0, settings_.hash_length);
+  return base64_encode(hash_.hmac_sha1(secret, table::ascii_lower(text))).substr(0, settings_.hash_length);
 }
 
 bool Srs::signed_by_us(std::string_view hash, std::string_view text) const {
-  return std::ranges::any_of(settings_.secrets,
-                             [&](const std::string& secret) { return same(hash, signature(secret, text)); });
+  return std::ranges::any_of(settings_.secrets, [&](const std::string& secret) {
+    return table::equal_ascii_nocase(hash, signature(secret, text));
+  });
 }
 
 Result<mail::Address> Srs::forward(const mail::Address& sender, Time now) const {
@@ -123,7 +113,7 @@ Result<mail::Address> Srs::forward(const mail::Address& sender, Time now) const 
 }
 
 bool Srs::has_form(const mail::Address& recipient) const {
-  return same(recipient.domain(), settings_.domain) &&
+  return table::equal_ascii_nocase(recipient.domain(), settings_.domain) &&
          (begins(recipient.local(), kFirst) || begins(recipient.local(), kLater));
 }
 

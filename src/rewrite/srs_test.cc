@@ -4,6 +4,8 @@
 
 #include <chrono>
 
+#include "base/plain_hash.h"
+
 namespace hikyaku::rewrite {
 namespace {
 
@@ -11,24 +13,7 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::Not;
 
-/// Depends on key and text, and on nothing else: who signs is io's affair.
-class PlainHash final : public KeyedHash {
- public:
-  std::string hmac_sha1(std::string_view key, std::string_view text) const override {
-    std::string octets(20, '\0');
-    std::uint32_t state = 2166136261U;
-    for (const auto part : {key, text}) {
-      for (const char c : part) state = (state ^ static_cast<unsigned char>(c)) * 16777619U;
-    }
-    for (char& octet : octets) {
-      state = state * 1664525U + 1013904223U;
-      octet = static_cast<char>(state >> 24U);
-    }
-    return octets;
-  }
-};
-
-const PlainHash kHash;
+const testing_support::PlainHash kHash;
 constexpr Time kNow = std::chrono::sys_days(std::chrono::year(2026) / 11 / 25) + std::chrono::hours(9);
 
 Srs srs(std::vector<std::string> secrets = {"secret"}, std::string domain = "srs.example") {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "mail/header.h"
+#include "rewrite/address_mapping.h"
 #include "table/logical_lines.h"
 
 namespace hikyaku::serve {
@@ -12,11 +13,14 @@ namespace {
 
 using Delivery = Rehearsal::Delivery;
 
-std::string shown(const mail::Address& address) { return address.null() ? "<>" : address.text(); }
+using rewrite::shown;
 
-std::string joined(const std::vector<mail::Address>& addresses) {
+std::string shown(const std::string& text) { return text; }
+
+template <class Item>
+std::string joined(const std::vector<Item>& items) {
   std::string all;
-  for (const auto& one : addresses) all += (all.empty() ? "" : ", ") + shown(one);
+  for (const auto& one : items) all += (all.empty() ? "" : ", ") + shown(one);
   return all;
 }
 
@@ -64,8 +68,8 @@ class Comparer {
       differ("answer to " + a[i].command, a[i].reply.line(), b[i].reply.line());
   }
 
-  bool headers(const std::string& what, std::string_view before, std::string_view after) {
-    if (before == after) return false;
+  void headers(const std::string& what, std::string_view before, std::string_view after) {
+    if (before == after) return;
     auto old_fields = fields_of(before);
     const auto new_fields = fields_of(after);
     for (const auto& [name, value] : new_fields) {
@@ -78,7 +82,6 @@ class Comparer {
       }
     }
     for (const auto& [name, value] : old_fields) differ(what + name, value, {});
-    return true;
   }
 
   /// Recipients are told apart by what RCPT named and what became of it.
@@ -107,6 +110,7 @@ class Comparer {
     differ("login" + of, before.login, after.login);
     differ("mailboxes" + of, joined(before.mailboxes), joined(after.mailboxes));
     differ("forwards" + of, joined(before.forwards), joined(after.forwards));
+    differ("commands" + of, joined(before.commands), joined(after.commands));
     differ("failure" + of, before.failure, after.failure);
     if (before_.header == after_.header)
       headers("header as sent" + of + ", ", before.sent_header.value_or(before_.header),

@@ -472,7 +472,8 @@ int Hub::run(const std::function<void()>& ready) {
 void Hub::State::close() {
   for (auto& thread : threads) thread->stop();
   for (auto& thread : threads) thread->join();
-  if (waiting) waiting->stop();
+  // Nobody is there any more for what a server would answer: the mail is in the queue.
+  if (waiting) waiting->stop(io::WorkerPool::Waiting::drop);
   if (pool) pool->stop();
   if (resolver) resolver->stop();
   if (queue) queue->commits->stop();

@@ -208,7 +208,8 @@ class Stage {
     const auto hops = route::NextHop::parse_list(delivery.nexthop, route::NextHop::Protocol::smtp);
     if (!hops || hops->empty()) return;
     const auto& host = hops->front().name();
-    (void)transport.tls_policy.decide(delivery.nexthop, host, &result_.why);
+    const auto tls = transport.tls_policy.decide(delivery.nexthop, host, &result_.why);
+    if (!tls) delivery.failure = "TLS policy lookup: " + tls.error().text;
     const auto login = transport.login(entry.sender, host, delivery.nexthop, *running_.router, result_.why);
     if (!login) {
       delivery.failure = login.error().text;

@@ -1,7 +1,6 @@
 #include "serve/review.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "base/escape.h"
@@ -94,7 +93,7 @@ class Reviewer {
     }
     const auto& clients = rewriting_.local_clients;
     for (std::size_t i = 0; i + 1 < clients.size(); ++i) {
-      if (!clients[i].map || !clients[i].map->name().starts_with("static:")) continue;
+      if (!clients[i].map || !clients[i].map->answers_every_key()) continue;
       diagnostics_.add({Diagnostic::Level::warning,
                         clients[i + 1].origin,
                         0,
@@ -109,21 +108,10 @@ class Reviewer {
     return domain == parent || (domain.ends_with(parent) && domain[domain.size() - parent.size() - 1] == '.');
   }
 
-  static bool answers_every_key(const table::Table& table) {
-    if (table.name().starts_with("static:")) return true;
-    bool all = false;
-    if (table.kind() != table::Table::Kind::pattern) return false;
-    table.visit([&all](const table::Row& row) {
-      constexpr std::array<std::string_view, 6> kAll{"/.*/", "/^.*$/", "/./", "/^/", "/.+/", "/^.+$/"};
-      all = all || std::ranges::find(kAll, row.key) != kAll.end();
-    });
-    return all;
-  }
-
   void behind_the_last_word(std::string_view setting, const table::Maps& maps, Origin origin) {
     const auto& tables = maps.tables();
     for (std::size_t i = 0; i + 1 < tables.size(); ++i) {
-      if (!answers_every_key(*tables[i])) continue;
+      if (!tables[i]->answers_every_key()) continue;
       diagnostics_.add({Diagnostic::Level::warning,
                         origin,
                         0,

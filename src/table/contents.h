@@ -19,6 +19,8 @@ class Contents {
   virtual ~Contents() = default;
   virtual Answer find(std::string_view key) const = 0;
   virtual Table::Kind kind() const = 0;
+  /// See Table::answers_every_key().
+  virtual bool answers_every_key() const { return false; }
   virtual void visit(const std::function<void(const Row&)>& row) const = 0;
 };
 
@@ -54,6 +56,7 @@ class FixedTable final : public Table {
       : name_(std::move(name)), contents_(std::move(contents)) {}
   Answer find(std::string_view key) const override { return contents_->find(key); }
   Kind kind() const override { return contents_->kind(); }
+  bool answers_every_key() const override { return contents_->answers_every_key(); }
   const std::string& name() const override { return name_; }
   void visit(const std::function<void(const Row&)>& row) const override { contents_->visit(row); }
 

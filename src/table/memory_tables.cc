@@ -26,6 +26,7 @@ class StaticTable final : public Table {
       : name_(std::move(name)), value_(std::move(value)), where_(where) {}
   Answer find(std::string_view) const override { return std::optional<Found>{Found{value_, where_}}; }
   Kind kind() const override { return Kind::fixed; }
+  bool answers_every_key() const override { return true; }
   const std::string& name() const override { return name_; }
 
  private:
@@ -56,6 +57,7 @@ class RandomTable final : public Table {
     return std::optional<Found>{Found{values_[number % values_.size()], where_}};
   }
   Kind kind() const override { return Kind::pattern; }
+  bool answers_every_key() const override { return true; }
   const std::string& name() const override { return name_; }
 
  private:

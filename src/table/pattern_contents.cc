@@ -57,8 +57,8 @@ struct Rule {
 template <class Engine>
 class PatternContents final : public Contents {
  public:
-  PatternContents(std::uint32_t file, std::vector<Rule<Engine>> rules)
-      : file_(file), rules_(std::move(rules)) {
+  PatternContents(std::uint32_t file, std::vector<Rule<Engine>> rules, bool takes_all)
+      : file_(file), rules_(std::move(rules)), takes_all_(takes_all) {
     for (const auto& rule : rules_) most_groups_ = std::max(most_groups_, rule.result.groups());
   }
 
@@ -83,6 +83,7 @@ class PatternContents final : public Contents {
   }
 
   Table::Kind kind() const override { return Table::Kind::pattern; }
+  bool answers_every_key() const override { return takes_all_; }
 
   void visit(const std::function<void(const Row&)>& row) const override {
     for (const auto& rule : rules_) {
@@ -118,6 +119,7 @@ class PatternContents final : public Contents {
 
   std::uint32_t file_;
   std::vector<Rule<Engine>> rules_;
+  bool takes_all_;  // a rule outside of any "if" matches every key
   unsigned most_groups_ = 0;
 };
 
@@ -146,7 +148,8 @@ class PatternLoader {
       }
     }
     close_open_ifs();
-    auto contents = std::make_shared<PatternContents<Engine>>(remarks_.file(), std::move(rules_));
+    auto contents =
+        std::make_shared<PatternContents<Engine>>(remarks_.file(), std::move(rules_), closed_by_ != 0);
     return {std::move(contents), remarks_.take()};
   }
 

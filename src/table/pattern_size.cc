@@ -15,13 +15,21 @@ class Counter {
     while (!rest_.empty()) step();
     double all = 0;
     for (const auto& group : groups_) all += group.sum + group.last;
-    return all;
+    return nullable_repeated_ ? std::max(all, all * all / kPerPair) : all;
   }
 
  private:
+  /// Where something that may match nothing is repeated, each place is reached from each other without a
+  /// character: the work grows with the pairs.
+  static constexpr double kPerPair = 10;
+
   /// What is open at one depth: the characters before the last atom, and that atom, which a repetition is of.
   struct Group {
     double sum = 0, last = 0;
+    bool last_nullable = true;
+    bool rest_nullable = true;    // what stands before the last atom in this alternative
+    bool other_nullable = false;  // an alternative before this one
+    bool nullable() const { return other_nullable || (rest_nullable && last_nullable); }
   };
 
   /// '\\' stands before what is an operator in a BRE and a character in an ERE.
@@ -36,25 +44,42 @@ class Counter {
     if (grouping && c == '(') {
       groups_.push_back({});
     } else if (grouping && c == ')' && groups_.size() > 1) {
-      const double inner = groups_.back().sum + groups_.back().last;
+      const Group inner = groups_.back();
       groups_.pop_back();
-      atom(inner + 1);
+      atom(inner.sum + inner.last + 1, inner.nullable());
+    } else if (grouping && c == '|') {
+      const bool nullable = groups_.back().nullable();
+      atom(0, true);
+      groups_.back().rest_nullable = true;
+      groups_.back().other_nullable = nullable;
     } else if (grouping && c == '{') {
-      groups_.back().last *= bound();
-    } else if (c == '+' && grouping) {
-      groups_.back().last *= 2;
+      const bool from_none = rest_.starts_with('0') || rest_.starts_with(',');
+      repeat(bound(), from_none);
+    } else if (grouping && c == '+') {
+      repeat(2, false);
+    } else if ((grouping && c == '?') || (!escaped && c == '*')) {
+      repeat(1, true);
     } else if (!escaped && c == '[') {
       skip_bracket();
-      atom(1);
+      atom(1, false);
     } else {
-      atom(1);
+      atom(1, !escaped && (c == '^' || c == '$'));
     }
   }
 
-  void atom(double size) {
+  void atom(double size, bool nullable) {
     auto& group = groups_.back();
     group.sum += group.last;
+    group.rest_nullable = group.rest_nullable && group.last_nullable;
     group.last = size;
+    group.last_nullable = nullable;
+  }
+
+  void repeat(double times, bool from_none) {
+    auto& group = groups_.back();
+    nullable_repeated_ = nullable_repeated_ || (group.last > 0 && group.last_nullable);
+    group.last *= times;
+    group.last_nullable = group.last_nullable || from_none;
   }
 
   /// "3}", "3,}", "3,9}": the larger of its numbers, at least 1.
@@ -97,6 +122,7 @@ class Counter {
   std::string_view rest_;
   bool extended_;
   std::vector<Group> groups_{1};
+  bool nullable_repeated_ = false;
 };
 
 }  // namespace

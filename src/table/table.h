@@ -71,6 +71,8 @@ class Table {
   virtual const std::string& name() const = 0;
   /// A lookup may wait for somebody else, a server or a database: it belongs on a thread that may block.
   virtual bool asks_others() const { return false; }
+  /// Known to have an answer whatever the key is, so that no table behind it is ever asked.
+  virtual bool answers_every_key() const { return false; }
   /// Shows every entry, in the order of the file where there is one, for checks of a configuration. Tables
   /// without entries of their own (unionmap: and its like) show nothing.
   virtual void visit(const std::function<void(const Row&)>& row) const { (void)row; }

@@ -210,11 +210,19 @@ def test_alias_of_a_user_that_there_is_not_comes_back(lab):
     assert "unknown user" in hub.why(mail)
 
 
-COMMANDS = "allow_mail_to_commands = alias\n"
+COMMANDS = "allow_mail_to_commands = alias\ndefault_privs = nobody\n"
+
+
+def commands(lab, text, main="", **options):
+    """A hub whose aliases are commands; they may write to its folder, whoever they run as."""
+    hub = aliases(lab, text, COMMANDS + main, start=False, **options)
+    for folder in (hub.home.parent, hub.home):
+        folder.chmod(0o777)
+    return hub.start()
 
 
 def test_command_gets_the_message_and_its_envelope(lab):
-    hub = aliases(lab, "tool: \"|env > @DIR@/env; cat > @DIR@/got\", joe\n", COMMANDS + "recipient_delimiter = +\ndefault_privs =\nexport_environment = LANG MARK=1\n")
+    hub = commands(lab, "tool: \"|env > @DIR@/env; cat > @DIR@/got\", joe\n", "recipient_delimiter = +\nexport_environment = LANG MARK=1\n")
     mail = send(hub, "a@b.example", "tool+x@mail.hub.test", sample("a@b.example", "tool@mail.hub.test", body="one\r\n\r\nlast\r\n"))
     hub.wait_log(f"{mail}: to=<tool.x@mail.hub.test>.*status=sent.*delivered to mailbox joe.*delivered to command")
     got = (hub.home / "got").read_text()
@@ -230,7 +238,7 @@ def test_command_gets_the_message_and_its_envelope(lab):
 
 
 def test_large_message_and_a_command_that_does_not_read_it(lab):
-    hub = aliases(lab, "count: \"|wc -c > @DIR@/count\"\ndeaf: \"|true\"\n", COMMANDS + "default_privs =\n")
+    hub = commands(lab, "count: \"|wc -c > @DIR@/count\"\ndeaf: \"|true\"\n")
     body = "".join(f"line {n}\r\n" for n in range(100000))
     for name in ("count", "deaf"):
         mail = send(hub, "a@b.example", f"{name}@mail.hub.test", sample(body=body))
@@ -240,8 +248,8 @@ def test_large_message_and_a_command_that_does_not_read_it(lab):
 
 def test_exit_status_says_what_becomes_of_the_mail(lab):
     sink = lab.sink()
-    hub = aliases(lab, "later: \"|echo busy; exit 75\"\nnobody: \"|echo who is that >&2; exit 67\"\nodd: \"|exit 3\"\nkilled: \"|kill -9 $$\"\nslow: \"|sleep 60\"\nno: \"|/no/such/program\"\n",
-                  COMMANDS + relay(sink) + "default_privs =\ncommand_time_limit = 1s\n")
+    hub = commands(lab, "later: \"|echo busy; exit 75\"\nnobody: \"|echo who is that >&2; exit 67\"\nodd: \"|exit 3\"\nkilled: \"|kill -9 $$\"\nslow: \"|sleep 60\"\nno: \"|/no/such/program\"\n",
+                  relay(sink) + "command_time_limit = 1s\n")
     for name, status, words in (("later", "deferred", "dsn=4.3.0.*busy"), ("nobody", "bounced", "dsn=5.1.1.*who is that"), ("odd", "bounced", "dsn=5.3.0.*status 3"),
                                 ("killed", "deferred", "signal 9"), ("slow", "deferred", "time limit exceeded"), ("no", "bounced", "status 127")):
         mail = send(hub, "a@b.example", f"{name}@mail.hub.test")
@@ -251,7 +259,7 @@ def test_exit_status_says_what_becomes_of_the_mail(lab):
 
 
 def test_hub_ends_though_a_command_runs(lab):
-    hub = aliases(lab, "slow: \"|touch @DIR@/begun; sleep 60\"\n", COMMANDS + "default_privs =\n")
+    hub = commands(lab, "slow: \"|touch @DIR@/begun; sleep 60\"\n")
     mail = send(hub, "a@b.example", "slow@mail.hub.test")
     end = time.monotonic() + 20
     while not (hub.home / "begun").exists():
@@ -266,13 +274,14 @@ def test_hub_ends_though_a_command_runs(lab):
 def test_command_runs_as_default_privs_when_the_hub_is_root(lab):
     if os.geteuid() != 0:
         raise Skip("only root can run commands as another")
-    hub = aliases(lab, "who: \"|id -un; id -Gn; exit 75\"\n", COMMANDS + "default_privs = nobody\n")
+    hub = commands(lab, "who: \"|id -un; id -Gn; exit 75\"\n")
     mail = send(hub, "a@b.example", "who@mail.hub.test")
     line = hub.wait_log(f"{mail}: to=<who@mail.hub.test>.*status=deferred")
     assert "nobody nogroup" in line, line
-    hub.configure(ALIASES + COMMANDS + "default_privs = root\n")
-    mark = hub.mark()
-    hub.reload()
-    hub.wait_log("reload", since=mark)
-    mail = send(hub, "a@b.example", "who@mail.hub.test")
-    hub.wait_log(f"{mail}: to=<who@mail.hub.test>.*status=deferred.*commands are not run as root")
+    for user in ("root", ""):
+        hub.configure(ALIASES + COMMANDS.replace("nobody", user))
+        mark = hub.mark()
+        hub.reload()
+        hub.wait_log("reload", since=mark)
+        mail = send(hub, "a@b.example", "who@mail.hub.test")
+        hub.wait_log(f"{mail}: to=<who@mail.hub.test>.*status=deferred.*commands are not run as root")

@@ -161,10 +161,11 @@ def test_config_check_tells_of_settings_that_do_not_do_what_they_seem_to(lab):
 def test_config_check_tells_of_rules_that_can_never_match(lab):
     hub = lab.hub("canonical_maps = static:all@example.com, hash:@T@/canonical\nsender_canonical_maps = regexp:{ {/./ x@example.com} }, hash:@T@/canonical\n"
                   "recipient_canonical_maps = hash:@T@/canonical, static:all@example.com\n"
+                  "virtual_alias_maps = regexp:@T@/some, hash:@T@/canonical\n"
                   "masquerade_domains = example.com sub.example.com other.example\nlocal_header_rewrite_clients = static:all, permit_mynetworks\n"
                   "sender_dependent_relayhost_maps = hash:@T@/by_sender\nrelayhost = [mx.example]:587\nsmtp_sasl_auth_enable = yes\n"
                   "smtp_sasl_password_maps = hash:@T@/passwords\nsmtpd_relay_restrictions = permit_mynetworks, reject, permit_sasl_authenticated\n", start=False,
-                  tables={"canonical": ".b.example x@example.com\n", "by_sender": "b.example [mx.example]\n@c.example [mx.example]\n<> [mx.example]\n",
+                  tables={"canonical": ".b.example x@example.com\n", "some": "if /@b.example$/\n/./ x@example.com\nendif\n", "by_sender": "b.example [mx.example]\n@c.example [mx.example]\n<> [mx.example]\n",
                           "passwords": "joe@c.example joe:x\n[mx.example] us:z\n[mx.example]:587 us:z\n"})
     told = remarks(hub)
     line = lambda name: f"main.cf:{hub.line_of(name)}"
@@ -173,7 +174,9 @@ def test_config_check_tells_of_rules_that_can_never_match(lab):
                          ("passwords:1", "smtp_sender_dependent_authentication is no"), ("passwords:2", "the port belongs to the key"),
                          (line("smtpd_relay_restrictions"), "never reached")):
         assert any(words in text for text in told.get(place, [])), (place, words, told)
-    assert not {"by_sender:2", "by_sender:3", "passwords:3"} & set(told) and not any("answers every key" in text for text in told.get(line("recipient_canonical_maps"), [])), told
+    assert not {"by_sender:2", "by_sender:3", "passwords:3"} & set(told), told
+    for setting in ("recipient_canonical_maps", "virtual_alias_maps"):
+        assert not any("answers every key" in text for text in told.get(line(setting), [])), told
 
 
 def test_config_check_tells_of_headers_changed_after_a_milter_signed_them(lab):

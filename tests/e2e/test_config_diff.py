@@ -63,6 +63,21 @@ def test_mail_that_would_be_refused(lab):
     assert change["old"].startswith("250 ") and change["new"].startswith("454 4.7.1"), change
 
 
+def test_commands_ports_and_hubs_without_any(lab):
+    hub = lab.hub("alias_maps = texthash:@T@/aliases\n", tables={"aliases": "tool: joe\n"}, services={"smtp": "", "submission": ""})
+    send(hub, "a@b.example", "tool@mail.hub.test")
+    other = lab.hub(start=False, tables={"aliases": "tool: joe, \"|true\"\n"})
+    other.configure("alias_maps = texthash:@T@/aliases\nallow_mail_to_commands = alias\n")
+    (row,), _ = diff(hub, other, want=1)
+    assert {(d["what"], d["old"], d["new"]) for d in row["differences"]} == {("commands of tool@mail.hub.test", "", "true")}, row
+    # Nothing listens where it came in: something else stands for it, and that is told.
+    assert row["port_missing"] == [{"port": hub.port, "in": "NEW"}], row
+    assert "NEW has no smtpd line at port" in hub.run("config", "diff", str(hub.conf), str(other.conf), want=1)
+    path = other.conf / "master.cf"
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if "smtpd" not in line))
+    assert "has no smtpd line" in diff(hub, other, want=78)[1]
+
+
 def test_only_the_last_ones_and_text_for_people(lab):
     sink = lab.sink()
     hub = lab.hub(relay(sink))
