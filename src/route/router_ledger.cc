@@ -3,15 +3,9 @@
 #include <utility>
 
 namespace hikyaku::route {
-namespace {
-
-constexpr std::size_t kUsual = 8;  // settings that have a say about one recipient
-
-}  // namespace
 
 void RouteLedger::take(Candidate candidate, bool takes_nexthop) {
   if (!wanted()) return;
-  all_.reserve(kUsual);
   const auto place = all_.size();
   if (!candidate.transport.empty()) {
     if (transport_by_ != kNobody) all_[transport_by_].transport_lost_to = place;
@@ -28,9 +22,7 @@ void RouteLedger::applies(Candidate candidate) { take(std::move(candidate), fals
 void RouteLedger::applies_and_resets(Candidate candidate) { take(std::move(candidate), true); }
 
 void RouteLedger::passes(Candidate candidate) {
-  if (!wanted()) return;
-  all_.reserve(kUsual);
-  all_.push_back({std::move(candidate)});
+  if (wanted()) all_.push_back({std::move(candidate)});
 }
 
 void RouteLedger::domain_class(Candidate candidate) {

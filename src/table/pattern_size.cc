@@ -1,6 +1,7 @@
 #include "table/pattern_size.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ class Counter {
 
   double run() {
     while (!rest_.empty()) step();
+    if (too_deep_) return std::numeric_limits<double>::infinity();
     double all = 0;
     for (const auto& group : groups_) all += group.sum + group.last;
     return nullable_repeated_ ? std::max(all, all * all / kPerPair) : all;
@@ -22,10 +24,14 @@ class Counter {
   /// Where something that may match nothing is repeated, each place is reached from each other without a
   /// character: the work grows with the pairs.
   static constexpr double kPerPair = 10;
+  /// Such repetitions within each other, "((a*)+)?": each of kWritten, what is written out more than once,
+  /// and of one, what is not. A few more than this take minutes, however short the pattern is.
+  static constexpr int kDeepest = 10, kWritten = 4;
 
   /// What is open at one depth: the characters before the last atom, and that atom, which a repetition is of.
   struct Group {
     double sum = 0, last = 0;
+    int depth = 0, last_depth = 0;  // see kDeepest
     bool last_nullable = true;
     bool rest_nullable = true;    // what stands before the last atom in this alternative
     bool other_nullable = false;  // an alternative before this one
@@ -46,7 +52,7 @@ class Counter {
     } else if (grouping && c == ')' && groups_.size() > 1) {
       const Group inner = groups_.back();
       groups_.pop_back();
-      atom(inner.sum + inner.last + 1, inner.nullable());
+      atom(inner.sum + inner.last + 1, inner.nullable(), std::max(inner.depth, inner.last_depth));
     } else if (grouping && c == '|') {
       const bool nullable = groups_.back().nullable();
       atom(0, true);
@@ -67,9 +73,11 @@ class Counter {
     }
   }
 
-  void atom(double size, bool nullable) {
+  void atom(double size, bool nullable, int depth = 0) {
     auto& group = groups_.back();
     group.sum += group.last;
+    group.depth = std::max(group.depth, group.last_depth);
+    group.last_depth = depth;
     group.rest_nullable = group.rest_nullable && group.last_nullable;
     group.last = size;
     group.last_nullable = nullable;
@@ -77,7 +85,11 @@ class Counter {
 
   void repeat(double times, bool from_none) {
     auto& group = groups_.back();
-    nullable_repeated_ = nullable_repeated_ || (group.last > 0 && group.last_nullable);
+    if (group.last > 0 && group.last_nullable) {
+      nullable_repeated_ = true;
+      group.last_depth += times > 1 ? kWritten : 1;
+      too_deep_ = too_deep_ || group.last_depth > kDeepest;
+    }
     group.last *= times;
     group.last_nullable = group.last_nullable || from_none;
   }
@@ -123,6 +135,7 @@ class Counter {
   bool extended_;
   std::vector<Group> groups_{1};
   bool nullable_repeated_ = false;
+  bool too_deep_ = false;
 };
 
 }  // namespace

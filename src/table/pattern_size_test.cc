@@ -32,9 +32,12 @@ TEST(PatternSize, repetitions_are_written_out) {
 
 TEST(PatternSize, what_people_write_is_small_and_what_takes_all_memory_is_refused) {
   EXPECT_TRUE(PosixEngine::compile(R"(^[[:alnum:]._%+-]{1,64}@([a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}$)", {}, 0));
+  EXPECT_TRUE(PosixEngine::compile("^((((a?)*b?)?c*)*d?)*$", {}, 0));
+  EXPECT_TRUE(PosixEngine::compile("^(([a-z]*,?)*;?)+( *)+$", {}, 0));
   EXPECT_TRUE(PosixEngine::compile("^(Subject|X-(A|B)+): .{0,255}$", {}, 2));
   for (const std::string& pattern :
-       {"a" + std::string(60, '+'), std::string("!++++*+++++++++++++B"), std::string("(x{1000}){1000}"),
+       {"a" + std::string(60, '+'), std::string("!++++*+++++++++++++B"), std::string("^(.*)*++++"),
+        "a" + std::string(30, '?'), std::string("((((a*)+)+){2})+"), std::string("(x{1000}){1000}"),
         std::string("((((a{99}){99}){99}){99})")}) {
     const auto compiled = PosixEngine::compile(pattern, {}, 0);
     ASSERT_FALSE(compiled) << pattern;
