@@ -1,5 +1,6 @@
-// How long lookups wait while a table of a million entries is read anew. Prints one JSON object.
-// usage: table_reload [entries] [reloads]
+// How long lookups wait while a table of a million entries is read anew, as the hub does it; and how long
+// they wait at most without, on the same machine. Prints one JSON object. usage: table_reload [entries]
+// [reloads]
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -12,11 +13,13 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <string>
 #include <thread>
 
 #include "io/system_random.h"
 #include "io/table_files.h"
+#include "io/worker_pool.h"
 
 using namespace hikyaku;
 using Steady = std::chrono::steady_clock;
@@ -36,6 +39,51 @@ void write(const std::filesystem::path& path, int entries, int version) {
   if (::utimensat(AT_FDCWD, path.c_str(), times.data(), 0) != 0) std::abort();
 }
 
+/// Looks up one key after the other on a thread of its own.
+class Reader {
+ public:
+  struct Seen {
+    std::uint64_t lookups = 0;
+    Steady::duration longest{};
+  };
+
+  Reader(const table::Table& table, int entries)
+      : thread_([this, &table, entries] { run(table, entries); }) {}
+  ~Reader() {
+    stop_ = true;
+    thread_.join();
+  }
+  /// What it saw while `during` ran.
+  template <class During>
+  Seen watch(const During& during) {
+    lookups_ = 0;
+    longest_ = 0;
+    measuring_ = true;
+    during();
+    measuring_ = false;
+    return {lookups_, Steady::duration(longest_)};
+  }
+
+ private:
+  void run(const table::Table& table, int entries) {
+    for (int i = 0; !stop_; i = (i + 7919) % entries) {
+      const auto key = "user" + std::to_string(i) + "@old.example";
+      const auto begun = Steady::now();
+      const auto answer = table.find(key);
+      const auto took = (Steady::now() - begun).count();
+      if (!answer || !*answer) std::abort();
+      if (!measuring_) continue;
+      ++lookups_;
+      longest_ = std::max<std::int64_t>(longest_, took);
+    }
+  }
+
+  std::atomic<bool> stop_{false}, measuring_{false};
+  std::atomic<std::uint64_t> lookups_{0};
+  std::atomic<std::int64_t> longest_{0};
+  std::thread thread_;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -53,41 +101,32 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", opened.error().text.c_str());
     return 1;
   }
-  const auto& table = **opened;
-
-  std::atomic<bool> stop{false};
-  std::atomic<bool> measuring{false};
-  std::atomic<std::uint64_t> lookups{0};
-  std::atomic<std::int64_t> longest{0};
-  std::thread reader([&] {
-    for (int i = 0; !stop; i = (i + 7919) % entries) {
-      const auto key = "user" + std::to_string(i) + "@old.example";
-      const auto begun = Steady::now();
-      const auto answer = table.find(key);
-      const auto took = (Steady::now() - begun).count();
-      if (!answer || !*answer) std::abort();
-      if (!measuring) continue;
-      ++lookups;
-      longest = std::max<std::int64_t>(longest, took);
-    }
-  });
-  double reading = 0;
+  io::WorkerPool refreshing(1, 10);  // as in the hub
+  Reader reader(**opened, entries);
+  Reader::Seen with, without;
+  Steady::duration reading{};
   for (int version = 1; version <= reloads; ++version) {
     write(path, entries, version);
-    measuring = true;
-    const auto begun = Steady::now();
-    const auto changed = tables.refresh();
-    reading = std::max(reading, milliseconds(Steady::now() - begun));
-    measuring = false;
-    if (changed != 1) std::abort();
+    std::this_thread::sleep_for(std::chrono::milliseconds{200});
+    Steady::duration took{};
+    const auto seen = reader.watch([&] {
+      const auto begun = Steady::now();
+      std::promise<std::size_t> changed;
+      refreshing.post([&] { changed.set_value(tables.refresh()); });
+      if (changed.get_future().get() != 1) std::abort();
+      took = Steady::now() - begun;
+    });
+    const auto idle = reader.watch([&] { std::this_thread::sleep_for(took); });
+    reading = std::max(reading, took);
+    with = {with.lookups + seen.lookups, std::max(with.longest, seen.longest)};
+    without = {without.lookups + idle.lookups, std::max(without.longest, idle.longest)};
   }
-  stop = true;
-  reader.join();
   std::printf(
       "{\"entries\": %d, \"reloads\": %d, \"longest_reload_ms\": %.1f, \"lookups_meanwhile\": %llu, "
-      "\"longest_lookup_ms\": %.3f}\n",
-      entries, reloads, reading, static_cast<unsigned long long>(lookups.load()),
-      milliseconds(Steady::duration(longest.load())));
+      "\"longest_lookup_ms\": %.3f, \"lookups_without\": %llu, \"longest_lookup_without_ms\": %.3f}\n",
+      entries, reloads, milliseconds(reading), static_cast<unsigned long long>(with.lookups),
+      milliseconds(with.longest), static_cast<unsigned long long>(without.lookups),
+      milliseconds(without.longest));
   std::filesystem::remove_all(folder);
   return 0;
 }

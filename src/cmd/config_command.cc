@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sysexits.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "cmd/command_line.h"
 #include "cmd/config_diff.h"
 #include "cmd/configuration_files.h"
 #include "config/parameters.h"
@@ -178,7 +178,7 @@ int show(const ShowOptions& options) {
 }  // namespace
 
 int config_command(int argc, char** argv) {
-  CLI::App app{"Checks and shows main.cf and master.cf. Nothing is changed.", "hikyaku config"};
+  CommandLine app{"hikyaku config", "Checks and shows main.cf and master.cf. Nothing is changed."};
   app.footer(
       "Examples:\n"
       "  hikyaku config check -c /etc/postfix\n"
@@ -186,32 +186,23 @@ int config_command(int argc, char** argv) {
       "  hikyaku config show --service submission --all --json\n"
       "  hikyaku config diff /etc/postfix /root/new-postfix --last 1000\n"
       "check ends with 0 if the hub would start on it, with 78 if it would not.");
-  app.require_subcommand(1);
-  app.fallthrough();
   ShowOptions options;
-  auto* directory =
-      app.add_option("-c,--config-directory", options.directory, "the folder of main.cf and master.cf")
-          ->capture_default_str();
-  auto* check_app = app.add_subcommand("check", "read the configuration and tell all that is wrong in it");
-  auto* show_app =
-      app.add_subcommand("show", "print the values that are set, with all $name put in, and their lines");
+  app.config_directory(options.directory);
+  auto& check_app = app.subcommand("check", "read the configuration and tell all that is wrong in it");
+  auto& show_app =
+      app.subcommand("show", "print the values that are set, with all $name put in, and their lines");
   DiffOptions diff_options;
-  auto* diff_app = add_config_diff(app, diff_options);
-  for (auto* sub : {check_app, show_app}) {
-    sub->add_flag("--json", options.json, "one JSON object a line");
+  auto& diff_app = add_config_diff(app, diff_options);
+  for (auto* sub : {&check_app, &show_app}) {
+    sub->flag("--json", options.json, "one JSON object a line");
   }
-  show_app->add_flag("--all", options.all, "also the parameters that are not set, with their defaults");
-  show_app->add_option("--service", options.service,
-                       "as this service of master.cf sees them: NAME or NAME/TYPE");
-  show_app->add_option("NAME", options.names, "only these parameters");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? EX_OK : EX_USAGE;
-  }
-  if (directory->count() > 0) diff_options.ledger = options.directory;
-  if (diff_app->parsed()) return config_diff(diff_options);
-  return check_app->parsed() ? check(options.directory, options.json) : show(options);
+  show_app.flag("--all", options.all, "also the parameters that are not set, with their defaults");
+  show_app.option("--service", &options.service, "as this service of master.cf sees them: NAME or NAME/TYPE");
+  show_app.option("NAME", &options.names, "only these parameters");
+  if (const auto end = app.parse(argc, argv)) return *end;
+  if (app.given("--config")) diff_options.ledger = options.directory;
+  if (diff_app.called()) return config_diff(diff_options);
+  return check_app.called() ? check(options.directory, options.json) : show(options);
 }
 
 }  // namespace hikyaku::cmd

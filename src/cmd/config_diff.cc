@@ -4,7 +4,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -13,6 +12,7 @@
 #include "base/base64.h"
 #include "base/escape.h"
 #include "cmd/administer.h"
+#include "cmd/command_line.h"
 #include "cmd/print_entries.h"
 #include "cmd/rehearser.h"
 #include "cmd/running_configuration.h"
@@ -139,17 +139,17 @@ void print_for_people(const json& row) {
 
 }  // namespace
 
-CLI::App* add_config_diff(CLI::App& config, DiffOptions& options) {
-  auto* app = config.add_subcommand(
+CommandLine& add_config_diff(CommandLine& config, DiffOptions& options) {
+  auto& app = config.subcommand(
       "diff",
       "take the last messages of a hub through two configurations and list those whose addresses, headers, "
       "next hops or answers would change, with the rules that do it. -c names the hub, if it is not OLD. "
       "Bodies are not kept: body_checks are not replayed");
-  app->add_option("OLD", options.before, "a folder of main.cf and master.cf")->required();
-  app->add_option("NEW", options.after, "another")->required();
-  app->add_option("--last", options.last, "so many messages, the latest")->capture_default_str();
-  app->add_flag("--json", options.json, "one JSON object a message");
-  app->footer("Ends with 0 when no message would fare otherwise, with 1 when some would.");
+  app.option("OLD", &options.before, "a folder of main.cf and master.cf", {.required = true});
+  app.option("NEW", &options.after, "another", {.required = true});
+  app.option("--last", &options.last, "so many messages, the latest");
+  app.flag("--json", options.json, "one JSON object a message");
+  app.footer("Ends with 0 when no message would fare otherwise, with 1 when some would.");
   return app;
 }
 

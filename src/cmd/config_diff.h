@@ -2,11 +2,9 @@
 #include <cstddef>
 #include <string>
 
-namespace CLI {
-class App;
-}
-
 namespace hikyaku::cmd {
+
+class CommandLine;
 
 struct DiffOptions {
   std::string before, after;  ///< folders
@@ -16,7 +14,7 @@ struct DiffOptions {
 };
 
 /// Adds the subcommand `diff` with its options, which are put into `options`.
-CLI::App* add_config_diff(CLI::App& config, DiffOptions& options);
+CommandLine& add_config_diff(CommandLine& config, DiffOptions& options);
 
 /// Takes the last messages of a hub through both configurations and prints those that would fare otherwise.
 /// 0: none would, 1: some would; else an exit code of sysexits.h.

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <sysexits.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -10,6 +9,7 @@
 
 #include "base/escape.h"
 #include "cmd/administer.h"
+#include "cmd/command_line.h"
 #include "cmd/commands.h"
 #include "cmd/configuration_files.h"
 #include "cmd/print_entries.h"
@@ -219,36 +219,34 @@ int explain(const Options& options) {
 }  // namespace
 
 int explain_command(int argc, char** argv) {
-  CLI::App app{
+  CommandLine app{
+      "hikyaku explain",
       "Tells what would be decided for a message, by the very code and tables that mail goes through. "
       "Nothing is\n"
       "sent and nothing is stored: which rules apply, at which file and line, of each that does not the "
       "first\n"
-      "condition that failed, and what would have to be different.",
-      "hikyaku explain"};
+      "condition that failed, and what would have to be different."};
   Options options;
-  app.add_option("-c,--config", options.directory, "the folder of main.cf and master.cf")
-      ->capture_default_str();
-  app.add_option("--client", options.client, "the client's IP address")->capture_default_str();
-  app.add_option("--client-name", options.client_name,
-                 "its verified name (default: by DNS, if the server would ask)");
-  app.add_option("--helo", options.helo, "the name that it gives")->capture_default_str();
-  app.add_option("--sasl", options.sasl_user, "the user that it is logged in as");
-  app.add_flag("--tls", options.tls, "the session is encrypted");
-  app.add_option("--port", options.port,
-                 "the smtpd line of master.cf that it comes in by (default: 25's, or the first)");
-  app.add_option("--from", options.from, "the envelope sender; <> or nothing: the null sender");
-  app.add_option("--to", options.to, "an envelope recipient; may be given more than once")->required();
-  auto* header = app.add_option("--header", options.headers,
-                                "a header line, 'From: a@b.example'; may be given more than once");
-  app.add_option("--message", options.message_file, "a file with the whole message")->excludes(header);
-  app.add_flag("--json", options.as_json, "one JSON object");
+  app.config_directory(options.directory);
+  app.option("--client", &options.client, "the client's IP address");
+  app.option("--client-name", &options.client_name,
+             "its verified name (default: by DNS, if the server would ask)");
+  app.option("--helo", &options.helo, "the name that it gives");
+  app.option("--sasl", &options.sasl_user, "the user that it is logged in as");
+  app.flag("--tls", options.tls, "the session is encrypted");
+  app.option("--port", &options.port,
+             "the smtpd line of master.cf that it comes in by (default: 25's, or the first)");
+  app.option("--from", &options.from, "the envelope sender; <> or nothing: the null sender");
+  app.option("--to", &options.to, "an envelope recipient; may be given more than once", {.required = true});
+  app.option("--header", &options.headers, "a header line, 'From: a@b.example'; may be given more than once");
+  app.option("--message", &options.message_file, "a file with the whole message", {.without = "--header"});
+  app.flag("--json", options.as_json, "one JSON object");
   app.footer(
       "Example:\n"
       "  hikyaku explain -c /etc/postfix --client 192.0.2.7 --from joe@example.com --to bob@example.org \\\n"
       "      --header 'From: joe@example.com'\n"
       "Ends with 0 whatever would become of the message, with 78 when the configuration is faulty.");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto end = app.parse(argc, argv)) return *end;
   return explain(options);
 }
 

@@ -69,8 +69,4 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace hikyaku::cmd
 
-int main(int argc, char** argv) {
-  const int code = hikyaku::cmd::run(argc, argv);
-  // The option parser has numbers of its own, from 100 on, for what sysexits.h calls a usage error.
-  return code >= 100 ? EX_USAGE : code;
-}
+int main(int argc, char** argv) { return hikyaku::cmd::run(argc, argv); }

@@ -1,12 +1,12 @@
 #include <sysexits.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/escape.h"
 #include "cmd/administer.h"
+#include "cmd/command_line.h"
 #include "cmd/commands.h"
 #include "cmd/configuration_files.h"
 
@@ -80,41 +80,39 @@ void print_shown(const json& row) {
 }  // namespace
 
 int mailq_command(int argc, char** argv) {
-  CLI::App app{"Lists the mail queue, as mailq always did.", "mailq"};
+  CommandLine app{"mailq", "Lists the mail queue, as mailq always did."};
   std::string directory = kDefaultDirectory;
-  app.add_option("-c,-C,--config", directory, "the folder of main.cf and master.cf")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  app.option("-c,-C,--config", &directory, "the folder of main.cf and master.cf");
+  if (const auto end = app.parse(argc, argv)) return *end;
   return list(directory, false, 0);
 }
 
 int queue_command(int argc, char** argv) {
-  CLI::App app{
-      "Looks at the mail queue and changes it; asks the running hub, or the queue itself when none runs.",
-      "hikyaku queue"};
+  CommandLine app{
+      "hikyaku queue",
+      "Looks at the mail queue and changes it; asks the running hub, or the queue itself when none runs."};
   std::string directory = kDefaultDirectory;
   bool as_json = false;
-  app.add_option("-c,--config", directory, "the folder of main.cf and master.cf")->capture_default_str();
-  app.require_subcommand(1);
-  app.fallthrough();
-  app.add_flag("--json", as_json, "one JSON object a line");
+  app.config_directory(directory);
+  app.flag("--json", as_json, "one JSON object a line");
   app.footer(
       "Examples:\n  hikyaku queue -c DIR list --json\n  hikyaku queue hold 4dXyzAbC0001z0\n  hikyaku queue "
       "retry --all");
 
   std::size_t limit = 0;
-  auto* list_command = app.add_subcommand("list", "what is in the queue");
-  list_command->add_option("--limit", limit, "at most so many messages");
+  auto& list_command = app.subcommand("list", "what is in the queue");
+  list_command.option("--limit", &limit, "at most so many messages");
   std::vector<std::string> ids;
   bool all = false;
-  const auto with_ids = [&](const char* name, const char* help) {
-    auto* command = app.add_subcommand(name, help);
-    command->add_option("id", ids, "queue ids");
-    command->add_flag("--all", all, "every message");
+  const auto with_ids = [&](const char* name, const char* help) -> CommandLine& {
+    auto& command = app.subcommand(name, help);
+    command.option("id", &ids, "queue ids");
+    command.flag("--all", all, "every message");
     return command;
   };
-  auto* show = with_ids("show", "a message with its headers and what was decided for it");
+  auto& show = with_ids("show", "a message with its headers and what was decided for it");
   struct Change {
-    CLI::App* command;
+    CommandLine& command;
     const char* request;
     const char* done;
   };
@@ -126,21 +124,21 @@ int queue_command(int argc, char** argv) {
       {with_ids("bounce", "give up and tell the sender"), "queue.bounce", "returned to its sender"},
       {with_ids("delete", "remove, telling nobody"), "queue.delete", "deleted"},
   };
-  CLI11_PARSE(app, argc, argv);
+  if (const auto end = app.parse(argc, argv)) return *end;
 
-  if (list_command->parsed()) return list(directory, as_json, limit);
+  if (list_command.called()) return list(directory, as_json, limit);
   if (ids.empty() && !all) {
     std::fputs("hikyaku queue: name the messages by their ids, or all of them by --all\n", stderr);
     return EX_USAGE;
   }
   json request{{"ids", ids}, {"all", all}};
-  if (show->parsed()) {
+  if (show.called()) {
     request["command"] = "queue.show";
     return administer(directory, request,
                       [&](const json& row) { as_json ? print_json(row) : print_shown(row); });
   }
   for (const auto& change : changes) {
-    if (!change.command->parsed()) continue;
+    if (!change.command.called()) continue;
     request["command"] = change.request;
     return administer(directory, request,
                       [&](const json& row) { as_json ? print_json(row) : print_changed(change.done, row); });

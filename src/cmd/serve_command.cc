@@ -1,10 +1,10 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 
+#include "cmd/command_line.h"
 #include "cmd/commands.h"
 #include "cmd/configuration_files.h"
 #include "cmd/running_configuration.h"
@@ -30,15 +30,15 @@ int exit_code(const Error& error) {
 }  // namespace
 
 int serve_command(int argc, char** argv) {
-  CLI::App app{
+  CommandLine app{
+      "hikyaku serve",
       "Runs the hub in the foreground, on main.cf and master.cf of the configuration folder.\n"
       "Prints `ready` on stderr (and tells systemd) when all listeners accept. SIGTERM ends it, SIGHUP\n"
-      "reads the configuration again and keeps the old one if the new one is bad.",
-      "hikyaku serve"};
+      "reads the configuration again and keeps the old one if the new one is bad."};
   std::string directory = kDefaultDirectory;
-  app.add_option("-c,--config", directory, "the folder of main.cf and master.cf")->capture_default_str();
+  app.config_directory(directory);
   app.footer("Example: hikyaku serve -c /etc/hikyaku");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto end = app.parse(argc, argv)) return *end;
 
   std::signal(SIGPIPE, SIG_IGN);
   raise_file_limit();

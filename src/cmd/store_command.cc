@@ -2,15 +2,14 @@
 
 #include <sysexits.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/escape.h"
 #include "cmd/administer.h"
+#include "cmd/command_line.h"
 #include "cmd/commands.h"
 #include "cmd/configuration_files.h"
 #include "cmd/mailbox_export.h"
@@ -208,6 +207,11 @@ int check_logs(const fs::path& directory, bool as_json) {
   return damaged > 0 ? EX_DATAERR : EX_OK;
 }
 
+ExportFormat export_format(std::string_view name) {
+  if (name == "maildir") return ExportFormat::maildir;
+  return name == "eml" ? ExportFormat::eml : ExportFormat::mbox;
+}
+
 int export_one(const fs::path& directory, const std::string& mailbox, store::Uid uid, ExportFormat format,
                const fs::path& output) {
   const bool to_folder = format == ExportFormat::maildir || (format == ExportFormat::eml && uid == 0);
@@ -227,14 +231,12 @@ int export_one(const fs::path& directory, const std::string& mailbox, store::Uid
 }  // namespace
 
 int store_command(int argc, char** argv) {
-  CLI::App app{"Looks at the mailbox database. Changes nothing; works whether or not a hub runs.",
-               "hikyaku store"};
+  CommandLine app{"hikyaku store",
+                  "Looks at the mailbox database. Changes nothing; works whether or not a hub runs."};
   std::string directory = kDefaultDirectory;
   bool as_json = false;
-  app.add_option("-c,--config", directory, "the folder of main.cf and master.cf")->capture_default_str();
-  app.add_flag("--json", as_json, "one JSON object a line");
-  app.require_subcommand(1);
-  app.fallthrough();
+  app.config_directory(directory);
+  app.flag("--json", as_json, "one JSON object a line");
   app.footer(
       "Examples:\n  hikyaku store -c DIR list\n  hikyaku store -c DIR export joe@example.org > joe.mbox\n"
       "  hikyaku store -c DIR export joe@example.org --format maildir --output Maildir\n"
@@ -243,41 +245,33 @@ int store_command(int argc, char** argv) {
       "Exit code 65: something is damaged; 66: there is no such database, mailbox or message.");
 
   bool queue = false;
-  const auto with_queue = [&](const char* name, const char* help) {
-    auto* command = app.add_subcommand(name, help);
-    command->add_flag("--queue", queue, "the queue's database instead of the mailboxes'");
+  const auto with_queue = [&](const char* name, const char* help) -> CommandLine& {
+    auto& command = app.subcommand(name, help);
+    command.flag("--queue", queue, "the queue's database instead of the mailboxes'");
     return command;
   };
-  auto* list_command =
-      app.add_subcommand("list", "the mailboxes with their messages, unseen ones and octets");
-  auto* status_command = with_queue("status", "clean or dirty shutdown, the logs required, the signature");
-  auto* check_command =
+  auto& list_command = app.subcommand("list", "the mailboxes with their messages, unseen ones and octets");
+  auto& status_command = with_queue("status", "clean or dirty shutdown, the logs required, the signature");
+  auto& check_command =
       with_queue("check-logs", "verify each log: ok, torn at the end, corrupt at an offset, missing");
-  auto* export_command =
-      app.add_subcommand("export", "the messages of a mailbox as mbox, Maildir or .eml files");
-  std::string mailbox, output;
+  auto& export_command = app.subcommand("export", "the messages of a mailbox as mbox, Maildir or .eml files");
+  std::string mailbox, output, format = "mbox";
   store::Uid uid = 0;
-  auto format = ExportFormat::mbox;
-  const std::map<std::string, ExportFormat> formats{
-      {"mbox", ExportFormat::mbox}, {"maildir", ExportFormat::maildir}, {"eml", ExportFormat::eml}};
-  export_command->add_option("mailbox", mailbox, "its name: user@domain, or user")->required();
-  export_command->add_option("--uid", uid, "this message alone");
-  export_command->add_option("--format", format, "mbox (default), maildir or eml")
-      ->transform(CLI::CheckedTransformer(formats));
-  export_command->add_option("--output", output, "the new mbox file, or the folder for maildir and eml");
-  CLI11_PARSE(app, argc, argv);
+  export_command.option("mailbox", &mailbox, "its name: user@domain, or user", {.required = true});
+  export_command.option("--uid", &uid, "this message alone");
+  export_command.option("--format", &format, "what is written", {.one_of = {"mbox", "maildir", "eml"}});
+  export_command.option("--output", &output, "the new mbox file, or the folder for maildir and eml");
+  if (const auto end = app.parse(argc, argv)) return *end;
 
   io::SystemRandom random;
   const auto loaded = load_configuration(directory, random, false);
   if (!loaded.running) return loaded.exit_code;
   const auto mailboxes = fs::path(loaded.running->data_directory) / "mailboxes" / "default";
   const auto database = queue ? fs::path(loaded.running->queue_directory) / "hikyaku" / "queue" : mailboxes;
-  if (list_command->parsed()) return list(mailboxes, as_json);
-  if (status_command->parsed()) return status(database, as_json);
-  if (check_command->parsed()) return check_logs(database, as_json);
-  if (export_command->parsed())
-    return export_one(mailboxes, mailbox, uid, as_json ? ExportFormat::json : format, output);
-  return EX_USAGE;
+  if (list_command.called()) return list(mailboxes, as_json);
+  if (status_command.called()) return status(database, as_json);
+  if (check_command.called()) return check_logs(database, as_json);
+  return export_one(mailboxes, mailbox, uid, as_json ? ExportFormat::json : export_format(format), output);
 }
 
 }  // namespace hikyaku::cmd

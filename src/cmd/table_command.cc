@@ -4,7 +4,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -12,7 +11,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -20,9 +18,11 @@
 #include <vector>
 
 #include "base/escape.h"
+#include "cmd/command_line.h"
 #include "cmd/configuration_files.h"
 #include "config/files.h"
 #include "config/rewrite_settings.h"
+#include "io/system_random.h"
 #include "io/table_files.h"
 #include "rewrite/local_domains.h"
 #include "table/address_lookup.h"
@@ -35,16 +35,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using table::KeyHit;
-
-class SystemRandom final : public Random {
- public:
-  void fill(std::span<unsigned char> octets) override {
-    for (auto& octet : octets) octet = static_cast<unsigned char>(device_());
-  }
-
- private:
-  std::random_device device_;
-};
 
 struct Options {
   std::string directory;
@@ -276,7 +266,7 @@ class Query {
 
   Options options_;
   SourceCatalogue sources_;
-  SystemRandom random_;
+  io::SystemRandom random_;
   io::TableFiles files_{sources_, random_};
   const Origin here_{sources_.add("the command line"), 0};  // not a default
 };
@@ -343,7 +333,7 @@ class Check {
 
   Options options_;
   SourceCatalogue sources_;
-  SystemRandom random_;
+  io::SystemRandom random_;
   io::TableFiles files_{sources_, random_};
   const Origin here_{sources_.add("the command line"), 0};  // not a default
 };
@@ -352,47 +342,38 @@ class Check {
 
 int table_command(int argc, char** argv) {
   Options options;
-  CLI::App app("Look up keys in lookup tables, and check tables for mistakes.", "hikyaku table");
-  app.require_subcommand(1);
-  app.fallthrough();
-  app.add_option("-c,--config", options.directory,
-                 "folder of main.cf: recipient_delimiter, mydestination, ...");
-  auto* query =
-      app.add_subcommand("query", "print what a table answers, where that stands, and the keys tried");
-  query->add_option("table", options.table, "type:name, or several in one argument: \"hash:/a, regexp:/b\"")
-      ->required();
-  query->add_option("key", options.keys, "keys; - reads them from standard input, one a line")->required();
-  query
-      ->add_option(
-          "--as", options.as,
-          "how keys are made: raw (as given), address (canonical, virtual, generic, sender_dependent_*), "
-          "transport, access")
-      ->check(CLI::IsMember({"raw", "address", "transport", "access"}))
-      ->capture_default_str();
-  query->add_flag("--json", options.json, "one JSON object a key");
-  query->add_flag("-q,--quiet", options.quiet, "print the value alone, as postmap -q does");
-  query->footer(
+  CommandLine app("hikyaku table", "Look up keys in lookup tables, and check tables for mistakes.");
+  app.option("-c,--config,--config-directory", &options.directory,
+             "folder of main.cf: recipient_delimiter, mydestination, ...");
+  auto& query = app.subcommand("query", "print what a table answers, where that stands, and the keys tried");
+  query.option("table", &options.table, "type:name, or several in one argument: \"hash:/a, regexp:/b\"",
+               {.required = true});
+  query.option("key", &options.keys, "keys; - reads them from standard input, one a line",
+               {.required = true});
+  query.option(
+      "--as", &options.as,
+      "how keys are made: raw (as given), address (canonical, virtual, generic, sender_dependent_*), "
+      "transport, access",
+      {.one_of = {"raw", "address", "transport", "access"}});
+  query.flag("--json", options.json, "one JSON object a key");
+  query.flag("-q,--quiet", options.quiet, "print the value alone, as postmap -q does");
+  query.footer(
       "Exit code: 0 found, 1 not found, 75 the table can't answer.\n\nExamples:\n"
       "  hikyaku table query hash:/etc/hikyaku/virtual joe@example.org\n"
       "  hikyaku table query --as transport -c /etc/hikyaku hash:/etc/hikyaku/transport joe@sub.example.org");
-  auto* check =
-      app.add_subcommand("check", "tell lines that are not in effect, duplicates, rules never reached");
-  check->add_option("table", options.tables, "type:name")->required();
-  check->add_option(
-      "--for", options.setting,
+  auto& check = app.subcommand("check", "tell lines that are not in effect, duplicates, rules never reached");
+  check.option("table", &options.tables, "type:name", {.required = true});
+  check.option(
+      "--for", &options.setting,
       "the setting that names the table (transport_maps, ...): also tells results of the wrong form");
-  check->add_flag("--json", options.json, "one JSON object a remark");
-  check->add_flag("-q,--quiet", options.quiet, "no summary");
-  check->footer(
+  check.flag("--json", options.json, "one JSON object a remark");
+  check.flag("-q,--quiet", options.quiet, "no summary");
+  check.footer(
       "Exit code: 0 all lines are in effect, 65 some are not, 66 no such file, 75 try again.\n\nExamples:\n"
       "  hikyaku table check hash:/etc/hikyaku/virtual\n"
       "  hikyaku table check --for transport_maps hash:/etc/hikyaku/transport");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? EX_OK : EX_USAGE;
-  }
-  return query->parsed() ? Query(std::move(options)).run() : Check(std::move(options)).run();
+  if (const auto end = app.parse(argc, argv)) return *end;
+  return query.called() ? Query(std::move(options)).run() : Check(std::move(options)).run();
 }
 
 }  // namespace hikyaku::cmd

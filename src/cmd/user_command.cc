@@ -5,7 +5,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "base/escape.h"
+#include "cmd/command_line.h"
 #include "cmd/commands.h"
 #include "cmd/configuration_files.h"
 #include "io/users.h"
@@ -198,38 +198,33 @@ constexpr const char* kExamples =
 }  // namespace
 
 int user_command(int argc, char** argv) {
-  CLI::App app{"The people who may submit mail. Passwords are kept as yescrypt hashes and SCRAM verifiers.",
-               "hikyaku user"};
+  CommandLine app{
+      "hikyaku user",
+      "The people who may submit mail. Passwords are kept as yescrypt hashes and SCRAM verifiers."};
   app.footer(kExamples);
-  app.require_subcommand(1);
-  app.fallthrough();  // -c may stand before the subcommand too
   UserOptions options;
-  app.add_option("-c,--config-directory", options.directory, "the folder of main.cf")->capture_default_str();
-  app.add_option("--file", options.file, "the users' file, instead of hikyaku_user_file of main.cf");
-  auto* add = app.add_subcommand("add", "add a user");
-  auto* passwd = app.add_subcommand("passwd", "change a user's password");
-  auto* remove = app.add_subcommand("remove", "remove a user: no login works any more");
-  auto* list = app.add_subcommand("list", "print the names, one a line");
-  for (auto* sub : {add, passwd, remove, list}) {
-    if (sub == list) {
-      sub->add_flag("--json", options.json, "one JSON object a line");
+  app.config_directory(options.directory);
+  app.option("--file", &options.file, "the users' file, instead of hikyaku_user_file of main.cf");
+  auto& add = app.subcommand("add", "add a user");
+  auto& passwd = app.subcommand("passwd", "change a user's password");
+  auto& remove = app.subcommand("remove", "remove a user: no login works any more");
+  auto& list = app.subcommand("list", "print the names, one a line");
+  for (auto* sub : {&add, &passwd, &remove, &list}) {
+    if (sub == &list) {
+      sub->flag("--json", options.json, "one JSON object a line");
     } else {
-      sub->add_option("NAME", options.name, "the name to log in with")->required();
+      sub->option("NAME", &options.name, "the name to log in with", {.required = true});
     }
-    if (sub != add && sub != passwd) continue;
-    sub->add_option("--password-file", options.password_file,
-                    "read the password from this file; - is standard input");
-    sub->add_option("--password-fd", options.password_fd, "read the password from this open descriptor");
+    if (sub != &add && sub != &passwd) continue;
+    sub->option("--password-file", &options.password_file,
+                "read the password from this file; - is standard input");
+    sub->option("--password-fd", &options.password_fd, "read the password from this open descriptor");
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? EX_OK : EX_USAGE;
-  }
-  const auto done = add->parsed()      ? set_password(options, Wanted::new_name)
-                    : passwd->parsed() ? set_password(options, Wanted::known_name)
-                    : remove->parsed() ? remove_user(options)
-                                       : list_users(options);
+  if (const auto end = app.parse(argc, argv)) return *end;
+  const auto done = add.called()      ? set_password(options, Wanted::new_name)
+                    : passwd.called() ? set_password(options, Wanted::known_name)
+                    : remove.called() ? remove_user(options)
+                                      : list_users(options);
   return done ? EX_OK : tell(done.error());
 }
 

@@ -1,10 +1,10 @@
 #include <sysexits.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cmd/administer.h"
+#include "cmd/command_line.h"
 #include "cmd/commands.h"
 #include "cmd/configuration_files.h"
 #include "cmd/print_entries.h"
@@ -12,19 +12,19 @@
 namespace hikyaku::cmd {
 
 int why_command(int argc, char** argv) {
-  CLI::App app{
+  CommandLine app{
+      "hikyaku why",
       "Tells what was decided for a message that passed, rule by rule, from the ledger kept with it:\n"
       "which rules applied, at which file and line, and of each that did not the first condition that "
-      "failed.",
-      "hikyaku why"};
+      "failed."};
   std::string directory = kDefaultDirectory;
   bool as_json = false;
   std::vector<std::string> ids;
-  app.add_option("-c,--config", directory, "the folder of main.cf and master.cf")->capture_default_str();
-  app.add_flag("--json", as_json, "one JSON object a message");
-  app.add_option("id", ids, "queue ids")->required();
+  app.config_directory(directory);
+  app.flag("--json", as_json, "one JSON object a message");
+  app.option("id", &ids, "queue ids", {.required = true});
   app.footer("Example: hikyaku why -c DIR 4dXyzAbC0001z0");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto end = app.parse(argc, argv)) return *end;
 
   const nlohmann::json request{{"command", "why"}, {"ids", ids}};
   bool any = false;

@@ -1,10 +1,19 @@
 #include "io/worker_pool.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 namespace hikyaku::io {
 
-WorkerPool::WorkerPool(std::size_t threads) {
+WorkerPool::WorkerPool(std::size_t threads, int niceness) {
   threads_.reserve(threads);
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  for (std::size_t i = 0; i < threads; ++i) {
+    threads_.emplace_back([this, niceness] {
+      // Of this thread alone: Linux keeps the value for each. Without it the work is done all the same.
+      if (niceness != 0) (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+      work();
+    });
+  }
 }
 
 WorkerPool::~WorkerPool() { stop(); }

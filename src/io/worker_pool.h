@@ -19,7 +19,9 @@ namespace hikyaku::io {
 /// waits in line in the order of arrival. Thread-safe.
 class WorkerPool {
  public:
-  explicit WorkerPool(std::size_t threads);
+  /// `niceness`: how far these threads stand back behind the others when there is too little CPU time, 0
+  /// to 19.
+  explicit WorkerPool(std::size_t threads, int niceness = 0);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

@@ -55,6 +55,7 @@ bool AddressChain::active(AddressClass one) const {
 
 bool AddressChain::complete(mail::Address& address, Completion::Context context, std::string_view subject,
                             Explanation& why) const {
+  if (is_plain_full_address(address)) return false;
   auto full = completion_.address(address, context);
   if (full == address) return false;
   const auto& settings = completion_.settings();

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/concatenated.h"
 #include "mail/address_list.h"
 #include "mail/header.h"
 
@@ -53,9 +54,7 @@ Result<MapResult> map_address(const table::Maps& maps, const mail::Address& addr
   if (!hit) return result;
   if (hit->propagates()) extension = hit->extension;
   result.hit.origin = hit->found.origin;
-  result.hit.rule = hit->key;
-  result.hit.rule += ' ';
-  result.hit.rule += hit->found.value;
+  result.hit.rule = concatenated({hit->key, " ", hit->found.value});
 
   std::string with_user;
   std::string_view value = hit->found.value;
@@ -141,14 +140,12 @@ MapOnce OneToOne::apply(const AddressMap& map, mail::Address& address, std::stri
       return all;
     }
     if (!hit.rule.empty()) {
-      std::string outcome(subject);
-      outcome += ": " + before + (once.changed ? " -> " + shown(address) : " stays");
+      const auto outcome = once.changed ? concatenated({subject, ": ", before, " -> ", shown(address)})
+                                        : concatenated({subject, ": ", before, " stays"});
       why.add({map.step, hit.rule, hit.origin, trail.joined(), {}, {}, outcome});
     } else if (recorded && count == 0) {
-      std::string outcome(subject);
-      outcome += ": " + before + " stays";
       why.add({map.step, map.setting, map.origin, trail.joined(), "one of the keys is in the table", before,
-               outcome});
+               concatenated({subject, ": ", before, " stays"})});
     }
     if (!go_on) return all;
   }

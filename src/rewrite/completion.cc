@@ -113,8 +113,13 @@ std::string Completion::external(std::string_view external, Context context) con
   return text();
 }
 
+bool is_plain_full_address(const mail::Address& address) {
+  return address.has_domain() && address.domain().find('.') != std::string::npos &&
+         dotted(address.local(), local_octet) && dotted(address.domain(), domain_octet);
+}
+
 mail::Address Completion::address(const mail::Address& address, Context context) const {
-  if (address.null()) return address;
+  if (address.null() || is_plain_full_address(address)) return address;
   // By the internal form as a whole, in which a source route is still told apart from the local part.
   const auto full = external(mail::quote_local_part(address.internal()), context);
   auto result = mail::Address::from_internal(mail::unquote_local_part(full));

@@ -10,6 +10,7 @@ namespace hikyaku::rewrite {
 
 /// Whether `text` is "user@domain.example" of ordinary octets only, which no completion changes.
 bool is_plain_full_address(std::string_view text);
+bool is_plain_full_address(const mail::Address& address);
 
 /// Makes a short or old-fashioned address a full one, as Postfix's trivial-rewrite: source route stripped,
 /// site!user and user%site turned (only without '@'), @$myorigin and .$mydomain appended, the trailing dot

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/concatenated.h"
 #include "mail/header.h"
 #include "rewrite/address_chain.h"
 #include "rewrite/rewriter.h"
@@ -36,8 +37,7 @@ class AliasExpansion {
     addresses_ = {start};
     for (std::size_t i = 0; i < addresses_.size(); ++i) {
       if (addresses_.size() > limits.expansion) return refuse("expansion size", start);
-      for (std::size_t depth = 0; !expanded_into_itself_.contains(folded(addresses_[i].internal()));
-           ++depth) {
+      for (std::size_t depth = 0; !expanded_into_itself(addresses_[i]); ++depth) {
         if (depth >= limits.recursion) return refuse("nesting", start);
         auto more = step(i);
         if (!more) return std::unexpected(std::move(more.error()));
@@ -48,24 +48,29 @@ class AliasExpansion {
   }
 
  private:
+  bool expanded_into_itself(const mail::Address& address) const {
+    return !expanded_into_itself_.empty() && expanded_into_itself_.contains(folded(address.internal()));
+  }
+
   Result<bool> step(std::size_t index) {
     const auto& settings = rewriter_.settings();
     const auto& map = settings.virtual_alias;
     KeyTrail trail;
     auto found = map_address(map.maps, addresses_[index], settings.lookup.propagate_virtual, settings.lookup,
                              rewriter_.completion(), &trail);
-    const auto before = addresses_[index];
     if (!found) {
       why_.add({map.step, map.setting, map.origin, trail.joined(), "the table answers", found.error().text,
                 "refused for now with 451"});
       return std::unexpected(std::move(found.error()));
     }
     if (found->addresses.empty()) {
-      why_.add({map.step, map.setting, map.origin, trail.joined(), "one of the keys is in the table",
-                shown(before), "envelope recipient: " + shown(before) + " stays"});
+      const auto same = shown(addresses_[index]);
+      why_.add({map.step, map.setting, map.origin, trail.joined(), "one of the keys is in the table", same,
+                concatenated({kRecipientSubject, ": ", same, " stays"})});
       return false;
     }
-    std::string outcome = "envelope recipient: " + shown(before) + " ->";
+    const auto before = addresses_[index];
+    auto outcome = concatenated({kRecipientSubject, ": ", shown(before), " ->"});
     for (std::size_t i = 0; i < found->addresses.size(); ++i) {
       auto& address = found->addresses[i];
       const auto internal = address.internal();

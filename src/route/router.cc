@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/concatenated.h"
 #include "base/escape.h"
 #include "mail/address_tokens.h"
 #include "route/recipient_form.h"
@@ -58,10 +59,19 @@ mail::Address Router::complete(const mail::Address& address) const {
   return full ? std::move(*full) : address;
 }
 
+/// What the tables by sender said of one sender.
+struct Router::SenderAnswers {
+  struct Answer {
+    std::string value;  ///< empty: no answer of its own (not found, or DUNNO)
+    Candidate candidate;
+  };
+  std::optional<Answer> relayhost, default_transport;
+};
+
 /// One decision on its way through the settings.
 struct Router::Decision {
-  Decision(const Router& router, const mail::Address& from, Explanation* why)
-      : settings(router.settings_), local(router.local_), sender(from), ledger(why) {}
+  Decision(const Router& router, const mail::Address& from, SenderAnswers& known, Explanation* why)
+      : settings(router.settings_), local(router.local_), sender(from), answers(known), ledger(why) {}
 
   Result<void> classify(const RecipientForm& form);
   Result<void> class_transport();
@@ -69,13 +79,12 @@ struct Router::Decision {
   Result<void> transport_maps();
   Result<void> relocated_maps();
 
-  /// Looks the sender up; nothing: the setting is not used or has nothing.
-  struct SenderAnswer {
-    std::string value;  ///< empty: no answer of its own (not found, or DUNNO)
-    Candidate candidate;
-  };
-  Result<SenderAnswer> by_sender(const Tables& tables, const mail::Address& null_key, std::string_view step,
-                                 std::string_view setting);
+  /// Looks the sender up, unless that is known; an answer without a value is told to the ledger.
+  Result<const SenderAnswers::Answer*> by_sender(std::optional<SenderAnswers::Answer>& known,
+                                                 const Tables& tables, const mail::Address& null_key,
+                                                 std::string_view step, std::string_view setting);
+  Result<SenderAnswers::Answer> ask_by_sender(const Tables& tables, const mail::Address& null_key,
+                                              std::string_view step, std::string_view setting) const;
   void not_asked(const Tables& tables, std::string_view step, std::string_view setting);
   void apply_class_transport(const Text& setting, std::string_view step, std::string_view name);
   Candidate candidate(std::string_view step, std::string_view setting, std::string_view value,
@@ -88,6 +97,7 @@ struct Router::Decision {
   const Settings& settings;
   const LocalDestinations& local;
   const mail::Address& sender;
+  SenderAnswers& answers;
   RouteLedger ledger;
   Route route;
 };
@@ -95,7 +105,7 @@ struct Router::Decision {
 Candidate Router::Decision::candidate(std::string_view step, std::string_view setting, std::string_view value,
                                       Origin origin) const {
   Candidate one{step, setting, {}, origin};
-  if (ledger.wanted()) one.rule.append(setting).append(" = ").append(value);
+  if (ledger.wanted()) one.rule = concatenated({setting, " = ", value});
   return one;
 }
 
@@ -138,9 +148,8 @@ Result<void> Router::Decision::classify(const RecipientForm& form) {
     one.failed = "recipient domain is in one of them";
     one.outcome = "class default";
   } else {
-    one.rule = std::string(found.setting) + ": " + (found.element.empty() ? domain() : found.element);
-    one.failed = {};
-    one.outcome = "class " + std::string(text(found.domain_class));
+    one.rule = concatenated({found.setting, ": ", found.element.empty() ? domain() : found.element});
+    one.outcome = concatenated({"class ", text(found.domain_class)});
   }
   ledger.domain_class(std::move(one));
   return {};
@@ -157,12 +166,23 @@ void Router::Decision::not_asked(const Tables& tables, std::string_view step, st
   ledger.passes(std::move(one));
 }
 
-Result<Router::Decision::SenderAnswer> Router::Decision::by_sender(const Tables& tables,
-                                                                   const mail::Address& null_key,
-                                                                   std::string_view step,
-                                                                   std::string_view setting) {
-  SenderAnswer answer;
-  if (tables.empty()) return answer;
+Result<const Router::SenderAnswers::Answer*> Router::Decision::by_sender(
+    std::optional<SenderAnswers::Answer>& known, const Tables& tables, const mail::Address& null_key,
+    std::string_view step, std::string_view setting) {
+  if (!known) {
+    auto answer = tables.empty() ? SenderAnswers::Answer{} : ask_by_sender(tables, null_key, step, setting);
+    if (!answer) return std::unexpected(std::move(answer.error()));
+    known = std::move(*answer);
+  }
+  if (known->value.empty() && !tables.empty()) ledger.passes(known->candidate);
+  return &*known;
+}
+
+Result<Router::SenderAnswers::Answer> Router::Decision::ask_by_sender(const Tables& tables,
+                                                                      const mail::Address& null_key,
+                                                                      std::string_view step,
+                                                                      std::string_view setting) const {
+  SenderAnswers::Answer answer;
   auto& one = answer.candidate;
   one.step = step;
   one.setting = setting;
@@ -191,7 +211,6 @@ Result<Router::Decision::SenderAnswer> Router::Decision::by_sender(const Tables&
     one.operand = found->value;
     one.outcome = "the default is used";
   }
-  if (answer.value.empty()) ledger.passes(std::move(one));
   return answer;
 }
 
@@ -219,12 +238,14 @@ Result<void> Router::Decision::relay_next_hop() {
     one.nexthop = route.nexthop = settings.relayhost.text;
     ledger.applies(std::move(one));
   }
-  auto answer = by_sender(settings.sender_dependent_relayhost, settings.null_relayhost_key, kStep, kSetting);
+  const auto answer = by_sender(answers.relayhost, settings.sender_dependent_relayhost,
+                                settings.null_relayhost_key, kStep, kSetting);
   if (!answer) return std::unexpected(answer.error());
-  if (!answer->value.empty()) {
-    route.nexthop = answer->value;
-    answer->candidate.nexthop = std::move(answer->value);
-    ledger.applies(std::move(answer->candidate));
+  if (const auto& [value, candidate] = **answer; !value.empty()) {
+    route.nexthop = value;
+    auto one = candidate;
+    one.nexthop = value;
+    ledger.applies(std::move(one));
   }
   return {};
 }
@@ -258,11 +279,12 @@ Result<void> Router::Decision::class_transport() {
       break;
     }
     case DomainClass::other: {
-      auto answer = by_sender(settings.sender_dependent_default_transport,
-                              settings.null_default_transport_key, kStep, kSetting);
+      const auto answer = by_sender(answers.default_transport, settings.sender_dependent_default_transport,
+                                    settings.null_default_transport_key, kStep, kSetting);
       if (!answer) return std::unexpected(answer.error());
+      const auto& [value, candidate_of_table] = **answer;
       const auto fallback = split_transport(settings.default_transport.text);
-      if (answer->value.empty()) {
+      if (value.empty()) {
         apply_class_transport(settings.default_transport, "route.default_transport", "default_transport");
         break;
       }
@@ -274,16 +296,17 @@ Result<void> Router::Decision::class_transport() {
       weaker.operand = shown(sender);
       weaker.outcome = "not used";
       ledger.passes(std::move(weaker));
-      const auto parts = split_transport(answer->value);
+      const auto parts = split_transport(value);
       route.transport = parts.transport;
       if (!parts.nexthop.empty()) route.nexthop = parts.nexthop;
-      answer->candidate.transport = parts.transport;
-      answer->candidate.nexthop = parts.nexthop;
       if (parts.transport.empty()) {
-        return fail(Fault::temporary, std::string(kSetting) + ": \"" + escaped(answer->value, 200) +
+        return fail(Fault::temporary, std::string(kSetting) + ": \"" + escaped(value, 200) +
                                           "\" names no transport; write transport:nexthop");
       }
-      ledger.applies(std::move(answer->candidate));
+      auto one = candidate_of_table;
+      one.transport = parts.transport;
+      one.nexthop = parts.nexthop;
+      ledger.applies(std::move(one));
       break;
     }
   }
@@ -297,8 +320,9 @@ Result<void> Router::Decision::class_transport() {
 Result<void> Router::Decision::transport_maps() {
   constexpr std::string_view kSetting = "transport_maps";
   if (settings.transport.empty()) return {};
-  Candidate one{"route.transport_maps", kSetting, std::string(kSetting), settings.transport.origin};
+  Candidate one{"route.transport_maps", kSetting, {}, settings.transport.origin};
   if (route.domain_class == DomainClass::virtual_alias) {
+    one.rule = kSetting;
     one.failed = "recipient domain is not in virtual_alias_domains";
     one.operand = domain();
     one.outcome = "not asked";
@@ -309,6 +333,7 @@ Result<void> Router::Decision::transport_maps() {
                                    settings.transport_parents, ledger.wanted() ? &one.keys : nullptr);
   if (!hit) return unanswered(kSetting, hit.error());
   if (!*hit) {
+    one.rule = kSetting;
     one.failed = "recipient or its domain is in transport_maps";
     one.operand = route.recipient.internal();
     one.outcome = "no entry";
@@ -318,7 +343,7 @@ Result<void> Router::Decision::transport_maps() {
   const auto& found = (*hit)->found;
   const auto parts = split_transport(found.value);
   if (ledger.wanted()) {
-    one.rule.append(": ").append((*hit)->key).append(" ").append(found.value);
+    one.rule = concatenated({kSetting, ": ", (*hit)->key, " ", found.value});
     one.origin = found.origin;
     one.transport = parts.transport;
     one.nexthop = parts.nexthop;
@@ -362,10 +387,10 @@ Result<void> Router::Decision::relocated_maps() {
 }
 
 Result<Route> Router::resolve(const mail::Address& sender, const mail::Address& recipient,
-                              Explanation* why) const {
+                              SenderAnswers& answers, Explanation* why) const {
   auto form = resolve_form(settings_, local_, recipient);
   if (!form) return std::unexpected(std::move(form.error()));
-  Decision decision(*this, sender, why);
+  Decision decision(*this, sender, answers, why);
   auto& route = decision.route;
   route.recipient = std::move(form->address);
   route.invalid = form->invalid;
@@ -400,23 +425,33 @@ Result<Route> Router::resolve(const mail::Address& sender, const mail::Address& 
   // External commands could take such an address for an option.
   route.invalid = !settings_.allow_min_user && route.recipient.local().starts_with('-');
   if (why != nullptr) {
-    decision.ledger.finish(route.invalid ? "invalid: the local part begins with '-'"
-                                         : "transport " + route.transport + ", next hop " + route.nexthop);
+    decision.ledger.finish(route.invalid
+                               ? "invalid: the local part begins with '-'"
+                               : concatenated({"transport ", route.transport, ", next hop ", route.nexthop}));
   }
   return std::move(route);
 }
 
-Result<Route> Router::resolve(const mail::Address& sender, const mail::Address& recipient,
-                              Explanation& why) const {
-  auto route = resolve(sender, recipient, &why);
+Router::Message::Message(const Router& router, const mail::Address& sender)
+    : router_(router), sender_(sender), answers_(std::make_unique<SenderAnswers>()) {}
+Router::Message::~Message() = default;
+
+Result<Route> Router::Message::resolve(const mail::Address& recipient, Explanation& why) {
+  auto route = router_.resolve(sender_, recipient, *answers_, &why);
   if (!route) {
     why.add({"route.result", {}, {}, {}, "all tables answer", route.error().text, "deferred"});
   }
   return route;
 }
 
+Result<Route> Router::resolve(const mail::Address& sender, const mail::Address& recipient,
+                              Explanation& why) const {
+  return Message(*this, sender).resolve(recipient, why);
+}
+
 Result<Route> Router::resolve(const mail::Address& sender, const mail::Address& recipient) const {
-  return resolve(sender, recipient, nullptr);
+  SenderAnswers answers;
+  return resolve(sender, recipient, answers, nullptr);
 }
 
 Result<Route> Router::filter(std::string_view filter, const mail::Address& recipient,

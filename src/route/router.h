@@ -1,4 +1,5 @@
 #pragma once
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -44,6 +45,8 @@ struct Route {
 /// relayhost
 /// -> transport_maps -> relocated_maps. Compiled once; immutable, thread-safe, pure but for the tables.
 class Router {
+  struct SenderAnswers;
+
  public:
   explicit Router(Settings settings);
 
@@ -54,6 +57,20 @@ class Router {
   Result<Route> resolve(const mail::Address& sender, const mail::Address& recipient, Explanation& why) const;
   /// The same without telling why.
   Result<Route> resolve(const mail::Address& sender, const mail::Address& recipient) const;
+
+  /// The same for all recipients of one message: the tables by sender are asked once. The Router and the
+  /// sender must outlive it. Not thread-safe.
+  class Message {
+   public:
+    Message(const Router& router, const mail::Address& sender);
+    ~Message();
+    Result<Route> resolve(const mail::Address& recipient, Explanation& why);
+
+   private:
+    const Router& router_;
+    const mail::Address& sender_;
+    std::unique_ptr<SenderAnswers> answers_;
+  };
 
   /// Where a content filter ("transport:nexthop", "transport:", of FILTER or content_filter) sends the
   /// recipient: it overrides all other settings. Without a next hop it is default_filter_nexthop, or the
@@ -69,7 +86,8 @@ class Router {
 
  private:
   struct Decision;
-  Result<Route> resolve(const mail::Address& sender, const mail::Address& recipient, Explanation* why) const;
+  Result<Route> resolve(const mail::Address& sender, const mail::Address& recipient, SenderAnswers& answers,
+                        Explanation* why) const;
 
   Settings settings_;
   LocalDestinations local_;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/concatenated.h"
+
 namespace hikyaku::route {
 
 void RouteLedger::take(Candidate candidate, bool takes_nexthop) {
@@ -46,10 +48,9 @@ void RouteLedger::write(const Standing& standing) const {
   const bool keeps_transport = names_transport && standing.transport_lost_to == kNobody;
   const bool keeps_nexthop = names_nexthop && standing.nexthop_lost_to == kNobody;
   const auto named = [&](bool transport, bool nexthop) {
-    std::string text;
-    if (transport) text = "transport " + own.transport;
-    if (nexthop) text += (transport ? ", next hop " : "next hop ") + own.nexthop;
-    return text;
+    return concatenated({transport ? "transport " : "", transport ? own.transport : std::string_view{},
+                         transport && nexthop ? ", " : "", nexthop ? "next hop " : "",
+                         nexthop ? own.nexthop : std::string_view{}});
   };
   const auto winner = [&]() -> const Candidate& {
     const auto by = names_nexthop && !keeps_nexthop ? standing.nexthop_lost_to : standing.transport_lost_to;

@@ -37,6 +37,7 @@ constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kPoolThreads = 4;
 constexpr std::size_t kWaitingThreads = 32;  // they wait for others: idle but for that
 constexpr std::chrono::seconds kRefresh{2};
+constexpr int kRefreshNiceness = 10;  // a large table is read anew in a second or more: mail goes first
 constexpr std::chrono::seconds kFarewell{8};  // for conversations to end in, at SIGTERM
 
 /// A socket that listens, shared by all threads.
@@ -53,7 +54,7 @@ struct Hub::State {
   io::SystemRandom random;
   std::unique_ptr<io::Log> log;
   Metrics metrics;
-  std::unique_ptr<io::WorkerPool> pool, waiting;
+  std::unique_ptr<io::WorkerPool> pool, waiting, refreshing;
   std::unique_ptr<io::Resolver> resolver;
   std::unique_ptr<io::SaslLibrary> sasl;
   std::unique_ptr<io::Users> users;
@@ -125,6 +126,7 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
 
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
   waiting = std::make_unique<io::WorkerPool>(kWaitingThreads);
+  refreshing = std::make_unique<io::WorkerPool>(1, kRefreshNiceness);
   io::Resolver::Settings dns;
   dns.forward = main_cf.text("hikyaku_dns_server").text;
   if (!dns.forward.empty() && !io::Resolver::is_server(dns.forward)) {
@@ -359,7 +361,7 @@ asio::awaitable<void> Hub::State::refresh_loop() {
       }
       return true;
     };
-    co_await pool->run(std::move(refresh));
+    co_await refreshing->run(std::move(refresh));
   }
 }
 
@@ -474,6 +476,7 @@ void Hub::State::close() {
   for (auto& thread : threads) thread->join();
   // Nobody is there any more for what a server would answer: the mail is in the queue.
   if (waiting) waiting->stop(io::WorkerPool::Waiting::drop);
+  if (refreshing) refreshing->stop();
   if (pool) pool->stop();
   if (resolver) resolver->stop();
   if (queue) queue->commits->stop();

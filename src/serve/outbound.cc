@@ -135,11 +135,12 @@ std::vector<Outbound::Group> Outbound::route_recipients(ActiveMessage& message, 
                                                         std::vector<std::size_t>& failed,
                                                         std::vector<DeliveryResult>& failures) {
   std::vector<Group> groups;
+  route::Router::Message routing(*running.router, message.entry.sender);
   for (std::size_t i = 0; i < message.entry.recipients.size(); ++i) {
     const auto& recipient = message.entry.recipients[i];
     if (recipient.state != record::RecipientState::pending) continue;
     auto route = message.entry.filter.empty()
-                     ? running.router->resolve(message.entry.sender, recipient.address, message.ledger)
+                     ? routing.resolve(recipient.address, message.ledger)
                      : running.router->filter(message.entry.filter, recipient.address, message.ledger);
     if (!route) {
       failed.push_back(i);

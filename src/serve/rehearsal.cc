@@ -134,17 +134,20 @@ class Stage {
     result_.sender = entry.sender;
     if (entry.hold) result_.hold_reason = entry.hold_reason.empty() ? "held" : entry.hold_reason;
     if (result_.discarded) co_return;
-    for (const auto& recipient : entry.recipients) result_.deliveries.push_back(route(entry, recipient));
+    route::Router::Message routing(*running_.router, entry.sender);
+    for (const auto& recipient : entry.recipients)
+      result_.deliveries.push_back(route(routing, entry, recipient));
   }
 
   void answer_end(smtp::Reply reply) { result_.answers.push_back({".", std::move(reply)}); }
 
-  Rehearsal::Delivery route(const record::QueueEntry& entry, const record::Recipient& recipient) {
+  Rehearsal::Delivery route(route::Router::Message& routing, const record::QueueEntry& entry,
+                            const record::Recipient& recipient) {
     Rehearsal::Delivery delivery;
     delivery.address = recipient.address;
     delivery.original = recipient.original;
     auto& why = result_.why;
-    const auto route = entry.filter.empty() ? running_.router->resolve(entry.sender, recipient.address, why)
+    const auto route = entry.filter.empty() ? routing.resolve(recipient.address, why)
                                             : running_.router->filter(entry.filter, recipient.address, why);
     if (!route) {
       delivery.failure = route.error().text;
