@@ -105,20 +105,19 @@ int list(const fs::path& directory, bool as_json) {
 /// Reads the header and the logs alone, never through the engine.
 struct Health {
   io::DatabaseHeader header;
+  std::uint64_t acknowledged = 0;
   bool in_use = false;
   std::vector<io::LogReport> logs;
 };
 Result<Health> examine(const fs::path& directory) {
   const auto header = io::HeaderFile::open(directory / "header", io::HeaderFile::Access::read_only, 0);
   if (!header) return std::unexpected(header.error());
-  auto logs = io::check_logs(directory / "db", header->header().logs);
+  auto logs = io::check_logs(directory / "db", header->header().logs, header->acknowledged());
   if (!logs) return std::unexpected(logs.error());
-  return Health{header->header(), header->beside_writer(), std::move(*logs)};
+  return Health{header->header(), header->acknowledged(), header->beside_writer(), std::move(*logs)};
 }
 
-bool bad(const io::LogReport& log) {
-  return log.state == io::LogReport::State::corrupt || log.state == io::LogReport::State::missing;
-}
+bool bad(const io::LogReport& log) { return io::is_damage(log.state); }
 
 std::string_view state_text(const Health& health) {
   if (health.in_use) return "open in a running hub";
@@ -149,13 +148,16 @@ int status(const fs::path& directory, bool as_json) {
     records += log.records;
   }
   const auto& needed = health->header.logs;
-  const auto range = needed.empty() ? std::string("none")
-                                    : std::to_string(needed.front()) + "-" + std::to_string(needed.back());
+  std::vector<std::uint64_t> numbers;
+  for (const auto& log : needed) numbers.push_back(log.number);
+  const auto range = needed.empty()
+                         ? std::string("none")
+                         : std::to_string(needed.front().number) + "-" + std::to_string(needed.back().number);
   if (as_json) {
     print_json({{"directory", directory.string()},
                 {"state", state_text(*health)},
                 {"signature", signature_text(health->header.signature)},
-                {"logs_required", needed},
+                {"logs_required", numbers},
                 {"log_octets", octets},
                 {"log_records", records},
                 {"damaged_logs", damaged}});

@@ -16,13 +16,53 @@ namespace hikyaku::io {
 namespace {
 
 constexpr std::string_view kMagic = "hikyaku database header\n";
-constexpr std::uint64_t kFormat = 1;
+constexpr std::string_view kMarkMagic = "hikyaku acknowledged\n";
+constexpr std::uint64_t kFormat = 2;     // 1: the logs by their numbers alone, no times
 constexpr std::size_t kCopySize = 4096;  // one page: a write of it is not torn by a disk of such sectors
 constexpr std::size_t kSumSize = 4;
 
 std::unexpected<Error> system_failure(const std::string& what) {
   const auto fault = errno == ENOSPC || errno == EDQUOT ? Fault::temporary : Fault::permanent;
   return fail(fault, what + ": " + std::strerror(errno));
+}
+
+void put_sum(std::string& out) {
+  const auto sum = crc32c(out);
+  for (unsigned shift = 0; shift < 32; shift += 8) out += static_cast<char>(sum >> shift & 0xff);
+}
+
+/// Whether the last four octets are the checksum of those before.
+bool sum_holds(std::string_view octets) {
+  if (octets.size() < kSumSize) return false;
+  const auto summed = octets.substr(0, octets.size() - kSumSize);
+  std::uint32_t stored = 0;
+  for (std::size_t i = 0; i < kSumSize; ++i) {
+    stored |= static_cast<std::uint32_t>(static_cast<unsigned char>(octets[summed.size() + i])) << (8 * i);
+  }
+  return crc32c(summed) == stored;
+}
+
+std::uint64_t microseconds(Time time) { return static_cast<std::uint64_t>(time.time_since_epoch().count()); }
+Time time_of(std::uint64_t microseconds) {
+  return Time{std::chrono::microseconds{static_cast<std::int64_t>(microseconds)}};
+}
+
+/// How far changes were acknowledged, of the database with this signature.
+constexpr std::size_t kMarkSize = 64;
+std::string encode_mark(std::uint64_t signature, std::uint64_t sequence) {
+  std::string out(kMarkMagic);
+  put_varint(out, signature);
+  put_varint(out, sequence);
+  out.resize(kMarkSize - kSumSize);
+  put_sum(out);
+  return out;
+}
+std::uint64_t decode_mark(std::string_view mark, std::uint64_t signature) {
+  if (mark.size() != kMarkSize || !mark.starts_with(kMarkMagic) || !sum_holds(mark)) return 0;
+  mark.remove_prefix(kMarkMagic.size());
+  const auto of = take_varint(mark);
+  const auto sequence = take_varint(mark);
+  return of && sequence && *of == signature ? *sequence : 0;
 }
 
 std::unexpected<Error> damaged() { return fail(Fault::corrupt, "database header: damaged"); }
@@ -36,25 +76,26 @@ Result<std::string> encode_header_copy(const DatabaseHeader& header, std::uint64
   put_varint(out, static_cast<std::uint64_t>(header.state));
   put_varint(out, header.signature);
   put_varint(out, header.logs.size());
-  for (const auto log : header.logs) put_varint(out, log);
+  for (const auto& log : header.logs) {
+    put_varint(out, log.number);
+    put_varint(out, log.first_record);
+    put_varint(out, log.begins_after);
+  }
+  for (const auto time : {header.consistent, header.full_backup, header.incremental_backup})
+    put_varint(out, microseconds(time));
   if (out.size() > kCopySize - kSumSize) {
     return fail(Fault::permanent,
                 "database header: " + std::to_string(header.logs.size()) + " logs do not fit in it");
   }
   out.resize(kCopySize - kSumSize);
-  const auto sum = crc32c(out);
-  for (unsigned shift = 0; shift < 32; shift += 8) out += static_cast<char>(sum >> shift & 0xff);
+  put_sum(out);
   return out;
 }
 
 Result<HeaderCopy> decode_header_copy(std::string_view copy) {
   if (copy.size() != kCopySize || !copy.starts_with(kMagic)) return damaged();
+  if (!sum_holds(copy)) return damaged();
   auto rest = copy.substr(0, kCopySize - kSumSize);
-  std::uint32_t stored = 0;
-  for (std::size_t i = 0; i < kSumSize; ++i) {
-    stored |= static_cast<std::uint32_t>(static_cast<unsigned char>(copy[rest.size() + i])) << (8 * i);
-  }
-  if (crc32c(rest) != stored) return damaged();
   rest.remove_prefix(kMagic.size());
   const auto format = take_varint(rest);
   if (!format) return damaged();
@@ -69,11 +110,24 @@ Result<HeaderCopy> decode_header_copy(std::string_view copy) {
   const auto logs = take_varint(rest);
   if (!count || !state || *state < 1 || *state > 3 || !signature || !logs || *logs > rest.size())
     return damaged();
-  HeaderCopy out{{static_cast<DatabaseHeader::State>(*state), *signature, {}}, *count};
+  HeaderCopy out;
+  out.count = *count;
+  out.header.state = static_cast<DatabaseHeader::State>(*state);
+  out.header.signature = *signature;
   for (std::uint64_t i = 0; i < *logs; ++i) {
-    const auto log = take_varint(rest);
-    if (!log || (!out.header.logs.empty() && *log <= out.header.logs.back())) return damaged();
-    out.header.logs.push_back(*log);
+    const auto number = take_varint(rest);
+    const auto first_record = *format < 2 ? 0 : take_varint(rest);
+    const auto begins_after = *format < 2 ? 0 : take_varint(rest);
+    if (!number || !first_record || !begins_after || *first_record > UINT32_MAX ||
+        (!out.header.logs.empty() && *number <= out.header.logs.back().number))
+      return damaged();
+    out.header.logs.push_back({*number, static_cast<std::uint32_t>(*first_record), *begins_after});
+  }
+  if (*format < 2) return out;
+  for (auto* time : {&out.header.consistent, &out.header.full_backup, &out.header.incremental_backup}) {
+    const auto microseconds = take_varint(rest);
+    if (!microseconds) return damaged();
+    *time = time_of(*microseconds);
   }
   return out;
 }
@@ -83,6 +137,7 @@ HeaderFile::HeaderFile(HeaderFile&& other) noexcept
       fd_(std::exchange(other.fd_, -1)),
       header_(std::move(other.header_)),
       count_(other.count_),
+      acknowledged_(other.acknowledged_),
       beside_writer_(other.beside_writer_) {}
 
 HeaderFile::~HeaderFile() {
@@ -101,8 +156,9 @@ Result<HeaderFile> HeaderFile::open(const std::filesystem::path& path, Access ac
   struct stat facts {};
   if (::fstat(file.fd_, &facts) != 0) return system_failure("look at " + path.string());
   if (facts.st_size == 0 && access == Access::read_write) {
-    if (auto made = file.store({DatabaseHeader::State::creating, signature, {}}); !made)
-      return std::unexpected(made.error());
+    DatabaseHeader fresh;
+    fresh.signature = signature;
+    if (auto made = file.store(fresh); !made) return std::unexpected(made.error());
     return file;
   }
   if (auto done = file.read(); !done) return std::unexpected(done.error());
@@ -132,7 +188,13 @@ Result<void> HeaderFile::read() {
     header_ = std::move(copy->header);
     count_ = copy->count;
   }
-  if (found) return {};
+  if (found) {
+    std::string mark(kMarkSize, '\0');
+    const auto got = ::pread(fd_, mark.data(), mark.size(), static_cast<off_t>(2 * kCopySize));
+    mark.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    acknowledged_ = decode_mark(mark, header_.signature);
+    return {};
+  }
   return fail(Fault::corrupt,
               path_.string() + ": both copies of the database header are damaged; nothing was changed");
 }
@@ -148,6 +210,13 @@ Result<void> HeaderFile::store(const DatabaseHeader& header) {
   ++count_;
   header_ = header;
   return {};
+}
+
+void HeaderFile::note_acknowledged(std::uint64_t sequence) {
+  const auto mark = encode_mark(header_.signature, sequence);
+  if (::pwrite(fd_, mark.data(), mark.size(), static_cast<off_t>(2 * kCopySize)) ==
+      static_cast<ssize_t>(mark.size()))
+    acknowledged_ = sequence;
 }
 
 }  // namespace hikyaku::io

@@ -7,12 +7,24 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 
 namespace hikyaku::io {
 
+/// A log that a database needs, and how to tell it from another's.
+struct CataloguedLog {
+  std::uint64_t number = 0;  ///< of its file name
+  std::uint32_t first_record =
+      0;  ///< the checksum that its first record carries; 0: it had none, or not known
+  std::uint64_t begins_after = 0;  ///< the last change before the log was made: later ones are in it or in
+                                   ///< newer logs; 0: not known
+  bool operator==(const CataloguedLog&) const = default;
+};
+
 /// What we ourselves keep about a database, beside the engine's files: whether it was closed in order, and
 /// which logs it needs. A file of two copies, each with a count and a CRC-32C; the newer intact one counts,
-/// and a write replaces the older, so that a write that was cut short leaves the one before.
+/// and a write replaces the older, so that a write that was cut short leaves the one before. Behind them
+/// stands, without a sync of its own, the sequence number up to which changes were acknowledged.
 struct DatabaseHeader {
   enum class State : std::uint8_t {
     creating = 1,  ///< the engine has not yet made its files
@@ -20,8 +32,10 @@ struct DatabaseHeader {
     clean,
   };
   State state = State::creating;
-  std::uint64_t signature = 0;      ///< random; tells databases apart
-  std::vector<std::uint64_t> logs;  ///< the numbers of the logs that it needs, ascending
+  std::uint64_t signature = 0;               ///< random; tells databases apart
+  std::vector<CataloguedLog> logs;           ///< that it needs, by number
+  Time consistent{};                         ///< when it was last closed in order; 0: never
+  Time full_backup{}, incremental_backup{};  ///< when the last of each was finished; 0: never
   bool operator==(const DatabaseHeader&) const = default;
 };
 
@@ -52,6 +66,13 @@ class HeaderFile {
   /// Writes and syncs it.
   Result<void> store(const DatabaseHeader& header);
 
+  /// Up to which sequence number changes were synced and acknowledged, as far as that is known: never more,
+  /// and after a power failure perhaps less. 0: not known.
+  std::uint64_t acknowledged() const { return acknowledged_; }
+  /// Writes that down, for one write to the page cache. It only helps to see what is missing later: a failure
+  /// is of no consequence now.
+  void note_acknowledged(std::uint64_t sequence);
+
  private:
   explicit HeaderFile(std::filesystem::path path) : path_(std::move(path)) {}
   Result<void> lock(Access access);
@@ -60,6 +81,7 @@ class HeaderFile {
   int fd_ = -1;
   DatabaseHeader header_;
   std::uint64_t count_ = 0;  // of the copy that counts
+  std::uint64_t acknowledged_ = 0;
   bool beside_writer_ = false;
 };
 

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/crc32c.h"
+
 namespace hikyaku::io {
 namespace {
 
@@ -13,18 +15,31 @@ using State = DatabaseHeader::State;
 using Access = HeaderFile::Access;
 
 TEST(DatabaseHeader, ACopyComesBackAndBeginsAsTheGoldenOneDoes) {
-  const DatabaseHeader header{State::dirty, 300, {4, 300}};
+  DatabaseHeader header{State::dirty, 300, {{4, 7, 0}, {300, 0, 129}}};
+  header.consistent = Time{std::chrono::microseconds{1}};
+  header.full_backup = Time{std::chrono::microseconds{2}};
   const auto copy = encode_header_copy(header, 7).value();
   EXPECT_EQ(copy.size(), 4096U);
-  EXPECT_EQ(copy.substr(0, 34),
-            std::string("hikyaku database header\n\x01\x07\x02\xac\x02\x02\x04\xac\x02\x00", 34));
+  const std::string_view golden(
+      "hikyaku database header\n\x02\x07\x02\xac\x02\x02\x04\x07\x00\xac\x02\x00\x81\x01\x01\x02\x00", 41);
+  EXPECT_EQ(copy.substr(0, golden.size()), golden);
   const auto back = decode_header_copy(copy).value();
   EXPECT_EQ(back.header, header);
   EXPECT_EQ(back.count, 7U);
 }
 
+TEST(DatabaseHeader, OneOfTheFirstFormatIsRead) {
+  std::string copy("hikyaku database header\n\x01\x07\x02\xac\x02\x02\x04\xac\x02", 33);
+  copy.resize(4092);
+  const auto sum = crc32c(copy);
+  for (unsigned shift = 0; shift < 32; shift += 8) copy += static_cast<char>(sum >> shift & 0xff);
+  const auto back = decode_header_copy(copy).value();
+  EXPECT_EQ(back.header, (DatabaseHeader{State::dirty, 300, {{4, 0, 0}, {300, 0, 0}}}));
+  EXPECT_EQ(back.count, 7U);
+}
+
 TEST(DatabaseHeader, NoCutOrFlippedBitPasses) {
-  const auto copy = encode_header_copy({State::clean, 1, {1, 2, 3}}, 1).value();
+  const auto copy = encode_header_copy({State::clean, 1, {{1}, {2}, {3}}}, 1).value();
   for (std::size_t at = 0; at < copy.size(); ++at) {
     auto damaged = copy;
     damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
@@ -35,7 +50,7 @@ TEST(DatabaseHeader, NoCutOrFlippedBitPasses) {
 
 TEST(DatabaseHeader, MoreLogsThanFitAreRefused) {
   DatabaseHeader header{State::dirty, 1, {}};
-  for (std::uint64_t log = 1'000'000; log < 1'002'000; ++log) header.logs.push_back(log);
+  for (std::uint64_t log = 1'000'000; log < 1'002'000; ++log) header.logs.push_back({log});
   EXPECT_FALSE(encode_header_copy(header, 1).has_value());
 }
 
@@ -58,16 +73,31 @@ TEST_F(HeaderFileTest, TheNewerIntactCopyCounts) {
   {
     auto file = HeaderFile::open(path, Access::read_write, 5).value();
     EXPECT_EQ(file.header(), (DatabaseHeader{State::creating, 5, {}}));
-    ASSERT_TRUE(file.store({State::dirty, 5, {1}}).has_value());
-    ASSERT_TRUE(file.store({State::dirty, 5, {1, 2}}).has_value());
+    ASSERT_TRUE(file.store({State::dirty, 5, {{1}}}).has_value());
+    ASSERT_TRUE(file.store({State::dirty, 5, {{1}, {2}}}).has_value());
   }
   EXPECT_EQ(HeaderFile::open(path, Access::read_write, 6).value().header().logs,
-            (std::vector<std::uint64_t>{1, 2}));
+            (std::vector<CataloguedLog>{{1}, {2}}));
   damage(4096 + 30);  // the third write
   EXPECT_EQ(HeaderFile::open(path, Access::read_write, 6).value().header().logs,
-            std::vector<std::uint64_t>{1});
+            std::vector<CataloguedLog>{{1}});
   damage(30);
   EXPECT_EQ(HeaderFile::open(path, Access::read_write, 6).error().fault, Fault::corrupt);
+}
+
+TEST_F(HeaderFileTest, TheAcknowledgedSequenceIsKeptAndItsDamageIsOfNoConsequence) {
+  {
+    auto file = HeaderFile::open(path, Access::read_write, 5).value();
+    EXPECT_EQ(file.acknowledged(), 0U);
+    file.note_acknowledged(7);
+    file.note_acknowledged(1234567890123);
+    ASSERT_TRUE(file.store({State::dirty, 5, {{1}}}).has_value());
+  }
+  EXPECT_EQ(HeaderFile::open(path, Access::read_only, 6).value().acknowledged(), 1234567890123U);
+  damage(8192 + 25);
+  const auto file = HeaderFile::open(path, Access::read_only, 6).value();
+  EXPECT_EQ(file.acknowledged(), 0U);
+  EXPECT_EQ(file.header().signature, 5U);
 }
 
 TEST_F(HeaderFileTest, OneProcessWritesAndAReaderKnowsOfIt) {

@@ -202,16 +202,46 @@ std::string file_name(std::uint64_t number) {
   return name;
 }
 
+std::uint64_t octets_of_logs(const std::filesystem::path& directory) {
+  std::uint64_t all = 0;
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(directory, error)) {
+    std::error_code gone;
+    const auto size = file.file_size(gone);
+    if (!gone && log_number(file.path().filename().string()) != 0) all += size;
+  }
+  return all;
+}
+
 void mark_corrupt(LogReport& report, std::string reason) {
   report.state = LogReport::State::corrupt;
   report.reason = std::move(reason);
 }
 
+/// Whether the newest log holds what was acknowledged: its end may be gone without a trace in itself.
+void check_end(std::vector<LogReport>& reports, const std::vector<CataloguedLog>& catalogue,
+               std::uint64_t acknowledged) {
+  auto& last = reports.back();
+  const bool whole = last.state == LogReport::State::ok || last.state == LogReport::State::torn;
+  if (!whole || last.number < catalogue.back().number) return;
+  auto end = catalogue.back().begins_after;
+  for (const auto& report : reports) {
+    if (report.records > 0) end = std::max(end, report.next_sequence - 1);
+  }
+  if (acknowledged <= end) return;
+  mark_corrupt(last, (last.reason.empty() ? "it ends" : last.reason + "; it ends") + " at sequence " +
+                         std::to_string(end) + ", and changes up to " + std::to_string(acknowledged) +
+                         " were acknowledged");
+}
+
 /// What one log alone can't show.
-void check_order(std::vector<LogReport>& reports) {
+void check_order(std::vector<LogReport>& reports, const std::vector<CataloguedLog>& catalogue,
+                 std::uint64_t acknowledged) {
   const LogReport* before = nullptr;
   for (auto& report : reports) {
-    if (report.state == LogReport::State::not_needed || report.state == LogReport::State::missing) continue;
+    if (report.state == LogReport::State::not_needed || report.state == LogReport::State::missing ||
+        report.state == LogReport::State::foreign)
+      continue;
     const bool last = &report == &reports.back();
     if (report.state == LogReport::State::torn && !last)
       mark_corrupt(report, report.reason + ", with a later log behind it");
@@ -225,6 +255,7 @@ void check_order(std::vector<LogReport>& reports) {
     }
     before = &report;
   }
+  if (!reports.empty() && !catalogue.empty()) check_end(reports, catalogue, acknowledged);
 }
 
 }  // namespace
@@ -239,6 +270,8 @@ std::string_view text(LogReport::State state) {
       return "corrupt";
     case LogReport::State::missing:
       return "missing";
+    case LogReport::State::foreign:
+      return "of another database (signature)";
     case LogReport::State::not_needed:
       return "not needed";
   }
@@ -255,18 +288,31 @@ std::uint64_t log_number(std::string_view file_name) {
   return error == std::errc() && end == digits.data() + digits.size() ? number : 0;
 }
 
+bool is_damage(LogReport::State state) {
+  return state == LogReport::State::corrupt || state == LogReport::State::missing ||
+         state == LogReport::State::foreign;
+}
+
+std::uint32_t first_record_of(std::string_view log) {
+  return log.size() < kFragmentHeader ? 0 : static_cast<std::uint32_t>(little_endian(log.substr(0, 4)));
+}
+
 Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory,
-                                          const std::vector<std::uint64_t>& catalogue) {
+                                          const std::vector<CataloguedLog>& catalogue,
+                                          std::uint64_t acknowledged, const Progress& progress) {
   std::map<std::uint64_t, LogReport> by_number;
-  for (const auto number : catalogue) by_number[number].state = LogReport::State::missing;
+  for (const auto& log : catalogue) by_number[log.number].state = LogReport::State::missing;
   std::error_code error;
+  const auto all = octets_of_logs(directory);
+  std::uint64_t done = 0;
   for (std::filesystem::directory_iterator file(directory, error), end; !error && file != end;
        file.increment(error)) {
     const auto number = log_number(file->path().filename().string());
     if (number == 0) continue;
-    const bool needed = std::ranges::binary_search(catalogue, number);
+    const auto listed = std::ranges::lower_bound(catalogue, number, {}, &CataloguedLog::number);
+    const bool needed = listed != catalogue.end() && listed->number == number;
     // One newer than the catalogue was being made; nothing was written to it yet.
-    const bool left_over = !needed && !catalogue.empty() && number < catalogue.back();
+    const bool left_over = !needed && !catalogue.empty() && number < catalogue.back().number;
     auto& report = by_number[number];
     report.state = left_over ? LogReport::State::not_needed : LogReport::State::ok;
     if (left_over) continue;
@@ -274,6 +320,13 @@ Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory
     if (!mapping) return std::unexpected(mapping.error());
     report = check_log(mapping->contents());
     if (!needed && report.octets > 0) mark_corrupt(report, "it is not in the database's list of logs");
+    const auto first = first_record_of(mapping->contents());
+    if (needed && report.records > 0 && listed->first_record != 0 && first != listed->first_record) {
+      report.state = LogReport::State::foreign;
+      report.reason = "its first record is not the one that this database wrote";
+    }
+    done += report.octets;
+    if (progress) progress(done, all);
   }
   if (error) return fail(Fault::permanent, "list the logs in " + directory.string() + ": " + error.message());
   std::vector<LogReport> reports;
@@ -284,7 +337,7 @@ Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory
       report.reason = "it is in the database's list of logs, and not on the disk";
     reports.push_back(std::move(report));
   }
-  check_order(reports);
+  check_order(reports, catalogue, acknowledged);
   return reports;
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "io/database_header.h"
 
 namespace hikyaku::io {
 
@@ -16,6 +18,7 @@ struct LogReport {
     torn,        ///< the last record was not written to its end: normal after a crash, in the last log alone
     corrupt,     ///< damaged, and what follows or its completeness shows that it was once whole
     missing,     ///< in the catalogue, not on the disk
+    foreign,     ///< a log of this name, but not the one of the catalogue: of another database
     not_needed,  ///< left over: its contents are in tables already; not looked into
   };
   std::filesystem::path file;
@@ -31,15 +34,26 @@ struct LogReport {
 /// "ok", "torn at the end", ...
 std::string_view text(LogReport::State state);
 
+/// The checksum that the first record of a log carries, of its first octets; 0 when there is no record.
+std::uint32_t first_record_of(std::string_view log);
+
 /// Verifies the contents of one log: 32 KiB blocks of checksummed fragments, each batch's sequence number the
 /// one after the batch before. Fills all but file and number. Pure; O(size).
 LogReport check_log(std::string_view contents);
 
-/// Verifies the logs of the database in `directory`, in order of their numbers; `catalogue` are the numbers
-/// of those that it needs, ascending. Reads only. A torn log that is not the last, and a gap between the
-/// sequence numbers of two logs, are corrupt. Fails only when the directory or a file can't be read.
+/// How far a check has come, in octets of all the logs' sizes together.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t all)>;
+
+/// Verifies the logs of the database in `directory`, in order of their numbers; `catalogue` are those that it
+/// needs, by number. Reads only. A torn log that is not the last, a gap between the sequence numbers of two
+/// logs, and an end before `acknowledged` (0: not known) are corrupt. Fails only when the directory or a file
+/// can't be read. `progress` is called after each log; may be empty.
 Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory,
-                                          const std::vector<std::uint64_t>& catalogue);
+                                          const std::vector<CataloguedLog>& catalogue,
+                                          std::uint64_t acknowledged, const Progress& progress = {});
+
+/// ok, torn and not_needed are no damage.
+bool is_damage(LogReport::State state);
 
 /// The number in "000123.log"; 0 for any other name.
 std::uint64_t log_number(std::string_view file_name);

@@ -145,9 +145,11 @@ class LogFolder : public testing::Test {
   void put(const std::string& name, const std::string& contents) const {
     std::ofstream(directory / name, std::ios::binary) << contents;
   }
-  std::vector<State> states(const std::vector<std::uint64_t>& catalogue) const {
+  std::vector<State> states(const std::vector<CataloguedLog>& catalogue,
+                            std::uint64_t acknowledged = 0) const {
     std::vector<State> all;
-    for (const auto reports = check_logs(directory, catalogue).value(); const auto& report : reports)
+    for (const auto reports = check_logs(directory, catalogue, acknowledged).value();
+         const auto& report : reports)
       all.push_back(report.state);
     return all;
   }
@@ -158,35 +160,68 @@ TEST_F(LogFolder, LogsThatFollowEachOtherAreOk) {
   put("000004.log", some_log(100).log());
   put("000009.log", some_log(124).log());
   put("000010.log", "");
-  EXPECT_EQ(states({4, 9, 10}), (std::vector{State::ok, State::ok, State::ok}));
-  EXPECT_EQ(states({4, 9}), (std::vector{State::ok, State::ok, State::ok})) << "one that was just being made";
+  EXPECT_EQ(states({{4}, {9}, {10}}), (std::vector{State::ok, State::ok, State::ok}));
+  EXPECT_EQ(states({{4}, {9}}), (std::vector{State::ok, State::ok, State::ok}))
+      << "one that was just being made";
 }
 
 TEST_F(LogFolder, MissingLogsAreNamedWhereverTheyStood) {
   put("000004.log", some_log(100).log());
   put("000009.log", some_log(148).log());
-  EXPECT_EQ(states({4, 7, 9}), (std::vector{State::ok, State::missing, State::corrupt}));
-  EXPECT_EQ(states({2, 4, 9}), (std::vector{State::missing, State::ok, State::corrupt}));
-  EXPECT_EQ(states({4, 9, 11}), (std::vector{State::ok, State::corrupt, State::missing}));
-  EXPECT_NE(check_logs(directory, {4, 9}).value()[1].reason.find("missing"), std::string::npos);
+  EXPECT_EQ(states({{4}, {7}, {9}}), (std::vector{State::ok, State::missing, State::corrupt}));
+  EXPECT_EQ(states({{2}, {4}, {9}}), (std::vector{State::missing, State::ok, State::corrupt}));
+  EXPECT_EQ(states({{4}, {9}, {11}}), (std::vector{State::ok, State::corrupt, State::missing}));
+  EXPECT_NE(check_logs(directory, {{4}, {9}}, 0).value()[1].reason.find("missing"), std::string::npos);
 }
 
 TEST_F(LogFolder, ATornLogIsNormalOnlyAtTheEnd) {
   auto torn = some_log(100).log();
   torn.resize(torn.size() - 5);
   put("000004.log", torn);
-  EXPECT_EQ(states({4}), std::vector{State::torn});
+  EXPECT_EQ(states({{4}}), std::vector{State::torn});
   put("000009.log", some_log(124).log());
-  EXPECT_EQ(states({4, 9}), (std::vector{State::corrupt, State::ok}));
+  EXPECT_EQ(states({{4}, {9}}), (std::vector{State::corrupt, State::ok}));
 }
 
 TEST_F(LogFolder, ALogThatTheDatabaseNoLongerNeedsIsLeftAlone) {
   put("000003.log", "rubbish");
   put("000004.log", some_log(100).log());
-  EXPECT_EQ(states({4}), (std::vector{State::not_needed, State::ok}));
+  EXPECT_EQ(states({{4}}), (std::vector{State::not_needed, State::ok}));
   put("000005.log", some_log(124).log());
-  EXPECT_EQ(states({4}), (std::vector{State::not_needed, State::ok, State::corrupt}))
+  EXPECT_EQ(states({{4}}), (std::vector{State::not_needed, State::ok, State::corrupt}))
       << "not listed, and not empty";
+}
+
+TEST_F(LogFolder, ALogThatIsNotTheOneOfTheCatalogueIsOfAnotherDatabase) {
+  const auto ours = some_log(100).log(), theirs = some_log(7).log();
+  put("000004.log", ours);
+  EXPECT_EQ(states({{4, first_record_of(ours)}}), std::vector{State::ok});
+  put("000004.log", theirs);
+  EXPECT_EQ(states({{4, first_record_of(ours)}}), std::vector{State::foreign});
+  put("000009.log", some_log(124).log());
+  EXPECT_EQ(states({{4, first_record_of(ours)}, {9}}), (std::vector{State::foreign, State::ok}));
+  EXPECT_EQ(first_record_of("short"), 0U);
+}
+
+TEST_F(LogFolder, AnEndBeforeWhatWasAcknowledgedIsCorruptThoughItLooksWhole) {
+  const auto whole = some_log(100);
+  put("000004.log", whole.log());
+  EXPECT_EQ(states({{4}}, 123), std::vector{State::ok});
+  EXPECT_EQ(states({{4}}, 124), std::vector{State::corrupt});
+  put("000004.log", whole.log().substr(0, whole.ends()[10]));
+  EXPECT_EQ(states({{4}}, 0), std::vector{State::ok}) << "it is not known what was acknowledged";
+  EXPECT_EQ(states({{4}}, 123), std::vector{State::corrupt});
+  put("000004.log", whole.log().substr(0, whole.log().size() - 1));
+  EXPECT_EQ(states({{4}}, 121), std::vector{State::torn}) << "the last batch was never acknowledged";
+  EXPECT_EQ(states({{4}}, 123), std::vector{State::corrupt});
+}
+
+TEST_F(LogFolder, ANewestLogWithoutRecordsIsWholeWhenAllIsInOlderOnesOrInTables) {
+  put("000004.log", some_log(100).log());
+  put("000009.log", "");
+  EXPECT_EQ(states({{4}, {9, 0, 50}}, 123), (std::vector{State::ok, State::ok}));
+  EXPECT_EQ(states({{4}, {9, 0, 50}}, 124), (std::vector{State::ok, State::corrupt}));
+  EXPECT_EQ(states({{4}, {9, 0, 124}}, 124), (std::vector{State::ok, State::ok}));
 }
 
 }  // namespace

@@ -152,7 +152,7 @@ struct RocksKv::State {
   Result<void> check(const Batch& batch) const;
   Result<void> room(std::size_t octets) const;
   void fill(const Batch& from);
-  Result<void> written(const rocksdb::Status& status);
+  Result<void> written(const rocksdb::Status& status, bool synced);
   void close();
 };
 
@@ -176,7 +176,7 @@ Result<std::unique_ptr<RocksKv>> RocksKv::open(const Options& options, Notes& no
     return fail(Fault::not_found, "the database at " + options.directory.string() + " was never finished");
   // Another process that writes has verified its logs, and their ends are moving.
   if (!header->beside_writer()) {
-    auto ready = make_logs_ready(options.directory, header->header(), options.now, write, notes);
+    auto ready = make_logs_ready(options.directory, *header, options.now, write, notes);
     if (!ready) return std::unexpected(ready.error());
   }
   const bool beside_writer = header->beside_writer();
@@ -235,6 +235,9 @@ Result<void> RocksKv::State::open_engine(bool create) {
   }
   if (!status.ok()) return failure("open the database at " + where(), status);
   db.reset(opened);
+  if (options.access == Access::read_write) {
+    if (auto begun = files->begin_at(db->GetLatestSequenceNumber()); !begun) return begun;
+  }
   return create ? files->set_state(DatabaseHeader::State::dirty) : Result<void>{};
 }
 
@@ -243,6 +246,7 @@ void RocksKv::State::close() {
   const bool write = options.access == Access::read_write;
   bool whole = write && !broken;
   if (whole) whole = db->Flush({}, families).ok();
+  if (whole) files->note_acknowledged(db->GetLatestSequenceNumber());
   for (auto* family : families) db->DestroyColumnFamilyHandle(family);
   whole = db->Close().ok() && whole;
   db.reset();
@@ -310,12 +314,12 @@ Result<void> RocksKv::commit(Batch batch, Durability durability) {
   }
   if (auto holds = state.check(batch); !holds) return holds;
   const bool sync = durability == Durability::synced;
-  if (batch.empty()) return sync ? state.written(state.db->SyncWAL()) : Result<void>{};
+  if (batch.empty()) return sync ? state.written(state.db->SyncWAL(), sync) : Result<void>{};
   state.fill(batch);
   if (auto room = state.room(state.batch.GetDataSize()); !room) return room;
   rocksdb::WriteOptions how;
   how.sync = sync;
-  return state.written(state.db->Write(how, &state.batch));
+  return state.written(state.db->Write(how, &state.batch), sync);
 }
 
 /// The engine's own writer of logs may abort the program when a log's write has found no room (an assertion
@@ -366,8 +370,11 @@ void RocksKv::State::fill(const Batch& from) {
   }
 }
 
-Result<void> RocksKv::State::written(const rocksdb::Status& status) {
+Result<void> RocksKv::State::written(const rocksdb::Status& status, bool synced) {
   if (status.ok()) {
+    const auto sequence = db->GetLatestSequenceNumber();
+    files->note_written(sequence);
+    if (synced) files->note_acknowledged(sequence);
     // The engine looks for room every few seconds; when there is some it begins a new log and puts what the
     // older ones hold into tables, so that a record cut short in one of these does no harm.
     return std::exchange(full, false) ? files->forget_older_logs() : Result<void>{};

@@ -259,20 +259,84 @@ TEST_F(RocksKvTest, ATornEndIsCutAndTheOriginalKept) {
     crash_with_logs();
     const auto last = logs().back();
     const auto size = fs::file_size(last);
-    fs::resize_file(last, size - 5);
+    std::ofstream(last, std::ios::app | std::ios::binary) << "begun";
     auto how = options();
     how.access = RocksKv::Access::read_only;
     ASSERT_TRUE(try_open(how).has_value());
-    EXPECT_EQ(entries(), 599);
-    EXPECT_EQ(fs::file_size(last), size - 5) << "a reader changes nothing";
-    open();
-    EXPECT_EQ(entries(), 599);
-    ASSERT_EQ(notes.size(), 1U);
-    EXPECT_THAT(notes[0], HasSubstr(last.string()));
-    EXPECT_EQ(fs::file_size(directory / "quarantine" / quarantine_folder() / last.filename()), size - 5);
-    ASSERT_TRUE(kv->commit(message(599), Kv::Durability::synced).has_value());
+    EXPECT_EQ(entries(), 600);
+    EXPECT_EQ(fs::file_size(last), size + 5) << "a reader changes nothing";
     open();
     EXPECT_EQ(entries(), 600);
+    ASSERT_EQ(notes.size(), 1U);
+    EXPECT_THAT(notes[0], HasSubstr(last.string()));
+    EXPECT_EQ(fs::file_size(directory / "quarantine" / quarantine_folder() / last.filename()), size + 5);
+    ASSERT_TRUE(kv->commit(message(600), Kv::Durability::synced).has_value());
+    open();
+    EXPECT_EQ(entries(), 601);
+    EXPECT_TRUE(notes.empty());
+  });
+}
+
+TEST_F(RocksKvTest, AnEndWithoutWhatWasAcknowledgedIsRefusedWhereverItIsCut) {
+  in_child([this] {
+    crash_with_logs();
+    const auto last = logs().back();
+    const auto size = fs::file_size(last);
+    for (const std::uintmax_t cut : {std::uintmax_t{1}, std::uintmax_t{5}, std::uintmax_t{4000}, size}) {
+      fs::copy_file(last, last.string() + ".kept", fs::copy_options::overwrite_existing);
+      fs::resize_file(last, size - cut);
+      const auto opened = try_open();
+      ASSERT_FALSE(opened.has_value()) << cut;
+      EXPECT_EQ(opened.error().fault, Fault::corrupt);
+      EXPECT_THAT(opened.error().text, HasSubstr(last.string() + ": corrupt at offset "));
+      EXPECT_THAT(opened.error().text, HasSubstr("were acknowledged"));
+      fs::rename(last.string() + ".kept", last);
+    }
+    open();
+    EXPECT_EQ(entries(), 600);
+  });
+}
+
+TEST_F(RocksKvTest, ALogOfAnotherDatabaseIsSeen) {
+  in_child([this] {
+    crash_with_logs();
+    const auto mine = logs().front();
+    auto other = options();
+    other.directory = directory / "other";
+    {
+      RocksKv::Notes other_notes;
+      const auto theirs = RocksKv::open(other, other_notes);
+      ASSERT_TRUE(theirs.has_value());
+      ASSERT_TRUE((*theirs)->commit(message(1000), Kv::Durability::synced).has_value());
+      for (const auto& file : fs::directory_iterator(other.directory / "db")) {
+        if (log_number(file.path().filename().string()) != 0 && file.file_size() > 0)
+          fs::copy_file(file.path(), mine, fs::copy_options::overwrite_existing);
+      }
+    }
+    const auto opened = try_open();
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_THAT(opened.error().text, HasSubstr(mine.string() + ": of another database (signature)"));
+  });
+}
+
+/// A process that ends at any moment after an open leaves a database that opens, though its newest log is
+/// empty and what was acknowledged stands in older logs or in tables.
+TEST_F(RocksKvTest, AnEmptyNewestLogIsNoDamage) {
+  const auto nothing = [](RocksKv&) {};
+  in_child([this] {
+    open();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(kv->commit(message(i), Kv::Durability::synced).has_value());
+    ASSERT_TRUE(kv->commit(message(3), Kv::Durability::written).has_value());
+  });
+  for (int round = 0; round < 3; ++round) crash_after(nothing);
+  crash_after([](RocksKv& child) {
+    if (!child.commit(message(4), Kv::Durability::synced)) ::_exit(2);
+    if (!child.commit(message(5), Kv::Durability::written)) ::_exit(2);
+  });
+  for (int round = 0; round < 3; ++round) crash_after(nothing);
+  in_child([this] {
+    open();
+    EXPECT_EQ(entries(), 6);
     EXPECT_TRUE(notes.empty());
   });
 }
@@ -333,7 +397,8 @@ TEST_F(RocksKvTest, AfterAnOrderlyEndNoLogIsLeftToReplay) {
     kv.reset();
     const auto header = HeaderFile::open(directory / "header", HeaderFile::Access::read_only, 0).value();
     EXPECT_EQ(header.header().state, DatabaseHeader::State::clean);
-    for (const auto reports = check_logs(directory / "db", header.header().logs).value();
+    for (const auto reports =
+             check_logs(directory / "db", header.header().logs, header.acknowledged()).value();
          const auto& report : reports)
       EXPECT_EQ(report.records, 0U);
   });

@@ -71,21 +71,21 @@ std::string describe(const LogReport& log) {
 
 }  // namespace
 
-Result<void> make_logs_ready(const fs::path& database, const DatabaseHeader& header, Time now, bool write,
+Result<void> make_logs_ready(const fs::path& database, const HeaderFile& file, Time now, bool write,
                              std::vector<std::string>& notes) {
+  const auto& header = file.header();
   std::error_code error;
   if (!fs::exists(database / "db", error)) {
     if (header.state == DatabaseHeader::State::creating) return {};
     return fail(Fault::corrupt, "the database at " + database.string() + ": its folder db is missing");
   }
-  auto logs = check_logs(database / "db", header.logs);
+  auto logs = check_logs(database / "db", header.logs, file.acknowledged());
   if (!logs) return std::unexpected(logs.error());
   std::string bad;
   const LogReport* torn = nullptr;
   for (const auto& log : *logs) {
     if (log.state == LogReport::State::torn) torn = &log;
-    if (log.state == LogReport::State::corrupt || log.state == LogReport::State::missing)
-      bad += "\n  " + describe(log);
+    if (is_damage(log.state)) bad += "\n  " + describe(log);
   }
   if (!bad.empty()) {
     return fail(Fault::corrupt,

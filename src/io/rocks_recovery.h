@@ -12,7 +12,7 @@ namespace hikyaku::io {
 /// Before the engine may open `database`/db: verifies the logs that `header` lists. A torn end of the last is
 /// copied to `database`/quarantine/TIME/ and cut, when `write`; `notes` say so. Any other damage is refused
 /// with Fault::corrupt and the list of the bad ones, and nothing is changed.
-Result<void> make_logs_ready(const std::filesystem::path& database, const DatabaseHeader& header, Time now,
+Result<void> make_logs_ready(const std::filesystem::path& database, const HeaderFile& header, Time now,
                              bool write, std::vector<std::string>& notes);
 
 }  // namespace hikyaku::io

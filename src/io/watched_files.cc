@@ -10,8 +10,20 @@ namespace {
 
 class WatchedLog : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  WatchedLog(std::unique_ptr<rocksdb::FSWritableFile> file, WatchedFiles& files)
-      : FSWritableFileOwnerWrapper(std::move(file)), files_(files) {}
+  WatchedLog(std::unique_ptr<rocksdb::FSWritableFile> file, std::uint64_t number, WatchedFiles& files)
+      : FSWritableFileOwnerWrapper(std::move(file)), number_(number), files_(files) {}
+
+  rocksdb::IOStatus Append(const rocksdb::Slice& octets, const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* debug) override {
+    if (auto noted = note_first(octets); !noted.ok()) return noted;
+    return FSWritableFileOwnerWrapper::Append(octets, options, debug);
+  }
+  rocksdb::IOStatus Append(const rocksdb::Slice& octets, const rocksdb::IOOptions& options,
+                           const rocksdb::DataVerificationInfo& verification,
+                           rocksdb::IODebugContext* debug) override {
+    if (auto noted = note_first(octets); !noted.ok()) return noted;
+    return FSWritableFileOwnerWrapper::Append(octets, options, verification, debug);
+  }
 
   rocksdb::IOStatus Sync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
     return watched(FSWritableFileOwnerWrapper::Sync(options, debug));
@@ -21,10 +33,13 @@ class WatchedLog : public rocksdb::FSWritableFileOwnerWrapper {
   }
 
  private:
+  rocksdb::IOStatus note_first(const rocksdb::Slice& octets);
   rocksdb::IOStatus watched(rocksdb::IOStatus status) {
     if (!status.ok()) files_.note_failed_sync();
     return status;
   }
+  std::uint64_t number_;
+  bool begun_ = false;
   WatchedFiles& files_;
 };
 
@@ -36,6 +51,13 @@ rocksdb::IOStatus io_status(const Result<void>& result) {
   if (result) return rocksdb::IOStatus::OK();
   return result.error().fault == Fault::temporary ? rocksdb::IOStatus::NoSpace(result.error().text)
                                                   : rocksdb::IOStatus::IOError(result.error().text);
+}
+
+rocksdb::IOStatus WatchedLog::note_first(const rocksdb::Slice& octets) {
+  if (begun_ || octets.empty()) return rocksdb::IOStatus::OK();
+  auto noted = io_status(files_.note_first_record(number_, {octets.data(), octets.size()}));
+  begun_ = noted.ok();
+  return noted;
 }
 
 }  // namespace
@@ -54,14 +76,15 @@ rocksdb::IOStatus WatchedFiles::NewWritableFile(const std::string& name, const r
   if (status.ok()) {
     const std::scoped_lock lock(mutex_);
     auto header = header_.header();
-    header.logs.insert(std::ranges::lower_bound(header.logs, number), number);
+    header.logs.insert(std::ranges::lower_bound(header.logs, number, {}, &CataloguedLog::number),
+                       {number, 0, written_.load(std::memory_order_acquire)});
     status = io_status(header_.store(header));
   }
   if (!status.ok()) {
     file->reset();
     return status;
   }
-  *file = std::make_unique<WatchedLog>(std::move(*file), *this);
+  *file = std::make_unique<WatchedLog>(std::move(*file), number, *this);
   return status;
 }
 
@@ -70,7 +93,7 @@ rocksdb::IOStatus WatchedFiles::DeleteFile(const std::string& name, const rocksd
   if (const auto number = log_of(name); number != 0) {
     const std::scoped_lock lock(mutex_);
     auto header = header_.header();
-    if (std::erase(header.logs, number) > 0) {
+    if (std::erase_if(header.logs, [&](const CataloguedLog& log) { return log.number == number; }) > 0) {
       if (auto stored = header_.store(header); !stored) return io_status(stored);
     }
   }
@@ -90,7 +113,35 @@ Result<void> WatchedFiles::set_state(DatabaseHeader::State state) {
   auto header = header_.header();
   if (header.state == state) return {};
   header.state = state;
+  if (state == DatabaseHeader::State::clean)
+    header.consistent = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   return header_.store(header);
+}
+
+Result<void> WatchedFiles::note_first_record(std::uint64_t log, std::string_view octets) {
+  const auto sum = first_record_of(octets);
+  if (sum == 0) return {};
+  const std::scoped_lock lock(mutex_);
+  auto header = header_.header();
+  const auto at = std::ranges::lower_bound(header.logs, log, {}, &CataloguedLog::number);
+  if (at == header.logs.end() || at->number != log) return {};
+  at->first_record = sum;
+  return header_.store(header);
+}
+
+Result<void> WatchedFiles::begin_at(std::uint64_t sequence) {
+  note_written(sequence);
+  const std::scoped_lock lock(mutex_);
+  auto header = header_.header();
+  if (!header.logs.empty()) header.logs.back().begins_after = sequence;
+  if (auto stored = header_.store(header); !stored) return stored;
+  header_.note_acknowledged(sequence);
+  return {};
+}
+
+void WatchedFiles::note_acknowledged(std::uint64_t sequence) {
+  const std::scoped_lock lock(mutex_);
+  header_.note_acknowledged(sequence);
 }
 
 }  // namespace hikyaku::io

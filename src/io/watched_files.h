@@ -12,12 +12,12 @@ namespace hikyaku::io {
 
 /// Stands between RocksDB and its files: keeps the list of logs in the database's header, and notices a
 /// failed sync of a log. A log enters the list, synced, after its file is made and before anything is written
-/// to it; it leaves the list before its file is removed. So at any moment the listed logs are the needed
-/// ones.
+/// to it, and once more with the checksum of its first record before that is written; it leaves the list
+/// before its file is removed. So at any moment the listed logs are the needed ones.
 class WatchedFiles : public rocksdb::FileSystemWrapper {
  public:
   WatchedFiles(std::shared_ptr<rocksdb::FileSystem> files, HeaderFile& header)
-      : FileSystemWrapper(std::move(files)), header_(header) {}
+      : FileSystemWrapper(std::move(files)), header_(header), written_(header.acknowledged()) {}
   const char* Name() const override { return "hikyaku"; }
 
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
@@ -32,10 +32,19 @@ class WatchedFiles : public rocksdb::FileSystemWrapper {
   /// Keeps only the newest log in the list: all that older ones hold is in tables.
   Result<void> forget_older_logs();
   Result<void> set_state(DatabaseHeader::State state);
+  /// The first octets of a log are about to be written.
+  Result<void> note_first_record(std::uint64_t log, std::string_view octets);
+  /// The engine is open, and this is its last change: the newest log, made before that was known, comes after.
+  Result<void> begin_at(std::uint64_t sequence);
+  /// Changes up to this sequence number are written: none of them will be in a log that is made later.
+  void note_written(std::uint64_t sequence) { written_.store(sequence, std::memory_order_release); }
+  /// Changes up to this sequence number are synced.
+  void note_acknowledged(std::uint64_t sequence);
 
  private:
   std::mutex mutex_;
   HeaderFile& header_;  // under mutex_
+  std::atomic<std::uint64_t> written_;
   std::atomic<bool> sync_failed_{false};
 };
 
