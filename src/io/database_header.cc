@@ -108,7 +108,8 @@ Result<HeaderCopy> decode_header_copy(std::string_view copy) {
   const auto state = take_varint(rest);
   const auto signature = take_varint(rest);
   const auto logs = take_varint(rest);
-  if (!count || !state || *state < 1 || *state > 3 || !signature || !logs || *logs > rest.size())
+  if (!count || !state || *state < 1 || *state > (*format < 2 ? 3U : 4U) || !signature || !logs ||
+      *logs > rest.size())
     return damaged();
   HeaderCopy out;
   out.count = *count;

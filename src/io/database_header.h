@@ -30,6 +30,8 @@ struct DatabaseHeader {
     creating = 1,  ///< the engine has not yet made its files
     dirty,         ///< open, or not closed in order
     clean,
+    /// Its logs were salvaged: changes are missing in them, and they are to be put into tables once opened.
+    forced,
   };
   State state = State::creating;
   std::uint64_t signature = 0;               ///< random; tells databases apart

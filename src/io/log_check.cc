@@ -1,81 +1,20 @@
 #include "io/log_check.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstring>
 #include <map>
 #include <optional>
 
-#include "base/crc32c.h"
+#include "io/log_format.h"
+#include "io/mapped_file.h"
 
 namespace hikyaku::io {
 namespace {
 
-constexpr std::size_t kBlock = 32768;
-constexpr std::size_t kFragmentHeader = 7;
-constexpr std::size_t kBatchHeader = 12;
+using namespace log_format;
+
 constexpr std::size_t kPage = 4096;
-
-enum Fragment : unsigned char { kFull = 1, kFirst, kMiddle, kLast };
-
-std::uint64_t little_endian(std::string_view octets) {
-  std::uint64_t value = 0;
-  for (std::size_t i = octets.size(); i-- > 0;) value = value << 8 | static_cast<unsigned char>(octets[i]);
-  return value;
-}
-
-/// RocksDB stores a CRC of octets that may hold CRCs in a changed form.
-std::uint32_t masked(std::uint32_t sum) { return ((sum >> 15) | (sum << 17)) + 0xa282ead8U; }
-
-struct Piece {
-  Fragment type;
-  std::string_view payload;
-  std::size_t end;
-};
-
-/// Where the block of `at` ends in a file of `size` octets.
-std::size_t block_end(std::size_t at, std::size_t size) { return std::min(size, (at / kBlock + 1) * kBlock); }
-
-/// The fragment at `at`; else what is wrong.
-struct Look {
-  std::optional<Piece> piece;
-  std::string reason;
-  bool cut = false;  // its octets end before it does
-};
-Look look_at(std::string_view log, std::size_t at) {
-  const auto rest = log.substr(at, block_end(at, log.size()) - at);
-  if (rest.size() < kFragmentHeader)
-    return {.piece = {}, .reason = "the file ends in a record's header", .cut = true};
-  const auto length = static_cast<std::size_t>(little_endian(rest.substr(4, 2)));
-  const auto type = static_cast<unsigned char>(rest[6]);
-  if (kFragmentHeader + length > rest.size()) {
-    const bool ends_here = at + rest.size() == log.size();
-    return {.piece = {},
-            .reason = ends_here ? "the file ends in a record" : "a record's length is past its block",
-            .cut = ends_here};
-  }
-  if (masked(crc32c(rest.substr(6, 1 + length))) != little_endian(rest.substr(0, 4))) {
-    return {.piece = {}, .reason = "checksum mismatch"};
-  }
-  if (type < kFull || type > kLast)
-    return {.piece = {}, .reason = "a record of unknown type " + std::to_string(type)};
-  return {.piece = Piece{static_cast<Fragment>(type), rest.substr(kFragmentHeader, length),
-                         at + kFragmentHeader + length},
-          .reason = {}};
-}
-
-/// Past the padding at the end of a block, where no header fits.
-std::size_t skip_padding(std::size_t at) {
-  const auto left = kBlock - at % kBlock;
-  return left < kFragmentHeader ? at + left : at;
-}
 
 /// Whether any fragment after the damaged one at `bad` is intact. The damaged one's length can't be trusted:
 /// near it every octet is tried, further on the beginnings of blocks.
@@ -84,10 +23,10 @@ bool anything_intact_after(std::string_view log, std::size_t bad) {
   for (auto at = bad + 1; at < near; ++at) {
     if (near - at < kFragmentHeader) break;
     const auto type = static_cast<unsigned char>(log[at + 6]);
-    if (type >= kFull && type <= kLast && look_at(log, at).piece) return true;
+    if (type >= kFull && type <= kLast && look_at(log, at).fragment) return true;
   }
   for (auto at = near; at < log.size(); at += kBlock) {
-    if (look_at(log, at).piece) return true;
+    if (look_at(log, at).fragment) return true;
   }
   return false;
 }
@@ -100,7 +39,7 @@ bool last_page_is_zero(std::string_view log, std::size_t from) {
 
 class Reader {
  public:
-  explicit Reader(std::string_view log) : log_(log) { report_.octets = log.size(); }
+  Reader(std::string_view log, Gaps gaps) : log_(log), gaps_(gaps) { report_.octets = log.size(); }
 
   LogReport run() {
     while (report_.state == LogReport::State::ok && next_batch()) {
@@ -117,13 +56,13 @@ class Reader {
       at = skip_padding(at);
       if (at >= log_.size()) return torn("the file ends between the parts of a record");
       auto look = look_at(log_, at);
-      if (!look.piece) return bad(at, look);
-      const bool begins = look.piece->type == kFull || look.piece->type == kFirst;
+      if (!look.fragment) return bad(at, look);
+      const bool begins = look.fragment->begins();
       if (begins != first)
         return corrupt(first ? "a part of a record without its beginning" : "a record without its end");
-      if (head.size() < kBatchHeader) head += look.piece->payload.substr(0, kBatchHeader - head.size());
-      at = look.piece->end;
-      if (look.piece->type == kFull || look.piece->type == kLast) return batch(head, at);
+      if (head.size() < kBatchHeader) head += look.fragment->payload.substr(0, kBatchHeader - head.size());
+      at = look.fragment->end;
+      if (look.fragment->ends()) return batch(head, at);
     }
   }
 
@@ -131,7 +70,7 @@ class Reader {
     if (head.size() < kBatchHeader) return corrupt("a batch without its header");
     const auto sequence = little_endian(head.substr(0, 8));
     const auto count = little_endian(head.substr(8, 4));
-    if (report_.records > 0 && sequence != report_.next_sequence) {
+    if (report_.records > 0 && breaks_order(sequence)) {
       return corrupt("a batch begins at sequence " + std::to_string(sequence) + ", the one before ended at " +
                      std::to_string(report_.next_sequence - 1));
     }
@@ -139,6 +78,10 @@ class Reader {
     report_.next_sequence = sequence + count;
     report_.intact = end;
     return true;
+  }
+
+  bool breaks_order(std::uint64_t sequence) const {
+    return gaps_ == Gaps::accepted ? sequence < report_.next_sequence : sequence != report_.next_sequence;
   }
 
   bool bad(std::size_t at, const Look& look) {
@@ -155,52 +98,9 @@ class Reader {
   }
 
   std::string_view log_;
+  Gaps gaps_;
   LogReport report_;
 };
-
-/// A file mapped for reading.
-class Mapping {
- public:
-  static Result<Mapping> open(const std::filesystem::path& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    struct stat facts {};
-    if (fd < 0 || ::fstat(fd, &facts) != 0) return failed(path, fd);
-    Mapping mapping;
-    mapping.size_ = static_cast<std::size_t>(facts.st_size);
-    if (mapping.size_ > 0) {
-      void* const address = ::mmap(nullptr, mapping.size_, PROT_READ, MAP_PRIVATE, fd, 0);
-      if (address == MAP_FAILED) return failed(path, fd);
-      mapping.address_ = static_cast<const char*>(address);
-      ::madvise(address, mapping.size_, MADV_SEQUENTIAL);
-    }
-    ::close(fd);
-    return mapping;
-  }
-  Mapping(Mapping&& other) noexcept : address_(std::exchange(other.address_, nullptr)), size_(other.size_) {}
-  Mapping& operator=(Mapping&&) = delete;
-  ~Mapping() {
-    if (address_ != nullptr) ::munmap(const_cast<char*>(address_), size_);
-  }
-  std::string_view contents() const {
-    return address_ == nullptr ? std::string_view() : std::string_view(address_, size_);
-  }
-
- private:
-  Mapping() = default;
-  static std::unexpected<Error> failed(const std::filesystem::path& path, int fd) {
-    const int error = errno;
-    if (fd >= 0) ::close(fd);
-    return fail(Fault::permanent, "read the log " + path.string() + ": " + std::strerror(error));
-  }
-  const char* address_ = nullptr;
-  std::size_t size_ = 0;
-};
-
-std::string file_name(std::uint64_t number) {
-  char name[32];
-  std::snprintf(name, sizeof name, "%06llu.log", static_cast<unsigned long long>(number));
-  return name;
-}
 
 std::uint64_t octets_of_logs(const std::filesystem::path& directory) {
   std::uint64_t all = 0;
@@ -236,7 +136,7 @@ void check_end(std::vector<LogReport>& reports, const std::vector<CataloguedLog>
 
 /// What one log alone can't show.
 void check_order(std::vector<LogReport>& reports, const std::vector<CataloguedLog>& catalogue,
-                 std::uint64_t acknowledged) {
+                 std::uint64_t acknowledged, Gaps gaps) {
   const LogReport* before = nullptr;
   for (auto& report : reports) {
     if (report.state == LogReport::State::not_needed || report.state == LogReport::State::missing ||
@@ -246,7 +146,7 @@ void check_order(std::vector<LogReport>& reports, const std::vector<CataloguedLo
     if (report.state == LogReport::State::torn && !last)
       mark_corrupt(report, report.reason + ", with a later log behind it");
     if (report.records == 0) continue;
-    if (before != nullptr && before->state == LogReport::State::ok &&
+    if (gaps == Gaps::refused && before != nullptr && before->state == LogReport::State::ok &&
         report.first_sequence != before->next_sequence) {
       mark_corrupt(report, "it begins at sequence " + std::to_string(report.first_sequence) + ", " +
                                before->file.filename().string() + " ended at " +
@@ -278,7 +178,13 @@ std::string_view text(LogReport::State state) {
   return "?";
 }
 
-LogReport check_log(std::string_view contents) { return Reader(contents).run(); }
+LogReport check_log(std::string_view contents, Gaps gaps) { return Reader(contents, gaps).run(); }
+
+std::string log_name(std::uint64_t number) {
+  char name[32];
+  std::snprintf(name, sizeof name, "%06llu.log", static_cast<unsigned long long>(number));
+  return name;
+}
 
 std::uint64_t log_number(std::string_view file_name) {
   if (!file_name.ends_with(".log")) return 0;
@@ -299,7 +205,7 @@ std::uint32_t first_record_of(std::string_view log) {
 
 Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory,
                                           const std::vector<CataloguedLog>& catalogue,
-                                          std::uint64_t acknowledged, const Progress& progress) {
+                                          std::uint64_t acknowledged, const Progress& progress, Gaps gaps) {
   std::map<std::uint64_t, LogReport> by_number;
   for (const auto& log : catalogue) by_number[log.number].state = LogReport::State::missing;
   std::error_code error;
@@ -316,10 +222,13 @@ Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory
     auto& report = by_number[number];
     report.state = left_over ? LogReport::State::not_needed : LogReport::State::ok;
     if (left_over) continue;
-    const auto mapping = Mapping::open(file->path());
+    const auto mapping = MappedFile::open(file->path());
     if (!mapping) return std::unexpected(mapping.error());
-    report = check_log(mapping->contents());
-    if (!needed && report.octets > 0) mark_corrupt(report, "it is not in the database's list of logs");
+    report = check_log(mapping->contents(), gaps);
+    if (!needed && report.octets > 0) {
+      report.state = LogReport::State::foreign;
+      report.reason = "it is not in the database's list of logs";
+    }
     const auto first = first_record_of(mapping->contents());
     if (needed && report.records > 0 && listed->first_record != 0 && first != listed->first_record) {
       report.state = LogReport::State::foreign;
@@ -332,12 +241,12 @@ Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory
   std::vector<LogReport> reports;
   for (auto& [number, report] : by_number) {
     report.number = number;
-    report.file = directory / file_name(number);
+    report.file = directory / log_name(number);
     if (report.state == LogReport::State::missing)
       report.reason = "it is in the database's list of logs, and not on the disk";
     reports.push_back(std::move(report));
   }
-  check_order(reports, catalogue, acknowledged);
+  check_order(reports, catalogue, acknowledged, gaps);
   return reports;
 }
 

@@ -37,9 +37,12 @@ std::string_view text(LogReport::State state);
 /// The checksum that the first record of a log carries, of its first octets; 0 when there is no record.
 std::uint32_t first_record_of(std::string_view log);
 
+/// Whether sequence numbers may be missing: in logs that were salvaged they are.
+enum class Gaps : std::uint8_t { refused, accepted };
+
 /// Verifies the contents of one log: 32 KiB blocks of checksummed fragments, each batch's sequence number the
 /// one after the batch before. Fills all but file and number. Pure; O(size).
-LogReport check_log(std::string_view contents);
+LogReport check_log(std::string_view contents, Gaps gaps = Gaps::refused);
 
 /// How far a check has come, in octets of all the logs' sizes together.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t all)>;
@@ -50,11 +53,14 @@ using Progress = std::function<void(std::uint64_t done, std::uint64_t all)>;
 /// can't be read. `progress` is called after each log; may be empty.
 Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory,
                                           const std::vector<CataloguedLog>& catalogue,
-                                          std::uint64_t acknowledged, const Progress& progress = {});
+                                          std::uint64_t acknowledged, const Progress& progress = {},
+                                          Gaps gaps = Gaps::refused);
 
 /// ok, torn and not_needed are no damage.
 bool is_damage(LogReport::State state);
 
+/// "000123.log"
+std::string log_name(std::uint64_t number);
 /// The number in "000123.log"; 0 for any other name.
 std::uint64_t log_number(std::string_view file_name);
 

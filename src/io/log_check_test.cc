@@ -7,58 +7,14 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/crc32c.h"
+#include "io/log_records.h"
 
 namespace hikyaku::io {
 namespace {
 
 using State = LogReport::State;
-
-std::string little_endian(std::uint64_t value, int octets) {
-  std::string out;
-  for (int i = 0; i < octets; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
-  return out;
-}
-
-/// Writes logs as RocksDB does.
-class LogWriter {
- public:
-  void batch(std::uint64_t sequence, std::uint32_t count, std::size_t octets) {
-    auto payload = little_endian(sequence, 8) + little_endian(count, 4) + std::string(octets, 'x');
-    for (bool first = true; first || !payload.empty(); first = false) {
-      const auto left = kBlock - log_.size() % kBlock;
-      if (left < 7) log_ += std::string(left, '\0');
-      const auto part = payload.substr(0, kBlock - log_.size() % kBlock - 7);
-      payload.erase(0, part.size());
-      const char type = static_cast<char>(first ? (payload.empty() ? 1 : 2) : payload.empty() ? 4 : 3);
-      const auto sum = crc32c(type + part);
-      log_ += little_endian(((sum >> 15) | (sum << 17)) + 0xa282ead8U, 4) + little_endian(part.size(), 2) +
-              type + part;
-    }
-    ends_.push_back(log_.size());
-  }
-  const std::string& log() const { return log_; }
-  const std::vector<std::size_t>& ends() const { return ends_; }
-
- private:
-  static constexpr std::size_t kBlock = 32768;
-  std::string log_;
-  std::vector<std::size_t> ends_;
-};
-
-/// Twelve batches from `sequence` on: small ones, one over three blocks, one that leaves no room for a header
-/// in its block.
-LogWriter some_log(std::uint64_t sequence = 100) {
-  LogWriter out;
-  for (int i = 0; i < 12; ++i) {
-    out.batch(sequence, 2,
-              i == 4   ? 70000
-              : i == 7 ? 32768 * 3 - out.log().size() % 32768 - 12 - 7 * 3 - 3
-                       : 40);
-    sequence += 2;
-  }
-  return out;
-}
+using testing_support::LogRecords;
+using testing_support::some_log;
 
 TEST(LogCheck, AWholeLogIsOk) {
   const auto log = some_log();
@@ -113,7 +69,7 @@ TEST(LogCheck, AFileThatGrewBeforeItsContentsCameIsTorn) {
 }
 
 TEST(LogCheck, ABatchOutOfSequenceIsCorrupt) {
-  LogWriter log;
+  LogRecords log;
   log.batch(1, 3, 10);
   log.batch(5, 1, 10);
   const auto report = check_log(log.log());
@@ -188,7 +144,7 @@ TEST_F(LogFolder, ALogThatTheDatabaseNoLongerNeedsIsLeftAlone) {
   put("000004.log", some_log(100).log());
   EXPECT_EQ(states({{4}}), (std::vector{State::not_needed, State::ok}));
   put("000005.log", some_log(124).log());
-  EXPECT_EQ(states({{4}}), (std::vector{State::not_needed, State::ok, State::corrupt}))
+  EXPECT_EQ(states({{4}}), (std::vector{State::not_needed, State::ok, State::foreign}))
       << "not listed, and not empty";
 }
 

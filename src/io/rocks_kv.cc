@@ -149,6 +149,7 @@ struct RocksKv::State {
   }
   Result<void> open_engine(bool create);
   Result<void> open_beside_writer();
+  Result<void> leave_forced();
   Result<void> check(const Batch& batch) const;
   Result<void> room(std::size_t octets) const;
   void fill(const Batch& from);
@@ -228,7 +229,7 @@ Result<void> RocksKv::State::open_engine(bool create) {
     status = rocksdb::DB::OpenForReadOnly(db_options, path, descriptors, &families, &opened);
   } else {
     // Not clean any more from the first file that the engine touches.
-    if (!create) {
+    if (!create && header.header().state != DatabaseHeader::State::forced) {
       if (auto marked = files->set_state(DatabaseHeader::State::dirty); !marked) return marked;
     }
     status = rocksdb::DB::Open(db_options, path, descriptors, &families, &opened);
@@ -237,8 +238,16 @@ Result<void> RocksKv::State::open_engine(bool create) {
   db.reset(opened);
   if (options.access == Access::read_write) {
     if (auto begun = files->begin_at(db->GetLatestSequenceNumber()); !begun) return begun;
+    if (header.header().state == DatabaseHeader::State::forced) return leave_forced();
   }
   return create ? files->set_state(DatabaseHeader::State::dirty) : Result<void>{};
+}
+
+/// The logs have gaps that would be taken for a damage the next time: what they hold goes into tables.
+Result<void> RocksKv::State::leave_forced() {
+  if (const auto status = db->Flush({}, families); !status.ok())
+    return failure("put the salvaged logs of " + where() + " into tables", status);
+  return files->set_state(DatabaseHeader::State::dirty);
 }
 
 void RocksKv::State::close() {

@@ -18,6 +18,7 @@
 #include "io/database_header.h"
 #include "io/group_committer.h"
 #include "io/log_check.h"
+#include "io/rocks_fixture.h"
 #include "io/row_lifetime.h"
 
 namespace hikyaku::io {
@@ -26,116 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-const std::vector<KvSpace> kSpaces{{"entry"}, {"body", true}, {"ledger", false, std::chrono::hours{24}}};
-enum Space : Kv::Space { kEntry, kBody, kLedger };
-
-std::string key(int i) {
-  char text[16];
-  std::snprintf(text, sizeof text, "%06d", i);
-  return text;
-}
-
-Kv::Batch message(int i, std::size_t octets = 3000) {
-  Kv::Batch batch;
-  batch.put(kEntry, key(i), "entry " + key(i));
-  batch.put(kBody, key(i), std::string(octets, static_cast<char>('a' + i % 26)));
-  batch.put(kLedger, key(i), "why");
-  return batch;
-}
-
-class RocksKvTest : public testing::Test {
- protected:
-  void SetUp() override {
-    directory = fs::temp_directory_path() / ("hikyaku-rocks-" + std::to_string(::getpid()));
-    fs::remove_all(directory);
-  }
-  void TearDown() override {
-    kv.reset();
-    fs::remove_all(directory);
-  }
-  RocksKv::Options options() const {
-    RocksKv::Options all;
-    all.directory = directory;
-    all.spaces = kSpaces;
-    all.memory = std::size_t{4} << 20;
-    all.now = Time{std::chrono::seconds{1'795'564'100}};
-    return all;
-  }
-  Result<void> try_open() { return try_open(options()); }
-  Result<void> try_open(const RocksKv::Options& how) {
-    kv.reset();
-    notes.clear();
-    auto opened = RocksKv::open(how, notes);
-    if (!opened) return std::unexpected(opened.error());
-    kv = std::move(*opened);
-    return {};
-  }
-  void open() {
-    const auto opened = try_open();
-    ASSERT_TRUE(opened.has_value()) << opened.error().text;
-  }
-  /// Runs a test's body in a process of its own: the engine keeps threads for good, and a process that has
-  /// them can't be forked.
-  void in_child(const std::function<void()>& body) {
-    const auto child = ::fork();
-    if (child == 0) {
-      body();
-      kv.reset();
-      std::fflush(nullptr);
-      ::_exit(HasFatalFailure() || HasNonfatalFailure() ? 1 : 0);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    EXPECT_EQ(status, 0) << "see the failures above";
-  }
-  /// Runs `work` on the database in a child that ends without closing it.
-  void crash_after(const std::function<void(RocksKv&)>& work) {
-    kv.reset();
-    const auto child = ::fork();
-    if (child == 0) {
-      auto opened = try_open();
-      if (!opened) ::_exit(1);
-      work(*kv);
-      ::_exit(0);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    ASSERT_EQ(status, 0);
-  }
-  /// `count` synced messages that make some logs, and a crash.
-  void crash_with_logs(int count = 600) {
-    crash_after([count](RocksKv& child) {
-      for (int i = 0; i < count; ++i) {
-        if (!child.commit(message(i), Kv::Durability::synced)) ::_exit(2);
-      }
-    });
-  }
-  std::vector<fs::path> logs() const {
-    std::vector<fs::path> all;
-    for (const auto& file : fs::directory_iterator(directory / "db")) {
-      if (log_number(file.path().filename().string()) != 0) all.push_back(file.path());
-    }
-    std::ranges::sort(all);
-    return all;
-  }
-  std::string quarantine_folder() const {
-    auto time = iso_text(options().now);
-    std::erase(time, ':');
-    return time;
-  }
-  int entries() const { return static_cast<int>(kv->scan(kEntry, {}, {}, 100'000).value().size()); }
-  static void flip(const fs::path& path, std::uint64_t at) {
-    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
-    file.seekg(static_cast<std::streamoff>(at));
-    const auto octet = static_cast<char>(file.get() ^ 0x10);
-    file.seekp(static_cast<std::streamoff>(at));
-    file.put(octet);
-  }
-
-  fs::path directory;
-  RocksKv::Notes notes;
-  std::unique_ptr<RocksKv> kv;
-};
+using namespace testing_support;
+using RocksKvTest = RocksFixture;
 
 TEST_F(RocksKvTest, WhatIsCommittedIsReadAndFoundAfterReopening) {
   in_child([this] {
@@ -269,7 +162,7 @@ TEST_F(RocksKvTest, ATornEndIsCutAndTheOriginalKept) {
     EXPECT_EQ(entries(), 600);
     ASSERT_EQ(notes.size(), 1U);
     EXPECT_THAT(notes[0], HasSubstr(last.string()));
-    EXPECT_EQ(fs::file_size(directory / "quarantine" / quarantine_folder() / last.filename()), size + 5);
+    EXPECT_EQ(fs::file_size(quarantine() / last.filename()), size + 5);
     ASSERT_TRUE(kv->commit(message(600), Kv::Durability::synced).has_value());
     open();
     EXPECT_EQ(entries(), 601);

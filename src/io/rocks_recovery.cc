@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "io/log_check.h"
+#include "io/synced_files.h"
 
 namespace hikyaku::io {
 namespace {
@@ -17,36 +18,9 @@ std::unexpected<Error> system_failure(const std::string& what, int error) {
   return fail(error == ENOSPC ? Fault::temporary : Fault::permanent, what + ": " + std::strerror(error));
 }
 
-Result<void> sync_path(const fs::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool synced = fd >= 0 && ::fsync(fd) == 0;
-  const int error = errno;
-  if (fd >= 0) ::close(fd);
-  if (!synced) return system_failure("sync " + path.string(), error);
-  return {};
-}
-
-/// The original, on the disk, before anything is changed.
-Result<fs::path> set_aside(const fs::path& database, const fs::path& log, Time now) {
-  auto time = iso_text(now);
-  std::erase(time, ':');
-  const auto folder = database / "quarantine" / time;
-  std::error_code error;
-  fs::create_directories(folder, error);
-  const auto copy = folder / log.filename();
-  if (!error) fs::copy_file(log, copy, fs::copy_options::overwrite_existing, error);
-  if (error)
-    return fail(error.value() == ENOSPC ? Fault::temporary : Fault::permanent,
-                "copy " + log.string() + " to " + copy.string() + ": " + error.message());
-  for (const auto& path : {copy, folder, database / "quarantine", database}) {
-    if (auto synced = sync_path(path); !synced) return std::unexpected(synced.error());
-  }
-  return copy;
-}
-
 Result<void> cut_torn_end(const fs::path& database, const LogReport& log, Time now,
                           std::vector<std::string>& notes) {
-  const auto copy = set_aside(database, log.file, now);
+  const auto copy = copy_synced(log.file, quarantine_folder(database, now), database);
   if (!copy) return std::unexpected(copy.error());
   if (::truncate(log.file.c_str(), static_cast<off_t>(log.intact)) != 0)
     return system_failure("cut " + log.file.string(), errno);
@@ -71,6 +45,12 @@ std::string describe(const LogReport& log) {
 
 }  // namespace
 
+fs::path quarantine_folder(const fs::path& database, Time now) {
+  auto time = iso_text(now);
+  std::erase(time, ':');
+  return database / "quarantine" / time;
+}
+
 Result<void> make_logs_ready(const fs::path& database, const HeaderFile& file, Time now, bool write,
                              std::vector<std::string>& notes) {
   const auto& header = file.header();
@@ -79,7 +59,9 @@ Result<void> make_logs_ready(const fs::path& database, const HeaderFile& file, T
     if (header.state == DatabaseHeader::State::creating) return {};
     return fail(Fault::corrupt, "the database at " + database.string() + ": its folder db is missing");
   }
-  auto logs = check_logs(database / "db", header.logs, file.acknowledged());
+  const bool forced = header.state == DatabaseHeader::State::forced;
+  auto logs = check_logs(database / "db", header.logs, file.acknowledged(), {},
+                         forced ? Gaps::accepted : Gaps::refused);
   if (!logs) return std::unexpected(logs.error());
   std::string bad;
   const LogReport* torn = nullptr;
@@ -88,10 +70,12 @@ Result<void> make_logs_ready(const fs::path& database, const HeaderFile& file, T
     if (is_damage(log.state)) bad += "\n  " + describe(log);
   }
   if (!bad.empty()) {
-    return fail(Fault::corrupt,
-                "the database at " + database.string() +
-                    " is not opened, so that nothing is lost; nothing was changed. Its logs:" + bad +
-                    "\nRestore the named files from a copy, or see them all with: hikyaku store check-logs");
+    return fail(
+        Fault::corrupt,
+        "the database at " + database.string() +
+            " is not opened, so that nothing is lost; nothing was changed. Its logs:" + bad +
+            "\nRestore the named files from a copy; or see what mounting without them would lose, with: "
+            "hikyaku store mount");
   }
   if (torn != nullptr && write) return cut_torn_end(database, *torn, now, notes);
   return {};

@@ -34,7 +34,8 @@ class WatchedFiles : public rocksdb::FileSystemWrapper {
   Result<void> set_state(DatabaseHeader::State state);
   /// The first octets of a log are about to be written.
   Result<void> note_first_record(std::uint64_t log, std::string_view octets);
-  /// The engine is open, and this is its last change: the newest log, made before that was known, comes after.
+  /// The engine is open, and this is its last change: the newest log, made before that was known, comes
+  /// after.
   Result<void> begin_at(std::uint64_t sequence);
   /// Changes up to this sequence number are written: none of them will be in a log that is made later.
   void note_written(std::uint64_t sequence) { written_.store(sequence, std::memory_order_release); }
