@@ -102,6 +102,27 @@ class Silence : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
+/// Where the engine looks for logs and finds none.
+class EmptyFolder {
+ public:
+  static Result<EmptyFolder> make() {
+    std::string name = (std::filesystem::temp_directory_path() / "hikyaku-no-logs-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) return fail(Fault::permanent, "make a folder like " + name);
+    return EmptyFolder(std::move(name));
+  }
+  EmptyFolder(EmptyFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  EmptyFolder& operator=(EmptyFolder&&) = delete;
+  ~EmptyFolder() {
+    std::error_code error;
+    if (!path_.empty()) std::filesystem::remove_all(path_, error);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit EmptyFolder(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
 std::uint64_t random_signature() {
   std::random_device device;
   return (std::uint64_t{device()} << 32 | device()) | 1;
@@ -133,6 +154,7 @@ struct RocksKv::State {
   HeaderFile header;
   std::shared_ptr<WatchedFiles> files;
   std::unique_ptr<rocksdb::Env> env;
+  std::unique_ptr<EmptyFolder> no_logs;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   std::unique_ptr<rocksdb::DB> db;
 
@@ -176,11 +198,11 @@ Result<std::unique_ptr<RocksKv>> RocksKv::open(const Options& options, Notes& no
   if (create && !write)
     return fail(Fault::not_found, "the database at " + options.directory.string() + " was never finished");
   // Another process that writes has verified its logs, and their ends are moving.
-  if (!header->beside_writer()) {
+  if (!header->beside_writer() && !options.tables_only) {
     auto ready = make_logs_ready(options.directory, *header, options.now, write, notes);
     if (!ready) return std::unexpected(ready.error());
   }
-  const bool beside_writer = header->beside_writer();
+  const bool beside_writer = header->beside_writer() && !options.tables_only;
   auto state = std::make_unique<State>(std::move(*header));
   state->options = options;
   auto opened = beside_writer ? state->open_beside_writer() : state->open_engine(create);
@@ -226,6 +248,12 @@ Result<void> RocksKv::State::open_engine(bool create) {
     db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
     db_options.max_open_files = -1;  // what is open stays readable when a writer removes it
     db_options.info_log = std::make_shared<Silence>();  // the file would be the writer's own
+    if (options.tables_only) {
+      auto empty = EmptyFolder::make();
+      if (!empty) return std::unexpected(empty.error());
+      no_logs = std::make_unique<EmptyFolder>(std::move(*empty));
+      db_options.wal_dir = no_logs->path();
+    }
     status = rocksdb::DB::OpenForReadOnly(db_options, path, descriptors, &families, &opened);
   } else {
     // Not clean any more from the first file that the engine touches.

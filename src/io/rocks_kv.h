@@ -39,6 +39,8 @@ class RocksKv : public Kv {
     /// For tests: stands between the database and the disk.
     std::function<std::shared_ptr<rocksdb::FileSystem>(std::shared_ptr<rocksdb::FileSystem>)> wrap_files;
     Time now{};  ///< names the quarantine folder
+    /// read_only alone: what the tables hold, as if there were no logs; these are not even looked at.
+    bool tables_only = false;
   };
   /// What open() had to do, one sentence each; for the log.
   using Notes = std::vector<std::string>;

@@ -6,11 +6,10 @@
 #include <utility>
 
 #include "base/varint.h"
+#include "queue/spaces.h"
 
 namespace hikyaku::queue {
 namespace {
-
-enum Space : Kv::Space { kEntry, kBody, kDue, kLedger, kSources, kMeta, kArrival };
 
 constexpr std::uint64_t kFormat = 1;
 constexpr std::string_view kFormatKey = "format";

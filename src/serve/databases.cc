@@ -29,6 +29,16 @@ Result<void> remove_orphans(const Owner& owner, Blob& blob, const std::string& w
 
 }  // namespace
 
+DatabasePlace queue_place(const Running& running) {
+  return {DatabasePlace::Kind::queue, fs::path(running.queue_directory) / "hikyaku" / "queue",
+          queue::spaces(running.files.main.duration("hikyaku_ledger_lifetime") + running.retry.lifetime)};
+}
+
+DatabasePlace mailbox_place(const Running& running) {
+  return {DatabasePlace::Kind::mailboxes, fs::path(running.data_directory) / "mailboxes" / "default",
+          store::spaces(running.retry.lifetime + std::chrono::days{3})};
+}
+
 std::string control_path(const std::string& queue_directory) { return queue_directory + "/hikyaku/control"; }
 
 Result<std::unique_ptr<QueueDatabase>> QueueDatabase::open(const Running& running, Time now,
@@ -37,9 +47,9 @@ Result<std::unique_ptr<QueueDatabase>> QueueDatabase::open(const Running& runnin
   const fs::path base = fs::path(running.queue_directory) / "hikyaku";
   if (auto made = make_directory(base); !made) return std::unexpected(std::move(made.error()));
   io::RocksKv::Options options;
-  options.directory = base / "queue";
-  options.spaces =
-      queue::spaces(running.files.main.duration("hikyaku_ledger_lifetime") + running.retry.lifetime);
+  auto place = queue_place(running);
+  options.directory = std::move(place.directory);
+  options.spaces = std::move(place.spaces);
   options.now = now;
   auto kv = io::RocksKv::open(options, notes);
   if (!kv) return std::unexpected(std::move(kv.error()));
@@ -59,11 +69,12 @@ Result<std::unique_ptr<QueueDatabase>> QueueDatabase::open(const Running& runnin
 Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const Running& running, Time now,
                                                            std::vector<std::string>& notes) {
   auto opened = std::make_unique<StoreDatabase>();
-  const fs::path base = fs::path(running.data_directory) / "mailboxes" / "default";
+  auto place = mailbox_place(running);
+  const auto base = place.directory;
   if (auto made = make_directory(base.parent_path()); !made) return std::unexpected(std::move(made.error()));
   io::RocksKv::Options options;
   options.directory = base;
-  options.spaces = store::spaces(running.retry.lifetime + std::chrono::days{3});
+  options.spaces = std::move(place.spaces);
   options.now = now;
   auto kv = io::RocksKv::open(options, notes);
   if (!kv) return std::unexpected(std::move(kv.error()));

@@ -8,10 +8,16 @@
 #include "io/group_committer.h"
 #include "io/rocks_kv.h"
 #include "queue/queue.h"
+#include "serve/database_mount.h"
 #include "serve/running.h"
 #include "store/store.h"
 
 namespace hikyaku::serve {
+
+/// "$queue_directory/hikyaku/queue", and its spaces.
+DatabasePlace queue_place(const Running& running);
+/// "$data_directory/mailboxes/default", and its spaces.
+DatabasePlace mailbox_place(const Running& running);
 
 /// The queue's database, opened: for a hub, or for a command while no hub runs.
 struct QueueDatabase {

@@ -1,0 +1,23 @@
+#pragma once
+#include "base/result.h"
+#include "serve/database_mount.h"
+
+namespace hikyaku::cmd {
+
+/// What `hikyaku store` does with a whole database. Each prints what it found (with `as_json` as JSON
+/// objects, one a line) and gives an exit code of sysexits.h.
+
+/// State, signature, logs required, losses that nobody has acknowledged. Reads only.
+int database_status(const serve::DatabasePlace& place, bool as_json);
+/// Each log with what is wrong with it; EX_DATAERR when one is bad. Reads only.
+int check_database_logs(const serve::DatabasePlace& place, bool as_json);
+/// Replays the logs and closes the database in order. A bad log: EX_DATAERR, and what mounting without it
+/// would lose; with `force` it is set aside and all that is intact is kept.
+int mount_database(const serve::DatabasePlace& place, bool force, bool as_json);
+/// Losses of forced mounts are not shown by database_status() any more.
+int acknowledge_loss(const serve::DatabasePlace& place, bool as_json);
+
+/// Prints an error of a store command, and gives its exit code.
+int tell_store_error(const Error& error);
+
+}  // namespace hikyaku::cmd

@@ -1,0 +1,177 @@
+#include "store/loss.h"
+
+#include <algorithm>
+
+#include "mail/header.h"
+#include "store/keys.h"
+
+namespace hikyaku::store {
+namespace {
+
+constexpr std::size_t kHeaderKept = 16384;  // octets of a body in which its subject is looked for
+constexpr std::size_t kScanRows = 256;
+
+std::optional<std::uint32_t> mailbox_of(std::string_view key) {
+  if (key.size() != 2 * sizeof(std::uint32_t)) return std::nullopt;
+  std::uint32_t id = 0;
+  for (const char c : key.substr(0, sizeof id)) id = id << 8 | static_cast<unsigned char>(c);
+  return id;
+}
+
+std::string subject_of(std::string_view body) {
+  mail::HeaderFields fields(body.substr(0, mail::find_header_end(body).header));
+  while (const auto field = fields.next()) {
+    if (!mail::same_header_name(field->name, "subject")) continue;
+    auto value = field->value;
+    while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+    return std::string(value);
+  }
+  return {};
+}
+
+/// What the tables alone hold of the mailboxes.
+struct Tables {
+  std::map<std::uint32_t, std::string> names;
+  std::map<std::uint32_t, Uid> floors;
+};
+Result<Tables> read_mailboxes(const Kv& kv) {
+  Tables tables;
+  for (std::string from;;) {
+    const auto rows = kv.scan(kMailbox, from, {}, kScanRows);
+    if (!rows) return std::unexpected(rows.error());
+    for (const auto& [name, value] : *rows) {
+      const auto record = record::decode_mailbox_record(value);
+      if (!record) continue;
+      tables.names[record->id] = name;
+      tables.floors[record->id] = record->uid_floor;
+    }
+    if (rows->size() < kScanRows) return tables;
+    from = rows->back().first + '\0';
+  }
+}
+
+/// UIDs of the mailbox that the tables hold, from `from` on.
+Result<std::set<Uid>> uids_from(const Kv& kv, std::uint32_t mailbox, Uid from) {
+  std::set<Uid> uids;
+  for (auto key = message_key(mailbox, from);;) {
+    const auto rows = kv.scan(kMessage, key, mailbox_end(mailbox), kScanRows);
+    if (!rows) return std::unexpected(rows.error());
+    for (const auto& row : *rows) {
+      if (const auto uid = uid_of(row.first)) uids.insert(*uid);
+    }
+    if (rows->size() < kScanRows) return uids;
+    key = rows->back().first + '\0';
+  }
+}
+
+}  // namespace
+
+void LossSurvey::row(Kv::Space space, std::string_view key, std::optional<std::string_view> value,
+                     bool intact) {
+  if (space == kMailbox && value) {
+    if (const auto record = record::decode_mailbox_record(*value)) {
+      auto& name = names_[record->id];
+      if (intact || name.empty()) name = key;
+    }
+    return;
+  }
+  if (space == kBody && value && !intact) headers_[std::string(key)] = value->substr(0, kHeaderKept);
+  if (space != kMessage) return;
+  const auto mailbox = mailbox_of(key);
+  const auto uid = uid_of(key);
+  if (!mailbox || !uid || *uid == 0) return;
+  auto& box = boxes_[*mailbox];
+  if (!value) {
+    if (!intact) ++other_changes_;
+    return;
+  }
+  if (intact) {
+    const bool fresh = box.delivered.insert(*uid).second;
+    if (fresh && gaps_ > 0 && (!box.first_after_gap || *uid < *box.first_after_gap))
+      box.first_after_gap = *uid;
+    if (headers_.empty()) return;
+    // Its flags were changed later: the record is whole again, and the body is not.
+    auto message = record::decode_message_record(*value);
+    if (message && headers_.contains(message->body_key)) box.bodiless[*uid] = std::move(*message);
+    return;
+  }
+  if (box.delivered.contains(*uid)) {
+    ++other_changes_;
+    return;
+  }
+  if (auto message = record::decode_message_record(*value)) {
+    box.damaged[*uid] = std::move(*message);
+  } else {
+    box.unreadable.insert(*uid);
+  }
+}
+
+LostMessage LossSurvey::describe(Uid uid, const record::MessageRecord& message) const {
+  LostMessage lost;
+  lost.uid = uid;
+  lost.sender = message.sender.null() ? "<>" : message.sender.text();
+  lost.received = message.received;
+  lost.size = message.prefix.size() + message.body_size;
+  if (const auto body = headers_.find(message.body_key); body != headers_.end())
+    lost.subject = subject_of(body->second);
+  return lost;
+}
+
+Result<std::vector<MailboxLoss>> LossSurvey::finish(const Kv* tables) const {
+  Tables known;
+  if (tables != nullptr) {
+    auto read = read_mailboxes(*tables);
+    if (!read) return std::unexpected(read.error());
+    known = std::move(*read);
+  }
+  std::vector<MailboxLoss> losses;
+  for (const auto& [id, box] : boxes_) {
+    std::set<Uid> candidates(box.unreadable);
+    for (const auto& [uid, message] : box.damaged) candidates.insert(uid);
+    // UIDs are given one after the other: what is between two of this mailbox, with a gap before the second,
+    // was in the gap.
+    std::set<Uid> there(box.delivered);
+    Uid from = 1;
+    if (tables != nullptr) {
+      const auto floor = known.floors.contains(id) ? known.floors.at(id) : 1;
+      const auto stored = uids_from(*tables, id, 1);
+      if (!stored) return std::unexpected(stored.error());
+      there.insert(stored->begin(), stored->end());
+      from = std::max(floor, stored->empty() ? 1 : *stored->rbegin() + 1);
+    } else if (!there.empty()) {
+      from = *there.begin();
+    }
+    if (box.first_after_gap) {
+      for (Uid uid = from; uid < *box.delivered.rbegin(); ++uid) {
+        if (!there.contains(uid) && (uid < *box.first_after_gap || gaps_ > 1)) candidates.insert(uid);
+      }
+    }
+    for (const auto uid : there) candidates.erase(uid);
+    for (const auto& [uid, message] : box.bodiless) {
+      if (tables != nullptr) {
+        const auto body = tables->get(kBody, message.body_key);
+        if (!body) return std::unexpected(body.error());
+        if (*body) continue;
+      }
+      candidates.insert(uid);
+    }
+    const auto name = names_.contains(id)        ? names_.at(id)
+                      : known.names.contains(id) ? known.names.at(id)
+                                                 : "mailbox number " + std::to_string(id);
+    for (const auto uid : candidates) {
+      if (losses.empty() || losses.back().mailbox != name || losses.back().last + 1 != uid)
+        losses.push_back({name, uid, uid, {}});
+      losses.back().last = uid;
+      for (const auto* records : {&box.damaged, &box.bodiless}) {
+        const auto message = records->find(uid);
+        if (message == records->end()) continue;
+        losses.back().known.push_back(describe(uid, message->second));
+        break;
+      }
+    }
+  }
+  std::ranges::sort(losses, {}, [](const MailboxLoss& loss) { return std::pair(loss.mailbox, loss.first); });
+  return losses;
+}
+
+}  // namespace hikyaku::store
