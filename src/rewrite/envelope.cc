@@ -14,11 +14,14 @@ namespace {
 constexpr std::string_view kSenderSubject = "envelope sender";
 constexpr std::string_view kRecipientSubject = "envelope recipient";
 
-std::string folded(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
+void fold(std::string& text) {
+  for (char& c : text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
+}
+std::string folded(std::string_view text) {
+  std::string out(text);
+  fold(out);
   return out;
 }
 
@@ -246,15 +249,28 @@ void EnvelopeRewriting::expand(const mail::Address& mapped, const mail::Address&
 }
 
 void EnvelopeRewriting::keep(Expanded recipient) {
-  auto key = folded(recipient.address.internal());
-  if (rewriter_.settings().enable_original_recipient.on) {
+  std::string key;
+  const auto add = [&key](const mail::Address& address) {
+    key += address.local();
+    if (address.has_domain()) key += '@';
+    key += address.domain();
+  };
+  const auto& original = recipient.original;
+  key.reserve(recipient.address.local().size() + recipient.address.domain().size() + original.local().size() +
+              original.domain().size() + recipient.dsn_original.size() + 5);
+  add(recipient.address);
+  const bool with_original = rewriter_.settings().enable_original_recipient.on;
+  if (with_original) {
     key += '\n';
-    key += folded(recipient.dsn_original);
+    key += recipient.dsn_original;
     key += '\n';
-    key += static_cast<char>(recipient.notify);
-    key += folded(recipient.original.internal());
+    add(original);
   }
+  fold(key);
+  if (with_original) key += static_cast<char>(recipient.notify);
   if (seen_.insert(std::move(key)).second) {
+    constexpr std::size_t kUsual = 8;
+    if (result_.recipients.empty()) result_.recipients.reserve(kUsual);
     result_.recipients.push_back(std::move(recipient));
     return;
   }

@@ -66,12 +66,15 @@ struct Router::SenderAnswers {
     Candidate candidate;
   };
   std::optional<Answer> relayhost, default_transport;
+  RouteLedger ledger;  ///< for its memory
 };
 
 /// One decision on its way through the settings.
 struct Router::Decision {
   Decision(const Router& router, const mail::Address& from, SenderAnswers& known, Explanation* why)
-      : settings(router.settings_), local(router.local_), sender(from), answers(known), ledger(why) {}
+      : settings(router.settings_), local(router.local_), sender(from), answers(known), ledger(known.ledger) {
+    ledger.begin(why);
+  }
 
   Result<void> classify(const RecipientForm& form);
   Result<void> class_transport();
@@ -98,7 +101,7 @@ struct Router::Decision {
   const LocalDestinations& local;
   const mail::Address& sender;
   SenderAnswers& answers;
-  RouteLedger ledger;
+  RouteLedger& ledger;
   Route route;
 };
 
@@ -174,7 +177,7 @@ Result<const Router::SenderAnswers::Answer*> Router::Decision::by_sender(
     if (!answer) return std::unexpected(std::move(answer.error()));
     known = std::move(*answer);
   }
-  if (known->value.empty() && !tables.empty()) ledger.passes(known->candidate);
+  if (known->value.empty() && !tables.empty()) ledger.passes_known(known->candidate);
   return &*known;
 }
 

@@ -17,14 +17,18 @@ void RouteLedger::take(Candidate candidate, bool takes_nexthop) {
     if (nexthop_by_ != kNobody) all_[nexthop_by_].nexthop_lost_to = place;
     nexthop_by_ = place;
   }
-  all_.push_back({std::move(candidate)});
+  all_.emplace_back().own = std::move(candidate);
 }
 
 void RouteLedger::applies(Candidate candidate) { take(std::move(candidate), false); }
 void RouteLedger::applies_and_resets(Candidate candidate) { take(std::move(candidate), true); }
 
 void RouteLedger::passes(Candidate candidate) {
-  if (wanted()) all_.push_back({std::move(candidate)});
+  if (wanted()) all_.emplace_back().own = std::move(candidate);
+}
+
+void RouteLedger::passes_known(const Candidate& candidate) {
+  if (wanted()) all_.emplace_back().known = &candidate;
 }
 
 void RouteLedger::domain_class(Candidate candidate) {
@@ -39,7 +43,7 @@ void RouteLedger::domain_class(Candidate candidate) {
 }
 
 void RouteLedger::write(const Standing& standing) const {
-  const auto& own = standing.candidate;
+  const auto& own = standing.candidate();
   if (!own.failed.empty()) {
     why_->add({own.step, own.rule, own.origin, own.keys.joined(), own.failed, own.operand, own.outcome});
     return;
@@ -54,7 +58,7 @@ void RouteLedger::write(const Standing& standing) const {
   };
   const auto winner = [&]() -> const Candidate& {
     const auto by = names_nexthop && !keeps_nexthop ? standing.nexthop_lost_to : standing.transport_lost_to;
-    return all_[by].candidate;
+    return all_[by].candidate();
   };
   if (keeps_transport == names_transport && keeps_nexthop == names_nexthop) {
     const auto outcome = named(names_transport, names_nexthop);

@@ -25,8 +25,14 @@ struct Candidate {
 /// loser can be told by whom it was silenced. Does nothing when nobody asks why.
 class RouteLedger {
  public:
-  explicit RouteLedger(Explanation* why) : why_(why) {
+  /// `why`: who wants to know; may be null.
+  explicit RouteLedger(Explanation* why = nullptr) { begin(why); }
+  /// Begins the next decision, in the memory of the one before.
+  void begin(Explanation* why) {
+    why_ = why;
+    all_.clear();
     if (wanted()) all_.reserve(kUsual);
+    transport_by_ = nexthop_by_ = kNobody;
   }
   bool wanted() const { return why_ != nullptr; }
 
@@ -36,6 +42,8 @@ class RouteLedger {
   void applies_and_resets(Candidate candidate);
   /// Was asked, or not asked, and had no say: `failed`, `operand`, `outcome` are set.
   void passes(Candidate candidate);
+  /// The same with one that lives until finish().
+  void passes_known(const Candidate& candidate);
   /// The class of the recipient's domain: written first.
   void domain_class(Candidate candidate);
   /// Writes all entries down, and then the result.
@@ -45,7 +53,9 @@ class RouteLedger {
   static constexpr std::size_t kUsual = 8;  // as many settings as can have a say
   static constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
   struct Standing {
-    Candidate candidate;
+    Candidate own;
+    const Candidate* known = nullptr;  ///< in its place
+    const Candidate& candidate() const { return known != nullptr ? *known : own; }
     std::size_t transport_lost_to = kNobody, nexthop_lost_to = kNobody;
   };
   void take(Candidate candidate, bool takes_nexthop);
