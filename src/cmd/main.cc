@@ -23,6 +23,7 @@ constexpr std::array kCommands{
     Command{"store", store_command, "the mailbox database: list, status, export"},
     Command{"config", config_command, "check and show main.cf and master.cf"},
     Command{"table", table_command, "look up and check lookup tables"},
+    Command{"ese", ese_command, "look at the databases and logs of an Exchange server: do they mount?"},
     Command{"user", user_command, "the people who may submit mail"},
 };
 

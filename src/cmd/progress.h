@@ -14,6 +14,8 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
   void operator()(std::uint64_t done, std::uint64_t all);
+  /// Makes room for another line on the same terminal.
+  void clear();
 
  private:
   std::string what_;
