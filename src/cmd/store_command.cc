@@ -139,6 +139,8 @@ int store_command(int argc, char** argv) {
   auto& check_command =
       with_queue("check-logs",
                  "verify each log: ok, torn at the end, corrupt at an offset, missing, of another database");
+  auto& verify_command = with_queue(
+      "verify", "read every octet of logs, tables and value files and compare with their checksums");
   auto& mount_command = with_queue(
       "mount",
       "replay the logs and close the database in order; stops at a bad log and tells what it would cost");
@@ -165,6 +167,7 @@ int store_command(int argc, char** argv) {
   if (list_command.called()) return list(mailboxes, as_json);
   if (status_command.called()) return database_status(place, as_json);
   if (check_command.called()) return check_database_logs(place, as_json);
+  if (verify_command.called()) return verify_database(place, as_json);
   if (mount_command.called() || recover_command.called()) return mount_database(place, force, as_json);
   if (acknowledge_command.called()) return acknowledge_loss(place, as_json);
   return export_one(mailboxes, mailbox, uid, as_json ? ExportFormat::json : export_format(format), output);

@@ -11,6 +11,7 @@
 #include "cmd/administer.h"
 #include "cmd/progress.h"
 #include "io/database_header.h"
+#include "io/table_check.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -195,6 +196,42 @@ int check_database_logs(const serve::DatabasePlace& place, bool as_json) {
   const auto damaged = health->damaged();
   if (!as_json) fmt::print("{} logs, {} bad\n", health->logs.size(), damaged);
   return damaged > 0 ? EX_DATAERR : EX_OK;
+}
+
+int verify_database(const serve::DatabasePlace& place, bool as_json) {
+  const auto health = examine(place.directory);
+  if (!health) return tell_store_error(health.error());
+  std::uint64_t octets = 0;
+  auto bad = health->damaged();
+  for (const auto& log : health->logs) {
+    octets += log.octets;
+    if (io::is_damage(log.state)) print_log(log, as_json);
+  }
+  Result<std::vector<io::TableReport>> tables;
+  {
+    ProgressLine progress("verifying tables");
+    tables = io::check_tables(place.directory, place.spaces, std::ref(progress));
+  }
+  if (!tables) return tell_store_error(tables.error());
+  for (const auto& table : *tables) {
+    octets += table.octets;
+    if (table.reason.empty()) continue;
+    ++bad;
+    if (as_json) {
+      print_json(
+          {{"file", table.file.string()}, {"space", table.space}, {"ok", false}, {"reason", table.reason}});
+    } else {
+      fmt::print("{}: {}{}\n", table.file.string(), table.reason,
+                 table.space.empty() ? "" : " (of the space " + table.space + ")");
+    }
+  }
+  const auto files = health->logs.size() + tables->size();
+  if (as_json) {
+    print_json({{"files", files}, {"octets", octets}, {"bad", bad}});
+  } else {
+    fmt::print("{} files, {} octets, {} bad\n", files, octets, bad);
+  }
+  return bad > 0 ? EX_DATAERR : EX_OK;
 }
 
 int mount_database(const serve::DatabasePlace& place, bool force, bool as_json) {

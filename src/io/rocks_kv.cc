@@ -338,6 +338,31 @@ Result<std::vector<Kv::Row>> RocksKv::scan(Space space, std::string_view from, s
   return rows;
 }
 
+std::vector<RocksKv::TableFile> RocksKv::table_files() const {
+  const auto name = rocksdb::GetFileChecksumGenCrc32cFactory()->CreateFileChecksumGenerator({})->Name();
+  std::vector<TableFile> files;
+  std::vector<rocksdb::LiveFileMetaData> tables;
+  state_->db->GetLiveFilesMetaData(&tables);
+  for (const auto& file : tables) {
+    files.push_back({std::filesystem::path(file.db_path) / std::filesystem::path(file.name).relative_path(),
+                     file.column_family_name, file.size,
+                     file.file_checksum_func_name == name ? file.file_checksum : "", true});
+  }
+  for (auto* const family : state_->families) {
+    rocksdb::ColumnFamilyMetaData about;
+    state_->db->GetColumnFamilyMetaData(family, &about);
+    for (const auto& file : about.blob_files) {
+      // This version has the name and the value in each other's place.
+      const auto& sum = file.checksum_method == name ? file.checksum_value : file.checksum_method;
+      const bool kept = file.checksum_method == name || file.checksum_value == name;
+      files.push_back({std::filesystem::path(file.blob_file_path) /
+                           std::filesystem::path(file.blob_file_name).relative_path(),
+                       about.name, file.blob_file_size, kept ? sum : "", false});
+    }
+  }
+  return files;
+}
+
 Result<void> RocksKv::commit(Batch batch, Durability durability) {
   auto& state = *state_;
   if (state.options.access == Access::read_only) {

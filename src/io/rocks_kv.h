@@ -60,6 +60,16 @@ class RocksKv : public Kv {
   /// again, commits work again within some seconds.
   Result<void> commit(Batch batch, Durability durability) override;
 
+  /// A file of tables, or of large values, and the checksum that the engine keeps of it.
+  struct TableFile {
+    std::filesystem::path path;
+    std::string space;
+    std::uint64_t octets = 0;
+    std::string checksum;  ///< empty: none is kept
+    bool table = false;    ///< else of large values
+  };
+  std::vector<TableFile> table_files() const;
+
   /// False after a failed sync: no commit will succeed any more; the process should end and start again.
   bool usable() const;
 

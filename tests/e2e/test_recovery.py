@@ -150,3 +150,28 @@ def test_the_queue_has_the_same_mount(lab):
     command(hub, "mount", "--queue", "--force")
     rows = [json.loads(line)["queue_id"] for line in hub.run("queue", "list", "--json").splitlines()]
     assert sorted(rows) == sorted(i for i in ids if i != ids[3]), rows
+
+
+def test_verify_reads_all_and_names_each_bad_file(lab):
+    hub, _ = crashed(lab)
+    command(hub, "mount")
+    assert ", 0 bad" in command(hub, "verify")
+    files = sorted(Path(hub.home, "data/mailboxes/default/db").glob("*.sst"))
+    for path in files[:2]:
+        octets = bytearray(path.read_bytes())
+        octets[len(octets) // 3] ^= 4
+        path.write_bytes(octets)
+    told = command(hub, "verify", code=65)
+    assert ", 2 bad" in told and all(f"{path}: " in told for path in files[:2]), told
+    rows = [json.loads(line) for line in command(hub, "verify", "--json", code=65).splitlines()]
+    assert [row["file"] for row in rows[:-1]] and rows[-1]["bad"] == 2, rows
+
+
+def test_verify_and_status_work_beside_a_running_hub(lab):
+    hub = lab.hub(BOXES, tables=TABLES)
+    mail = send(hub, "a@b.example", "test@box.example")
+    hub.wait_log(f"{mail}: to=<test@box.example>.*status=sent")
+    assert "open in a running hub" in command(hub, "status")
+    assert ", 0 bad" in command(hub, "verify")
+    assert ", 0 bad" in command(hub, "verify", "--queue")
+    assert "is open in another process" in command(hub, "mount", code=75)
