@@ -4,6 +4,7 @@ import base64
 import binascii
 import collections
 import os
+import poplib
 import re
 import shutil
 import sys
@@ -18,7 +19,7 @@ from hub import Hub, SUBMISSION, make_certificates  # noqa: E402
 
 BINARY = TOP / "build/release/hikyaku"
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-USER, SECRET = "username", "password"
+USER, SECRET, READER = "username", "password", "taro@box.example.com"
 
 # The seed's own tables, to the letter but for the two names of the relays, which stand for hosts that the
 # reader has; here they become the loopback ports of two more hubs.
@@ -141,11 +142,12 @@ class Demo:
         domains = ["example.jp", "example.org"]
         self.relays = [start(receiving_hub(folder, "relay1", domains)), start(receiving_hub(folder, "relay2", domains))]
         self.next_hops = [f"[127.0.0.1]:{r.port}" for r in self.relays]
-        self.hub = Hub(BINARY, folder / "hub", services={"smtp": "", "submission": SUBMISSION})
+        self.hub = Hub(BINARY, folder / "hub", services={"smtp": "", "submission": SUBMISSION, "pop3": "pop3 -o smtpd_tls_auth_only=yes"})
         self.main = ("myhostname = mail.example.com\nmydomain = example.com\n" + self.tls + f"relayhost = {self.next_hops[0]}\n"
                      "virtual_mailbox_domains = box.example.com\nvirtual_mailbox_maps = static:all\n")
         self.hub.configure(self.main)
         self.hub.add_user(USER, SECRET)
+        self.hub.add_user(READER, SECRET)
         self.submission_port = self.hub.ports["submission"]
         start(self.hub)
 
@@ -256,6 +258,14 @@ class Demo:
         for line in (found[0] if found else "").splitlines()[:14]:
             note(line)
         hold("store export gives it back", len(found) == 1 and "Subject: for the mailbox" in found[0])
+        note(paint("2", f"$ curl --ssl-reqd --cacert ca.pem -u {READER} pop3://mail.example.com:{self.hub.ports['pop3']}/1"))
+        reader = poplib.POP3("127.0.0.1", self.hub.ports["pop3"], timeout=20)
+        reader.stls(ca_tls(self.certificates["ca"]))
+        reader.user(READER)
+        reader.pass_(SECRET)
+        read = b"\n".join(reader.retr(1)[1]).decode()
+        reader.quit()
+        hold("and so does POP3 under TLS", found and found[0].rstrip("\n") == read.rstrip("\n"), read)
 
     # 5 ------------------------------------------------------------------------
     def killed(self):
@@ -321,7 +331,8 @@ The hub is left running (pid {demo.hub.pid}); its next hops are pids {', '.join(
   log:      {demo.hub.home}/log
   queue:    {BINARY} queue -c {demo.hub.conf} list
   why:      {BINARY} why -c {demo.hub.conf} QUEUE-ID
-  mailbox:  {BINARY} store -c {demo.hub.conf} export taro@box.example.com
+  mailbox:  {BINARY} store -c {demo.hub.conf} export {READER}
+  POP3:     curl --ssl-reqd --cacert {demo.certificates['ca']} -u {READER}:{SECRET} pop3://127.0.0.1:{ports['pop3']}/1
   stop:     kill {demo.hub.pid} {' '.join(str(r.pid) for r in demo.relays)}; rm -r {demo.folder}""")
 
 

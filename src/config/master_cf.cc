@@ -29,18 +29,19 @@ struct Command {
 };
 
 constexpr std::array kCommands{
-    Command{"smtpd", Service::Role::smtp_server}, Command{"smtp", Service::Role::smtp_client},
-    Command{"lmtp", Service::Role::lmtp_client},  Command{"error", Service::Role::error},
-    Command{"discard", Service::Role::discard},   Command{"local", Service::Role::local},
-    Command{"virtual", Service::Role::local},     Command{"cleanup", Service::Role::inner},
-    Command{"qmgr", Service::Role::inner},        Command{"oqmgr", Service::Role::inner},
-    Command{"nqmgr", Service::Role::inner},       Command{"trivial-rewrite", Service::Role::inner},
-    Command{"bounce", Service::Role::inner},      Command{"verify", Service::Role::inner},
-    Command{"flush", Service::Role::inner},       Command{"proxymap", Service::Role::inner},
-    Command{"showq", Service::Role::inner},       Command{"anvil", Service::Role::inner},
-    Command{"scache", Service::Role::inner},      Command{"pickup", Service::Role::inner},
-    Command{"postlogd", Service::Role::inner},    Command{"tlsmgr", Service::Role::inner},
-    Command{"tlsproxy", Service::Role::inner},    Command{"dnsblog", Service::Role::inner},
+    Command{"smtpd", Service::Role::smtp_server},     Command{"smtp", Service::Role::smtp_client},
+    Command{"pop3", Service::Role::pop3_server},      Command{"lmtp", Service::Role::lmtp_client},
+    Command{"error", Service::Role::error},           Command{"discard", Service::Role::discard},
+    Command{"local", Service::Role::local},           Command{"virtual", Service::Role::local},
+    Command{"cleanup", Service::Role::inner},         Command{"qmgr", Service::Role::inner},
+    Command{"oqmgr", Service::Role::inner},           Command{"nqmgr", Service::Role::inner},
+    Command{"trivial-rewrite", Service::Role::inner}, Command{"bounce", Service::Role::inner},
+    Command{"verify", Service::Role::inner},          Command{"flush", Service::Role::inner},
+    Command{"proxymap", Service::Role::inner},        Command{"showq", Service::Role::inner},
+    Command{"anvil", Service::Role::inner},           Command{"scache", Service::Role::inner},
+    Command{"pickup", Service::Role::inner},          Command{"postlogd", Service::Role::inner},
+    Command{"tlsmgr", Service::Role::inner},          Command{"tlsproxy", Service::Role::inner},
+    Command{"dnsblog", Service::Role::inner},
 };
 
 constexpr std::array<std::pair<std::string_view, Service::Kind>, 5> kKinds{{
@@ -339,7 +340,7 @@ const Service* Master::transport(std::string_view name) const {
   const auto found = std::ranges::find_if(services_, [&](const Service& service) {
     return service.name == name && service.kind != Service::Kind::inet &&
            service.kind != Service::Kind::pass && service.role != Service::Role::inner &&
-           service.role != Service::Role::smtp_server;
+           service.role != Service::Role::smtp_server && service.role != Service::Role::pop3_server;
   });
   return found == services_.end() ? nullptr : &*found;
 }
@@ -361,6 +362,8 @@ std::string_view text(Service::Role role) {
   switch (role) {
     case Service::Role::smtp_server:
       return "SMTP server";
+    case Service::Role::pop3_server:
+      return "POP3 server";
     case Service::Role::smtp_client:
       return "SMTP client";
     case Service::Role::lmtp_client:

@@ -17,6 +17,7 @@ struct Service {
   /// What the hub makes of its command.
   enum class Role : unsigned char {
     smtp_server,  ///< smtpd: a listener (inet), or nothing (unix)
+    pop3_server,  ///< pop3: the same
     smtp_client,  ///< smtp: a transport
     lmtp_client,  ///< lmtp: a transport
     error,        ///< error (also the retry service): a transport that returns or defers

@@ -107,6 +107,7 @@ TEST_P(MasterCfRole, is_that_of_the_command) {
 INSTANTIATE_TEST_SUITE_P(
     , MasterCfRole,
     testing::Values(RoleCase{"smtp inet n - y - - smtpd", Service::Role::smtp_server, false},
+                    RoleCase{"pop3s inet n - n - - pop3", Service::Role::pop3_server, false},
                     RoleCase{"relay unix - - y - - smtp", Service::Role::smtp_client, true},
                     RoleCase{"lmtp unix - - y - - lmtp", Service::Role::lmtp_client, true},
                     RoleCase{"retry unix - - y - - error", Service::Role::error, true},

@@ -25,6 +25,7 @@
 #include "serve/domain_flush.h"
 #include "serve/io_thread.h"
 #include "serve/outbound.h"
+#include "serve/pop3_conversation.h"
 #include "serve/server_conversation.h"
 #include "serve/services.h"
 
@@ -289,17 +290,22 @@ asio::awaitable<void> Hub::State::converse(tcp::socket socket, IoThread& thread,
                                            std::shared_ptr<const Running> running, const Listener* listener) {
   ++conversations;
   io::Stream stream(io::Stream::Socket(std::move(socket)), thread.sweep());
-  io::DovecotAuth* dovecot =
-      listener->dovecot_path.empty() ? nullptr : thread.dovecot(listener->dovecot_path);
-  {
-    auto conversation = std::make_unique<ServerConversation>(*services, std::move(running), *listener,
-                                                             std::move(stream), dovecot);
-    try {
+  io::DovecotAuth* dovecot = listener->dovecot_path.empty()
+                                 ? nullptr
+                                 : thread.dovecot(listener->dovecot_path, listener->pop3 ? "pop3" : "smtp");
+  try {
+    if (listener->pop3) {
+      const auto conversation =
+          std::make_unique<Pop3Conversation>(*services, running, *listener, std::move(stream), dovecot);
       co_await conversation->run();
-    } catch (const std::exception& error) {
-      log->error(listener->log_tag,
-                 std::string("a conversation ended by an exception: ") + escaped(error.what()));
+    } else {
+      const auto conversation =
+          std::make_unique<ServerConversation>(*services, running, *listener, std::move(stream), dovecot);
+      co_await conversation->run();
     }
+  } catch (const std::exception& error) {
+    log->error(listener->log_tag,
+               std::string("a conversation ended by an exception: ") + escaped(error.what()));
   }
   --conversations;
 }

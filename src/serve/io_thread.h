@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/random.h"
 #include "io/deadline.h"
@@ -31,12 +32,14 @@ class IoThread {
 
   boost::asio::io_context& context() { return context_; }
   io::DeadlineSweep& sweep() { return sweep_; }
-  /// The Dovecot at `path`; null for a path that is none. On this thread only.
-  io::DovecotAuth* dovecot(const std::string& path) {
-    auto& one = dovecots_[path];
+  /// The Dovecot at `path`, asked for a service of this name ("smtp", "pop3"); null for a path that is none.
+  /// On this thread only.
+  io::DovecotAuth* dovecot(const std::string& path, const std::string& service) {
+    auto& one = dovecots_[{path, service}];
     if (!one) {
       io::DovecotAuth::Settings settings;
       settings.path = path;
+      settings.service = service;
       if (auto made = io::DovecotAuth::make(std::move(settings), sweep_, random_)) one = std::move(*made);
     }
     return one.get();
@@ -47,7 +50,7 @@ class IoThread {
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   io::DeadlineSweep sweep_;
-  std::map<std::string, std::unique_ptr<io::DovecotAuth>> dovecots_;
+  std::map<std::pair<std::string, std::string>, std::unique_ptr<io::DovecotAuth>> dovecots_;
   std::thread thread_;
 };
 

@@ -12,21 +12,12 @@
 #include "serve/command_delivery.h"
 #include "serve/forwarded_message.h"
 #include "serve/local_recipients.h"
-#include "table/address_lookup.h"
+#include "serve/mailbox_name.h"
 
 namespace hikyaku::serve {
 namespace {
 
 constexpr std::size_t kCopyPiece = std::size_t{256} << 10;
-
-/// The mailbox of an address: without its extension, and without its domain for mail to local users.
-mail::Address mailbox_address(const mail::Address& address, bool whole_address,
-                              const table::Delimiters& delimiters) {
-  const auto split = table::split_extension(address.local(), delimiters);
-  std::string internal(split.user);
-  if (whole_address && address.has_domain()) internal += "@" + address.domain();
-  return mail::Address::from_internal(internal).value_or(address);
-}
 
 std::string delivery_headers(const mail::Address& sender, const record::Recipient& recipient,
                              const mail::Address& delivered) {
@@ -132,7 +123,7 @@ class MailboxDelivery {
 
   void add_target(std::size_t index, const mail::Address& address, const table::Delimiters& delimiters) {
     auto& share = shares_[index];
-    auto mailbox = store::mailbox_name(mailbox_address(address, whole_address_, delimiters));
+    auto mailbox = mailbox_of(address, whole_address_, delimiters);
     // Two aliases of one message may stand for the same mailbox: it gets one copy.
     for (std::size_t i = 0; i < targets_.size(); ++i) {
       if (targets_[i].mailbox == mailbox && targets_[i].recipient == address.internal())

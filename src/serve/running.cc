@@ -67,13 +67,16 @@ class Compiler {
     }
     for (const auto& service : running_.files.master.services()) {
       if (service.kind == Service::Kind::inet) {
-        if (service.role == Service::Role::smtp_server) listener(service);
+        if (service.role == Service::Role::smtp_server) smtp_listener(service);
+        if (service.role == Service::Role::pop3_server) pop3_listener(service);
       } else {
         transport(service);
       }
     }
     if (!running_.aliases) local_delivery(main_);  // no local transport: nothing asks, and nothing is missing
-    if (running_.listeners.empty() && !diagnostics_.failed()) {
+    const bool takes_mail =
+        std::ranges::any_of(running_.listeners, [](const auto& one) { return !one->pop3; });
+    if (!takes_mail && !diagnostics_.failed()) {
       diagnostics_.warning({}, "master.cf has no smtpd line of type inet: nobody can hand in mail");
     }
   }
@@ -82,7 +85,10 @@ class Compiler {
   void basics();
   void alias_files();
   void local_delivery(const Main& view);
-  void listener(const Service& service);
+  std::optional<Listener> listener(const Service& service, const Main& view);
+  void smtp_listener(const Service& service);
+  void pop3_listener(const Service& service);
+  void listen(const Listener& listener, const std::vector<std::string>& addresses);
   void transport(const Service& service);
   std::shared_ptr<const rewrite::Rewriter> rewriter(const Main& view);
   bool rewrites_like_main(const Main& view) const;
@@ -232,13 +238,13 @@ std::shared_ptr<io::TlsServer> Compiler::tls_server(const config::TlsServerSetti
   return nullptr;
 }
 
-void Compiler::listener(const Service& service) {
-  const Main& view = running_.files.view(service);
+/// What all services have that clients connect to. Nothing: the diagnostics say why.
+std::optional<Listener> Compiler::listener(const Service& service, const Main& view) {
   Listener made;
-  if (view.text("syslog_name").text.find('/') != std::string::npos) {
-    made.log_tag =
-        view.text("syslog_name").text.substr(view.text("syslog_name").text.find('/') + 1) + "/smtpd";
-  }
+  made.log_tag = service.role == Service::Role::pop3_server ? "pop3" : "smtpd";
+  const auto& syslog_name = view.text("syslog_name").text;
+  if (const auto slash = syslog_name.find('/'); slash != std::string::npos)
+    made.log_tag = syslog_name.substr(slash + 1) + "/" + made.log_tag;
   made.port = service.port;
   made.origin = service.origin;
   const bool dovecot = view.text("smtpd_sasl_type").text == "dovecot";
@@ -250,28 +256,59 @@ void Compiler::listener(const Service& service) {
               : std::vector<std::string>{"PLAIN", "LOGIN", "SCRAM-SHA-256"};
   AnsweredHere here(*running_.tables);
   auto smtp = config::smtp_server_settings(view, smtp::Protocol::smtp, mechanisms, here, diagnostics_);
-  auto policy = config::policy_settings(view, machine_, *running_.tables, diagnostics_);
   made.rates = config::rate_limits(view, here, diagnostics_);
   const auto tls = config::tls_server_settings(view, *running_.tables, diagnostics_);
-  if (!smtp || !policy || diagnostics_.failed()) return;
+  if (!smtp || diagnostics_.failed()) return std::nullopt;
   made.smtp = std::move(*smtp);
-  made.policy = std::make_shared<const policy::Settings>(std::move(*policy));
   if (tls.enabled()) made.tls = tls_server(tls);
+  return made;
+}
+
+void Compiler::smtp_listener(const Service& service) {
+  const Main& view = running_.files.view(service);
+  auto policy = config::policy_settings(view, machine_, *running_.tables, diagnostics_);
+  auto begun = listener(service, view);
+  if (!begun || !policy) return;
+  auto& made = *begun;
+  made.policy = std::make_shared<const policy::Settings>(std::move(*policy));
   made.peername_lookup = view.boolean("smtpd_peername_lookup");
   made.show_sasl_user = view.boolean("smtpd_sasl_authenticated_header");
   made.show_tls = view.boolean("smtpd_tls_received_header");
   made.content_filter = view.text("content_filter").text;
   made.rewriter = rewrites_like_main(view) ? running_.rewriter : rewriter(view);
   made.sasl_domain = view.text("smtpd_sasl_local_domain").text;
-  for (const auto& address : listen_addresses(service, view)) {
-    auto one = std::make_unique<Listener>(made);
+  listen(made, listen_addresses(service, view));
+}
+
+void Compiler::pop3_listener(const Service& service) {
+  const Main& view = running_.files.view(service);
+  auto made = listener(service, view);
+  if (!made) return;
+  made->pop3 = config::pop3_server_settings(view, made->smtp, diagnostics_);
+  const auto addresses = listen_addresses(service, view);
+  const bool open_to_others = std::ranges::any_of(
+      addresses, [](const auto& one) { return !one.starts_with("127.") && one != "::1"; });
+  const auto& session = made->pop3->session;
+  if (open_to_others && !made->pop3->wrapper_mode && !session.tls_auth_only && !session.mechanisms.empty()) {
+    diagnostics_.warning(service.origin,
+                         "passwords and mail may be read on their way: set smtpd_tls_auth_only = yes, or "
+                         "smtpd_tls_wrappermode = yes for this service");
+  }
+  listen(*made, addresses);
+}
+
+void Compiler::listen(const Listener& listener, const std::vector<std::string>& addresses) {
+  for (const auto& address : addresses) {
+    auto one = std::make_unique<Listener>(listener);
     one->host = address;
     running_.listeners.push_back(std::move(one));
   }
 }
 
 void Compiler::transport(const Service& service) {
-  if (service.role == Service::Role::smtp_server || service.role == Service::Role::inner) return;
+  if (service.role == Service::Role::smtp_server || service.role == Service::Role::pop3_server ||
+      service.role == Service::Role::inner)
+    return;
   const Main& view = running_.files.view(service);
   Transport made;
   made.name = service.name;
@@ -365,10 +402,13 @@ const Transport* Running::transport(std::string_view name) const {
 const Listener* Running::listener(unsigned port) const {
   constexpr unsigned kSmtp = 25;
   const auto wanted = port == 0 ? kSmtp : port;
-  const auto found =
-      std::ranges::find_if(listeners, [wanted](const auto& one) { return one->port == wanted; });
-  if (found != listeners.end()) return found->get();
-  return port == 0 && !listeners.empty() ? listeners.front().get() : nullptr;
+  const Listener* first = nullptr;
+  for (const auto& one : listeners) {
+    if (one->pop3) continue;
+    if (one->port == wanted) return one.get();
+    if (first == nullptr) first = one.get();
+  }
+  return port == 0 ? first : nullptr;
 }
 
 Result<bool> Running::rewrites_sender(const mail::Address& sender, const record::Recipient& recipient,

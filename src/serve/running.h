@@ -9,6 +9,7 @@
 #include "base/origin.h"
 #include "base/random.h"
 #include "config/files.h"
+#include "config/pop3_settings.h"
 #include "config/smtp_settings.h"
 #include "config/tls_settings.h"
 #include "io/table_files.h"
@@ -33,6 +34,8 @@ struct Listener {
   std::string host;  ///< an address
   std::uint16_t port = 0;
   Origin origin;
+  /// A POP3 service: then it takes no mail, and what concerns that is empty here.
+  std::optional<config::Pop3ServerSettings> pop3;
   config::SmtpServerSettings smtp;
   std::shared_ptr<const policy::Settings> policy;
   policy::RateLimits rates;
@@ -110,7 +113,7 @@ struct Running {
   std::map<std::string, Transport, std::less<>> transports;
 
   const Transport* transport(std::string_view name) const;
-  /// The listener at `port`; for 0 that of port 25, or else the first. Null: there is none.
+  /// The listener for mail at `port`; for 0 that of port 25, or else the first. Null: there is none.
   const Listener* listener(unsigned port) const;
   /// Whether the copy for `recipient` leaves with a rewritten sender: SenderRewriting::applies(), of mail
   /// that leaves by SMTP.

@@ -19,6 +19,7 @@
 #include "queue/queue.h"
 #include "record/queue_id.h"
 #include "serve/active_message.h"
+#include "serve/mailbox_locks.h"
 #include "serve/metrics.h"
 #include "store/store.h"
 
@@ -50,6 +51,7 @@ struct Services {
   io::GroupCommitter& store_commits;
 
   std::atomic<bool> stopping{false};
+  MailboxLocks mailbox_locks;
   /// Hands a message that was committed to the way out.
   std::function<void(std::shared_ptr<ActiveMessage>)> admit;
   /// ETRN: tries what waits for recipients of the domain. False: too many ask for that at once.

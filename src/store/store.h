@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -130,6 +131,13 @@ class Store {
   /// Removes a message, and its body when it was the last that used it. `unused_blob`: remove it after the
   /// commit. Commit fails with Fault::not_found as above.
   Result<void> expunge(Kv::Batch& batch, std::string_view mailbox, Uid uid, std::string& unused_blob);
+  struct Expunged {
+    std::size_t messages = 0;               ///< that were there still
+    std::vector<std::string> unused_blobs;  ///< remove them after the commit
+  };
+  /// The same for many messages, which differ: all or none. Those that are gone already are left out; when
+  /// all are, the batch stays as it was. Reads a key a message.
+  Result<Expunged> expunge_all(Kv::Batch& batch, std::string_view mailbox, std::span<const Uid> uids);
 
   /// Names of blobs that no message refers to. Only right before the first deliver(). O(messages).
   Result<std::vector<std::string>> orphans() const;

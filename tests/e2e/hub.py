@@ -69,7 +69,7 @@ SUBMISSION = ("-o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes
 
 class Hub:
     """`main` is text that follows BASE in main.cf (a name that it sets is left out of BASE); `services` maps a name
-    to the -o options of its smtpd line, each with a port of its own; `tables` maps a file's name to its text. In all
+    to the -o options of its smtpd line ("pop3 -o ..." of its pop3 line), each with a port of its own; `tables` maps a file's name to its text. In all
     of them @T@ is the folder of the tables and @DIR@ the hub's own."""
 
     def __init__(self, binary, home, main="", services=None, transports="", tables=None, base=BASE, limit="-"):
@@ -98,8 +98,8 @@ class Hub:
         base = "".join(l + "\n" for l in self.base.splitlines() if l.split("=")[0].strip() not in mine)
         folders = f"queue_directory = {self.home}/queue\ndata_directory = {self.home}/data\n"
         (self.conf / "main.cf").write_text(base + folders + self.expand(main), encoding="utf-8")
-        listeners = "".join(f"127.0.0.1:{self.ports[name]} inet n - n - {self.limit} smtpd {self.expand(options)}\n"
-                            for name, options in self.services.items())
+        listeners = "".join(f"127.0.0.1:{self.ports[name]} inet n - n - {self.limit} {self.expand(command)}\n" for name, command in
+                            ((n, o if o.split()[:1] == ["pop3"] else f"smtpd {o}") for n, o in self.services.items()))
         (self.conf / "master.cf").write_text(listeners + TRANSPORTS + self.expand(self.transports), encoding="utf-8")
 
     def line_of(self, text, file="main.cf") -> int:
