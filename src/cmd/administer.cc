@@ -10,6 +10,7 @@
 #include "io/system_clock.h"
 #include "serve/administration.h"
 #include "serve/databases.h"
+#include "serve/mailbox_administration.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -49,14 +50,24 @@ int administer(const std::string& directory, const nlohmann::json& request,
 
   const io::SystemClock clock;
   std::vector<std::string> notes;
+  const auto each = [&row](const nlohmann::json& one) {
+    row(one);
+    return true;
+  };
+  if (request.value("command", std::string()).starts_with("mailbox.")) {
+    auto mailboxes = serve::StoreDatabase::open(*loaded.running, clock.now(), notes);
+    if (!mailboxes) return tell(mailboxes.error());
+    auto& [kv, blob, store, commits] = **mailboxes;
+    serve::MailboxAdministration administration(*store, *commits, *blob, clock);
+    auto result = administration.answer(request, each);
+    commits->stop();
+    return result ? *result : tell(result.error());
+  }
   auto database = serve::QueueDatabase::open(*loaded.running, clock.now(), notes);
   if (!database) return tell(database.error());
   auto& [kv, blob, queue, commits] = **database;
   serve::Administration administration(*queue, *commits, *blob, clock, nullptr);
-  auto result = administration.answer(request, [&row](const nlohmann::json& one) {
-    row(one);
-    return true;
-  });
+  auto result = administration.answer(request, each);
   commits->stop();
   if (!result) return tell(result.error());
   return *result;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cmd/commands.h"
+#include "cmd/mailbox_command.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -21,6 +22,7 @@ constexpr std::array kCommands{
     Command{"explain", explain_command, "what would be decided for a message, and what would change it"},
     Command{"queue", queue_command, "list, show, hold, release, retry, bounce and delete queued mail"},
     Command{"store", store_command, "the mailbox database: list, status, export"},
+    Command{"mailbox", mailbox_command, "list, create, rename, delete, restore mailboxes; quotas"},
     Command{"config", config_command, "check and show main.cf and master.cf"},
     Command{"table", table_command, "look up and check lookup tables"},
     Command{"ese", ese_command, "look at the databases and logs of an Exchange server: do they mount?"},

@@ -96,6 +96,19 @@ rocksdb::ColumnFamilyOptions space_options(const KvSpace& space, const RocksKv::
   return family;
 }
 
+/// A database that an older program made has not all spaces yet: for a reader these are empty.
+std::vector<rocksdb::ColumnFamilyDescriptor> spaces_on_disk(
+    const rocksdb::DBOptions& options, const std::string& path,
+    const std::vector<rocksdb::ColumnFamilyDescriptor>& wanted) {
+  std::vector<std::string> names;
+  if (!rocksdb::DB::ListColumnFamilies(options, path, &names).ok()) return wanted;  // open() tells why
+  std::vector<rocksdb::ColumnFamilyDescriptor> kept;
+  for (const auto& one : wanted) {
+    if (std::ranges::find(names, one.name) != names.end()) kept.push_back(one);
+  }
+  return kept;
+}
+
 class Silence : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
@@ -170,6 +183,9 @@ struct RocksKv::State {
     if (lives(space) && value.size() >= kStampSize) value.resize(value.size() - kStampSize);
   }
   Result<void> open_engine(bool create);
+  /// Puts a null in the place of each space that is not in the database.
+  void spread_families(const std::vector<rocksdb::ColumnFamilyDescriptor>& kept,
+                       const std::vector<rocksdb::ColumnFamilyDescriptor>& wanted);
   Result<void> open_beside_writer();
   Result<void> leave_forced();
   Result<void> check(const Batch& batch) const;
@@ -254,7 +270,9 @@ Result<void> RocksKv::State::open_engine(bool create) {
       no_logs = std::make_unique<EmptyFolder>(std::move(*empty));
       db_options.wal_dir = no_logs->path();
     }
-    status = rocksdb::DB::OpenForReadOnly(db_options, path, descriptors, &families, &opened);
+    const auto kept = spaces_on_disk(db_options, path, descriptors);
+    status = rocksdb::DB::OpenForReadOnly(db_options, path, kept, &families, &opened);
+    if (status.ok()) spread_families(kept, descriptors);
   } else {
     // Not clean any more from the first file that the engine touches.
     if (!create && header.header().state != DatabaseHeader::State::forced) {
@@ -278,6 +296,17 @@ Result<void> RocksKv::State::leave_forced() {
   return files->set_state(DatabaseHeader::State::dirty);
 }
 
+void RocksKv::State::spread_families(const std::vector<rocksdb::ColumnFamilyDescriptor>& kept,
+                                     const std::vector<rocksdb::ColumnFamilyDescriptor>& wanted) {
+  auto opened = std::exchange(families, {});
+  auto next = opened.begin();
+  for (const auto& one : wanted) {
+    const bool there =
+        std::ranges::find(kept, one.name, &rocksdb::ColumnFamilyDescriptor::name) != kept.end();
+    families.push_back(there ? *next++ : nullptr);
+  }
+}
+
 void RocksKv::State::close() {
   if (!db) return;
   const bool write = options.access == Access::read_write;
@@ -295,7 +324,9 @@ bool RocksKv::usable() const { return !state_->broken; }
 
 Result<std::optional<std::string>> RocksKv::get(Space space, std::string_view key) const {
   std::string value;
-  const auto status = state_->db->Get({}, state_->families[space + 1], slice(key), &value);
+  auto* const family = state_->families[space + 1];
+  if (family == nullptr) return std::optional<std::string>{};
+  const auto status = state_->db->Get({}, family, slice(key), &value);
   if (status.IsNotFound()) return std::optional<std::string>{};
   if (!status.ok()) return failure("read the database at " + state_->where(), status);
   state_->strip(space, value);
@@ -304,6 +335,7 @@ Result<std::optional<std::string>> RocksKv::get(Space space, std::string_view ke
 
 Result<std::vector<std::optional<std::string>>> RocksKv::multi_get(
     Space space, const std::vector<std::string>& keys) const {
+  if (state_->families[space + 1] == nullptr) return std::vector<std::optional<std::string>>(keys.size());
   std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
@@ -324,7 +356,7 @@ Result<std::vector<std::optional<std::string>>> RocksKv::multi_get(
 Result<std::vector<Kv::Row>> RocksKv::scan(Space space, std::string_view from, std::string_view to,
                                            std::size_t limit) const {
   std::vector<Row> rows;
-  if (limit == 0) return rows;
+  if (limit == 0 || state_->families[space + 1] == nullptr) return rows;
   rocksdb::ReadOptions how;
   const auto end = slice(to);
   if (!to.empty()) how.iterate_upper_bound = &end;

@@ -32,6 +32,7 @@ class RocksKv : public Kv {
   };
   struct Options {
     std::filesystem::path directory;
+    /// Found by their names; those that are missing are made, or, for reading only, are empty.
     std::vector<KvSpace> spaces;
     Access access = Access::read_write;
     /// About what the database may hold in memory: half for writing a write_once space.

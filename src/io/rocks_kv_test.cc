@@ -122,6 +122,32 @@ TEST_F(RocksKvTest, OneProcessWritesAndReadersMayShareIt) {
   });
 }
 
+TEST_F(RocksKvTest, ASpaceThatAnOlderProgramDidNotMakeIsEmptyForAReaderAndMadeByAWriter) {
+  in_child([this] {
+    open();
+    ASSERT_TRUE(kv->commit(message(1), Kv::Durability::synced).has_value());
+    kv.reset();
+    auto how = options();
+    how.spaces.push_back({"later"});
+    const auto later = static_cast<Kv::Space>(how.spaces.size() - 1);
+    RocksKv::Notes other;
+    how.access = RocksKv::Access::read_only;
+    auto reader = RocksKv::open(how, other).value();
+    EXPECT_EQ(reader->get(kEntry, key(1)).value(), "entry 000001");
+    EXPECT_EQ(reader->get(later, "a").value(), std::nullopt);
+    EXPECT_EQ(reader->multi_get(later, {"a", "b"}).value().size(), 2U);
+    EXPECT_TRUE(reader->scan(later, {}, {}, 10).value().empty());
+    reader.reset();
+    how.access = RocksKv::Access::read_write;
+    auto writer = RocksKv::open(how, other).value();
+    Kv::Batch batch;
+    batch.put(later, "a", "b");
+    EXPECT_TRUE(writer->commit(std::move(batch), Kv::Durability::synced).has_value());
+    EXPECT_EQ(writer->get(later, "a").value(), "b");
+    EXPECT_EQ(writer->get(kEntry, key(1)).value(), "entry 000001");
+  });
+}
+
 TEST_F(RocksKvTest, AReaderMayStandBesideAWriter) {
   in_child([this] {
     open();

@@ -33,7 +33,8 @@ FrameWriter::FrameWriter(std::uint8_t version, std::size_t expected) {
 }
 
 void FrameWriter::number(std::uint64_t value) { put_varint(out_, value); }
-void FrameWriter::time(Time value) { put_varint(out_, zigzag(value.time_since_epoch().count())); }
+void FrameWriter::signed_number(std::int64_t value) { put_varint(out_, zigzag(value)); }
+void FrameWriter::time(Time value) { signed_number(value.time_since_epoch().count()); }
 void FrameWriter::text(std::string_view value) { put_text(out_, value); }
 
 void FrameWriter::address(const mail::Address& value) {
@@ -88,7 +89,8 @@ std::uint64_t FrameReader::number(std::uint64_t max) {
   return *value;
 }
 
-Time FrameReader::time() { return Time{std::chrono::microseconds{unzigzag(number())}}; }
+std::int64_t FrameReader::signed_number() { return unzigzag(number()); }
+Time FrameReader::time() { return Time{std::chrono::microseconds{signed_number()}}; }
 
 std::string FrameReader::text() {
   if (failed_) return {};

@@ -16,6 +16,7 @@ class FrameWriter {
   /// `expected`: about how many octets will come.
   explicit FrameWriter(std::uint8_t version, std::size_t expected = 0);
   void number(std::uint64_t value);
+  void signed_number(std::int64_t value);
   void time(Time value);
   void text(std::string_view value);
   void address(const mail::Address& value);
@@ -33,6 +34,7 @@ class FrameReader {
   FrameReader(std::string_view stored, std::uint8_t newest_version, std::string_view what);
   std::uint8_t version() const { return version_; }
   std::uint64_t number(std::uint64_t max = UINT64_MAX);
+  std::int64_t signed_number();
   Time time();
   std::string text();
   mail::Address address();
@@ -41,9 +43,10 @@ class FrameReader {
   /// Fails with what went wrong first, or when octets are left over.
   Result<void> finish();
   bool good() const { return !failed_; }
+  /// For what the fields together break: fails as if by a field.
+  void bad(std::string_view reason);
 
  private:
-  void bad(std::string_view reason);
   std::string_view rest_;
   std::string_view what_;
   std::size_t whole_;

@@ -5,8 +5,8 @@
 namespace hikyaku::record {
 namespace {
 
-constexpr std::uint8_t kMailboxVersion = 1;
-constexpr std::uint8_t kMessageVersion = 1;
+constexpr std::uint8_t kMailboxVersion = 2;
+constexpr std::uint8_t kMessageVersion = 2;
 
 enum MessageBits : unsigned {
   kSeen = 1,
@@ -26,10 +26,14 @@ unsigned bits(const MessageRecord& record) {
 }  // namespace
 
 std::string encode(const MailboxRecord& record) {
-  FrameWriter out(kMailboxVersion, 16);
+  FrameWriter out(kMailboxVersion, 24);
   out.number(record.id);
   out.number(record.uid_validity);
   out.number(record.uid_floor);
+  out.number(record.modseq_floor);
+  out.number(record.vanished_floor);
+  out.number(record.vanished_rows);
+  out.number(record.selectable ? 1 : 0);
   return std::move(out).finish();
 }
 
@@ -39,6 +43,12 @@ Result<MailboxRecord> decode_mailbox_record(std::string_view stored) {
   record.id = static_cast<std::uint32_t>(in.number(UINT32_MAX));
   record.uid_validity = static_cast<std::uint32_t>(in.number(UINT32_MAX));
   record.uid_floor = static_cast<std::uint32_t>(in.number(UINT32_MAX));
+  if (in.version() >= 2) {
+    record.modseq_floor = in.number();
+    record.vanished_floor = in.number();
+    record.vanished_rows = in.number();
+    record.selectable = in.number(1) == 1;
+  }
   if (auto done = in.finish(); !done) return std::unexpected(done.error());
   return record;
 }
@@ -54,6 +64,8 @@ std::string encode(const MessageRecord& record) {
   out.number(record.header_size);
   out.text(record.body_key);
   out.text(record.blob);
+  out.number(record.modseq);
+  record.keywords.write(out);
   return std::move(out).finish();
 }
 
@@ -72,6 +84,12 @@ Result<MessageRecord> decode_message_record(std::string_view stored) {
   record.header_size = in.number();
   record.body_key = in.text();
   record.blob = in.text();
+  if (in.version() >= 2) {
+    record.modseq = in.number();
+    auto keywords = Keywords::read(in);
+    if (!keywords) in.bad("its keywords are malformed");
+    if (keywords) record.keywords = std::move(*keywords);
+  }
   if (auto done = in.finish(); !done) return std::unexpected(done.error());
   return record;
 }

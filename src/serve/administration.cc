@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "base/explanation.h"
 #include "mail/header.h"
+#include "serve/mailbox_administration.h"
 #include "serve/outbound.h"
 
 namespace hikyaku::serve {
@@ -78,6 +79,7 @@ Result<std::vector<record::QueueId>> Administration::wanted(const json& request)
 
 Result<int> Administration::answer(const json& request, const Row& row) {
   const auto command = request.value("command", std::string{});
+  if (command.starts_with("mailbox.") && mailboxes_ != nullptr) return mailboxes_->answer(request, row);
   if (command == "queue.list") return list(request, row);
   if (command == "arrivals") return arrivals(request.value("last", std::size_t{0}), row);
   if (command == "queue.show" || command == "why") {

@@ -12,6 +12,7 @@
 
 namespace hikyaku::serve {
 
+class MailboxAdministration;
 class Outbound;
 
 /// What an administrator asks about the queue and its ledgers, answered from the queue's database: by a
@@ -19,18 +20,23 @@ class Outbound;
 /// does both. Blocks: for the pool.
 class Administration {
  public:
-  /// `outbound` is null when no hub runs.
+  /// `outbound` is null when no hub runs, `mailboxes` when their database is not open.
   Administration(queue::Queue& queue, io::GroupCommitter& commits, Blob& blob, const Clock& clock,
-                 Outbound* outbound)
-      : queue_(queue), commits_(commits), blob_(blob), clock_(clock), outbound_(outbound) {}
+                 Outbound* outbound, MailboxAdministration* mailboxes = nullptr)
+      : queue_(queue),
+        commits_(commits),
+        blob_(blob),
+        clock_(clock),
+        outbound_(outbound),
+        mailboxes_(mailboxes) {}
 
   /// Takes one row of an answer; false: the asker has gone.
   using Row = std::function<bool(const nlohmann::json&)>;
 
   /// {"command": "queue.list"|"queue.show"|"queue.hold"|"queue.release"|"queue.retry"|"queue.bounce"|
-  /// "queue.delete"|"why", "ids": ["…"] or "all": true}, or {"command": "arrivals", "last": N}. Gives the
-  /// exit code (sysexits.h): EX_OK, or 1 when an id was not found. An Error is for a request that makes no
-  /// sense or a database that can't be read.
+  /// "queue.delete"|"why", "ids": ["…"] or "all": true}, or {"command": "arrivals", "last": N}; "mailbox.…"
+  /// as MailboxAdministration has it. Gives the exit code (sysexits.h): EX_OK, or 1 when an id was not found.
+  /// An Error is for a request that makes no sense or a database that can't be read.
   Result<int> answer(const nlohmann::json& request, const Row& row);
 
  private:
@@ -48,6 +54,7 @@ class Administration {
   Blob& blob_;
   const Clock& clock_;
   Outbound* outbound_;
+  MailboxAdministration* mailboxes_;
 };
 
 }  // namespace hikyaku::serve

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "store/usage.h"
+
 namespace hikyaku::serve {
 namespace {
 
@@ -85,6 +87,10 @@ Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const Running& runnin
   auto store = store::Store::open(*opened->kv, *opened->blob);
   if (!store) return std::unexpected(std::move(store.error()));
   opened->store = std::move(*store);
+  const auto counted = store::count_older_database(*opened->store);
+  if (!counted) return std::unexpected(counted.error());
+  if (*counted > 0) notes.push_back("the mailboxes of " + std::to_string(*counted) + " users were counted");
+  opened->store->set_default_quota({running.mailbox_quota, 0});
   if (auto removed = remove_orphans(*opened->store, *opened->blob, "mailbox bodies", notes); !removed)
     return std::unexpected(std::move(removed.error()));
   opened->commits = std::make_unique<io::GroupCommitter>(*opened->kv);

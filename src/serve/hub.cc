@@ -24,6 +24,8 @@
 #include "serve/databases.h"
 #include "serve/domain_flush.h"
 #include "serve/io_thread.h"
+#include "serve/mailbox_administration.h"
+#include "serve/mailbox_upkeep.h"
 #include "serve/outbound.h"
 #include "serve/pop3_conversation.h"
 #include "serve/server_conversation.h"
@@ -38,6 +40,7 @@ constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kPoolThreads = 4;
 constexpr std::size_t kWaitingThreads = 32;  // they wait for others: idle but for that
 constexpr std::chrono::seconds kRefresh{2};
+constexpr std::chrono::minutes kUpkeep{1};
 constexpr int kRefreshNiceness = 10;  // a large table is read anew in a second or more: mail goes first
 constexpr std::chrono::seconds kFarewell{8};  // for conversations to end in, at SIGTERM
 
@@ -68,6 +71,7 @@ struct Hub::State {
   std::unique_ptr<Services> services;
   std::unique_ptr<Outbound> outbound;
   std::unique_ptr<DomainFlush> domain_flush;
+  std::unique_ptr<MailboxAdministration> mailbox_administration;
   std::unique_ptr<Administration> administration;
   std::vector<std::unique_ptr<IoThread>> threads;
   std::atomic<std::size_t> next_thread{0};
@@ -92,6 +96,7 @@ struct Hub::State {
   asio::awaitable<void> deliver(std::shared_ptr<DestinationQueue::Destination> destination, IoThread& thread);
   asio::awaitable<void> scan_loop();
   asio::awaitable<void> refresh_loop();
+  asio::awaitable<void> upkeep_loop();
   asio::awaitable<void> handle_signals(asio::signal_set& signals);
   void wake_scan();
   void reload();
@@ -170,8 +175,10 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
   services->admit = [this](std::shared_ptr<ActiveMessage> message) { outbound->admit(std::move(message)); };
   domain_flush = std::make_unique<DomainFlush>(*services, *outbound);
   services->flush_domain = [this](std::string_view domain) { return domain_flush->ask(domain); };
-  administration =
-      std::make_unique<Administration>(*queue->queue, *queue->commits, *queue->blob, clock, outbound.get());
+  mailbox_administration =
+      std::make_unique<MailboxAdministration>(*store->store, *store->commits, *store->blob, clock);
+  administration = std::make_unique<Administration>(*queue->queue, *queue->commits, *queue->blob, clock,
+                                                    outbound.get(), mailbox_administration.get());
 
   auto opened_control =
       ControlServer::open(main, control_path(running->queue_directory), *services, *administration);
@@ -345,6 +352,20 @@ asio::awaitable<void> Hub::State::scan_loop() {
   }
 }
 
+asio::awaitable<void> Hub::State::upkeep_loop() {
+  asio::steady_timer timer(main);
+  MailboxUpkeep upkeep(*services);
+  while (!stopping) {
+    auto run = [&] {
+      upkeep.run(clock.now());
+      return true;
+    };
+    co_await refreshing->run(std::move(run));
+    timer.expires_after(kUpkeep);
+    co_await timer.async_wait(kQuiet);
+  }
+}
+
 asio::awaitable<void> Hub::State::refresh_loop() {
   asio::steady_timer timer(main);
   while (!stopping) {
@@ -409,6 +430,7 @@ void Hub::State::reload() {
     log->error("master", "reload: " + escaped(opened.error().text) + "; the configuration in force stays");
     return;
   }
+  store->store->set_default_quota({next->mailbox_quota, 0});
   log->info("master", "reload -- configuration " + next->files.main.text("config_directory").text);
 }
 
@@ -468,6 +490,7 @@ int Hub::run(const std::function<void()>& ready) {
   state.control->start();
   asio::co_spawn(state.main, state.scan_loop(), asio::detached);
   asio::co_spawn(state.main, state.refresh_loop(), asio::detached);
+  asio::co_spawn(state.main, state.upkeep_loop(), asio::detached);
   state.log->info("master", "daemon started -- configuration " +
                                 state.services->running()->files.main.text("config_directory").text);
   sd_notify(0, "READY=1");

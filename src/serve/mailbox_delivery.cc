@@ -143,7 +143,8 @@ class MailboxDelivery {
       self->fail_mailboxes(delivery.error());
       return run_commands(std::move(self));
     }
-    self->uids_ = delivery->uids();
+    self->outcomes_ = delivery->outcomes();
+    self->tell_full_ones();
     if (batch.empty()) return run_commands(std::move(self));
     auto& commits = self->services_.store_commits;
     auto answer = [self = std::move(self), delivery = std::move(*delivery)](Result<void> committed) mutable {
@@ -167,6 +168,7 @@ class MailboxDelivery {
     message.sender = stored_.sender;
     message.size = stored_.size;
     message.header_size = stored_.header_size;
+    message.header = header_;
     std::string body;
     if (stored_.blob.empty()) {
       body = *content_;
@@ -176,6 +178,35 @@ class MailboxDelivery {
       message.blob = std::move(*blob);
     }
     return services_.store.deliver(batch, targets_, message, std::move(body));
+  }
+
+  /// RFC 3463 s. 3.3, X.2.2. What others of the recipient's mailboxes have, they keep.
+  void tell_full_ones() {
+    using Kind = store::Store::Outcome::Kind;
+    for (auto& share : shares_) {
+      for (const auto target : share.targets) {
+        if (outcomes_[target].kind != Kind::over_quota) continue;
+        const auto account = std::string(store::account_of(targets_[target].mailbox));
+        share.plan.failure = DeliveryResult{
+            .kind = DeliveryResult::Kind::bounced,
+            .status = "5.2.2",
+            .reply = "mailbox " + targets_[target].mailbox + " is full: its user's quota is used up",
+            .relay = "store"};
+        Explanation why;
+        why.add({.step = "store.quota",
+                 .rule = "quota",
+                 .origin = services_.running()->mailbox_quota_origin,
+                 .operand = account,
+                 .outcome = "over quota: 5.2.2"});
+        const std::lock_guard lock(job_.message->mutex);
+        job_.message->ledger.append(why.bytes());
+      }
+    }
+    const bool unused = std::ranges::all_of(
+        outcomes_, [](const store::Store::Outcome& one) { return one.kind == Kind::over_quota; });
+    if (!unused || stored_.blob.empty()) return;
+    if (auto removed = services_.store_blob.remove(stored_.id.text()); !removed)
+      services_.log.warning("local", removed.error().text);
   }
 
   void fail_mailboxes(const Error& error) {
@@ -303,7 +334,8 @@ class MailboxDelivery {
     for (const auto target : share.targets) {
       if (!result.reply.empty()) result.reply += "; ";
       result.reply += "delivered to mailbox " + targets_[target].mailbox;
-      result.reply += uids_[target] == 0 ? ", which had it already" : fmt::format(", UID {}", uids_[target]);
+      const auto uid = outcomes_[target].uid;
+      result.reply += uid == 0 ? ", which had it already" : fmt::format(", UID {}", uid);
     }
     if (!share.done.empty()) result.reply += (result.reply.empty() ? "" : "; ") + share.done;
     if (result.reply.empty()) result.reply = "the alias stands for nobody";
@@ -319,7 +351,7 @@ class MailboxDelivery {
   std::string_view header_;
   std::vector<Share> shares_;  // as job_.recipients
   std::vector<store::Store::Target> targets_;
-  std::vector<store::Uid> uids_;  // as targets_
+  std::vector<store::Store::Outcome> outcomes_;  // as targets_
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/escape.h"
 #include "serve/await_commit.h"
 #include "serve/mailbox_name.h"
+#include "store/messages.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -270,7 +271,9 @@ Result<std::string> Pop3Conversation::read(const Session::Read& event) {
 }
 
 asio::awaitable<void> Pop3Conversation::handle(Session::Update event) {
-  const auto removed = co_await remove(std::move(event.uids));
+  const auto wanted = event.uids.size();
+  std::size_t done = 0;
+  const auto removed = co_await remove(std::move(event.uids), done);
   lease_.reset();
   if (removed) {
     session_.updated();
@@ -278,21 +281,38 @@ asio::awaitable<void> Pop3Conversation::handle(Session::Update event) {
   }
   services_.log.error(listener_.log_tag, "user=<" + escaped(client_.sasl_user) +
                                              ">: delete messages: " + escaped(removed.error().text));
-  // All of them are still there, and the next session may try again.
-  session_.refuse("[SYS/TEMP] no message could be deleted");
+  // They are still there, and the next session may try again.
+  session_.refuse(
+      done == 0 ? std::string("[SYS/TEMP] no message could be deleted")
+                : fmt::format("[SYS/TEMP] {} of {} messages could not be deleted", wanted - done, wanted));
 }
 
-/// In one batch, so that after a crash all are there or none is.
-asio::awaitable<Result<void>> Pop3Conversation::remove(std::vector<std::uint32_t> uids) {
+/// In batches as large as the store takes them: one for nearly everybody, so that after a crash all are there
+/// or none is.
+asio::awaitable<Result<void>> Pop3Conversation::remove(std::vector<std::uint32_t> uids, std::size_t& done) {
+  while (done < uids.size()) {
+    const auto count = std::min(uids.size() - done, store::kMostAtOnce);
+    const auto first = uids.begin() + static_cast<std::ptrdiff_t>(done);
+    std::vector<std::uint32_t> piece(first, first + static_cast<std::ptrdiff_t>(count));
+    auto removed = co_await remove_piece(std::move(piece));
+    if (!removed) co_return removed;
+    done += count;
+  }
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> Pop3Conversation::remove_piece(std::vector<std::uint32_t> uids) {
   struct Composed {
     Kv::Batch batch;
-    store::Store::Expunged expunged;
+    store::Expunged expunged;
   };
   Result<void> committed;
   for (int tries = 0; tries < kUpdateTries; ++tries) {
     auto compose = [this, &uids]() -> Result<Composed> {
-      Composed composed;
-      auto expunged = services_.store.expunge_all(composed.batch, mailbox_, uids);
+      Composed composed{{}, store::Expunged{store::Change(nullptr), 0, {}, {}, {}}};
+      const auto kept = services_.running()->removed_mail_lifetime.count() > 0;
+      auto expunged = store::expunge(services_.store, composed.batch, mailbox_, uids,
+                                     kept ? std::optional(services_.clock.now()) : std::nullopt);
       if (!expunged) return std::unexpected(std::move(expunged.error()));
       composed.expunged = std::move(*expunged);
       return composed;
@@ -303,6 +323,7 @@ asio::awaitable<Result<void>> Pop3Conversation::remove(std::vector<std::uint32_t
     committed = co_await commit_synced(services_.store_commits, std::move(composed->batch));
     if (!committed && committed.error().fault == Fault::not_found) continue;
     if (!committed) co_return committed;
+    composed->expunged.change.committed();
     services_.pool.post(
         [services = &services_, tag = listener_.log_tag, blobs = std::move(composed->expunged.unused_blobs)] {
           for (const auto& name : blobs) {

@@ -40,7 +40,8 @@ class Pop3Conversation {
   boost::asio::awaitable<void> handle(Session::Read event);
   Result<std::string> read(const Session::Read& event);
   boost::asio::awaitable<void> handle(Session::Update event);
-  boost::asio::awaitable<Result<void>> remove(std::vector<std::uint32_t> uids);
+  boost::asio::awaitable<Result<void>> remove(std::vector<std::uint32_t> uids, std::size_t& done);
+  boost::asio::awaitable<Result<void>> remove_piece(std::vector<std::uint32_t> uids);
 
   void refuse(const Error& error, std::string_view doing);
   void log(const std::string& text) const;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/crashing_kv.h"
+#include "store/keys.h"
 
 namespace hikyaku::store {
 namespace {
@@ -44,7 +45,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Export, AMessageGoesToMboxMaildirAndAFile) {
   testing_support::Power power;
-  testing_support::CrashingKv kv(power, 6);
+  testing_support::CrashingKv kv(power, store::kSpaces);
   testing_support::CrashingBlob blob(power);
   auto store = Store::open(kv, blob).value();
   Store::Message message;

@@ -1,21 +1,52 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/kv.h"
+#include "base/time.h"
+#include "base/varint.h"
 #include "record/queue_id.h"
 
 namespace hikyaku::store {
 
-/// In the order of spaces().
-enum Space : Kv::Space { kMailbox, kMessage, kBody, kReferences, kDelivery, kMeta };
+/// In the order of spaces(), which only ever grows at its end.
+enum Space : Kv::Space {
+  kMailbox,     ///< name -> MailboxRecord
+  kMessage,     ///< message_key() -> MessageRecord
+  kBody,        ///< body key -> octets
+  kReferences,  ///< body key -> how many messages have it, also removed ones
+  kDelivery,    ///< delivery_key() -> message_key()
+  kMeta,        ///< "format", "floors"
+  kChange,      ///< changed_key() -> nothing, vanished_key() -> UIDs
+  kRemoved,     ///< removed_key(), removal_key(), removed_mailbox_key(): what can be restored
+  kAccount,     ///< usage_key(), quota_key(), subscription_key()
+  kEnvelope,    ///< body key -> Envelope
+};
+constexpr std::size_t kSpaces = 10;
 
-inline std::string big_endian(std::uint32_t value) {
+constexpr std::string_view kFloorsKey = "floors";  ///< in kMeta: MailboxFloors
+
+template <class Number>
+std::string big_endian(Number value) {
   std::string out(sizeof value, '\0');
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<char>(value >> (24 - 8 * i) & 0xff);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<char>(value >> (8 * (sizeof value - 1 - i)) & 0xff);
   return out;
+}
+
+/// Takes a number off the front of `key`; empty when it is cut.
+template <class Number>
+std::optional<Number> take_big_endian(std::string_view& key) {
+  if (key.size() < sizeof(Number)) return std::nullopt;
+  Number value = 0;
+  for (const char c : key.substr(0, sizeof value)) {
+    value = static_cast<Number>(value << 8 | static_cast<unsigned char>(c));
+  }
+  key.remove_prefix(sizeof value);
+  return value;
 }
 
 /// Mailbox and UID: the messages of a mailbox stand together, in order.
@@ -24,15 +55,81 @@ inline std::string message_key(std::uint32_t mailbox, std::uint32_t uid) {
 }
 inline std::string mailbox_end(std::uint32_t mailbox) { return prefix_end(big_endian(mailbox)); }
 
+struct MessagePlace {
+  std::uint32_t mailbox, uid;
+};
+inline std::optional<MessagePlace> place_of(std::string_view key) {
+  const auto mailbox = take_big_endian<std::uint32_t>(key);
+  const auto uid = take_big_endian<std::uint32_t>(key);
+  if (!mailbox || !uid || !key.empty()) return std::nullopt;
+  return MessagePlace{*mailbox, *uid};
+}
 inline std::optional<std::uint32_t> uid_of(std::string_view key) {
-  if (key.size() != 2 * sizeof(std::uint32_t)) return std::nullopt;
-  std::uint32_t uid = 0;
-  for (const char c : key.substr(sizeof uid)) uid = uid << 8 | static_cast<unsigned char>(c);
-  return uid;
+  const auto place = place_of(key);
+  return place ? std::optional(place->uid) : std::nullopt;
 }
 
 inline std::string delivery_key(record::QueueId id, std::string_view recipient) {
   return id.key().append(recipient);
 }
+
+// ---- kChange: what changed in a mailbox, and what vanished from it, each in order of MODSEQ
+
+inline std::string changed_prefix(std::uint32_t mailbox) { return big_endian(mailbox) + 'c'; }
+inline std::string vanished_prefix(std::uint32_t mailbox) { return big_endian(mailbox) + 'v'; }
+inline std::string changed_key(std::uint32_t mailbox, std::uint64_t modseq, std::uint32_t uid) {
+  return changed_prefix(mailbox) + big_endian(modseq) + big_endian(uid);
+}
+inline std::string vanished_key(std::uint32_t mailbox, std::uint64_t modseq) {
+  return vanished_prefix(mailbox) + big_endian(modseq);
+}
+struct ChangePlace {
+  std::uint32_t mailbox;
+  char kind;  // 'c' or 'v'
+  std::uint64_t modseq;
+  std::uint32_t uid;  // 0 of 'v'
+};
+inline std::optional<ChangePlace> change_place_of(std::string_view key) {
+  const auto mailbox = take_big_endian<std::uint32_t>(key);
+  if (!mailbox || key.empty() || (key.front() != 'c' && key.front() != 'v')) return std::nullopt;
+  const char kind = key.front();
+  key.remove_prefix(1);
+  const auto modseq = take_big_endian<std::uint64_t>(key);
+  const auto uid = kind == 'c' ? take_big_endian<std::uint32_t>(key) : 0U;
+  if (!modseq || !uid || !key.empty()) return std::nullopt;
+  return ChangePlace{*mailbox, kind, *modseq, *uid};
+}
+
+// ---- kRemoved: messages by place, the same by the time of their removal, and whole mailboxes
+
+constexpr std::string_view kRemovedMessages = "m", kRemovals = "t", kRemovedMailboxes = "b";
+inline std::string removed_key(std::uint32_t mailbox, std::uint32_t uid) {
+  return std::string(kRemovedMessages) + message_key(mailbox, uid);
+}
+inline std::string removal_time_key(Time removed) {
+  return std::string(kRemovals) + big_endian(static_cast<std::uint64_t>(
+                                      std::max<std::int64_t>(removed.time_since_epoch().count(), 0)));
+}
+inline std::string removal_key(Time removed, std::uint32_t mailbox, std::uint32_t uid) {
+  return removal_time_key(removed) + message_key(mailbox, uid);
+}
+inline std::string removed_mailbox_key(std::uint32_t mailbox) {
+  return std::string(kRemovedMailboxes) + big_endian(mailbox);
+}
+
+// ---- kAccount: of one user
+
+inline std::string account_prefix(std::string_view account) {
+  std::string out;
+  put_text(out, account);
+  return out;
+}
+inline std::string quota_key(std::string_view account) { return account_prefix(account) + 'l'; }
+/// The sum, and, each beginning with it, what changes added since.
+inline std::string usage_key(std::string_view account) { return account_prefix(account) + 'u'; }
+inline std::string usage_key(std::string_view account, std::uint32_t mailbox, std::uint64_t modseq) {
+  return usage_key(account) + big_endian(mailbox) + big_endian(modseq);
+}
+inline std::string subscription_prefix(std::string_view account) { return account_prefix(account) + 's'; }
 
 }  // namespace hikyaku::store

@@ -1,15 +1,10 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
-#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/blob.h"
@@ -18,25 +13,28 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "mail/address.h"
+#include "record/mailbox_rows.h"
 #include "record/message_record.h"
 #include "record/queue_id.h"
+#include "store/change.h"
+#include "store/mailbox_name.h"
 
 namespace hikyaku::store {
 
 using record::Flags;
-using Uid = std::uint32_t;  ///< RFC 9051 s. 2.3.1.1: from 1, only growing within a mailbox
 
 /// The spaces of a mailbox database, for whoever opens it. `delivery_memory`: how long a delivery is
 /// recognised when it comes a second time; must outlast any crash and restart of the queue.
 std::vector<KvSpace> spaces(std::chrono::seconds delivery_memory = std::chrono::days{8});
 
-/// The mailbox that mail for `address` goes to: "Joe@EXAMPLE.org" -> "Joe@example.org", "joe" -> "joe".
-std::string mailbox_name(const mail::Address& address);
+class Registry;
 
-/// Mailboxes with their messages, in first form: no folders, quotas or expiry. A message's body is kept once
-/// for all its recipients of one delivery. Composes batches that the caller commits through the group
-/// committer of this database, as queue::Queue does. open() reads all mailbox names; no call keeps a lock
-/// after it returns. Thread-safe.
+/// Mailboxes with their messages. A message's body is kept once for all its recipients of one delivery and
+/// for all its copies. Composes batches that the caller commits through the group committer of this database,
+/// as queue::Queue does. open() reads all mailbox names; no call keeps a lock after it returns. Thread-safe.
+///
+/// Here: delivery and reading. What else is done to messages is in messages.h, copy.h and removed.h, to
+/// mailboxes in folders.h, and what accounts may and do use in usage.h.
 class Store {
  public:
   /// Fails with Fault::permanent on a database that a newer program wrote. O(mailboxes).
@@ -57,33 +55,40 @@ class Store {
     /// A finished blob of this store's Blob, under a name that no other delivery has; empty: the body is
     /// handed in.
     std::string blob;
+    /// The header section, from which an envelope is kept for listings; empty: none is.
+    std::string_view header;
+  };
+  struct Outcome {
+    enum class Kind : unsigned char {
+      added,
+      had_already,  ///< this recipient had the message: nothing was added
+      over_quota,   ///< its account has no room: nothing was added
+    };
+    Kind kind = Kind::added;
+    Uid uid = 0;  ///< of what was added
   };
 
-  /// UIDs given out by deliver(). While it lives, readers see no message of these mailboxes from its UIDs on,
-  /// so that messages never appear behind ones already seen: keep it until the commit is answered, not
-  /// longer.
+  /// A change that adds a message: see Change.
   class Delivery {
    public:
-    Delivery(Delivery&& other) noexcept;
-    Delivery& operator=(Delivery&& other) noexcept;
-    ~Delivery();
-    /// In the order of the targets; 0: this recipient had the message already, nothing was added.
+    /// In the order of the targets; 0: nothing was added.
     const std::vector<Uid>& uids() const { return uids_; }
+    /// In the order of the targets.
+    const std::vector<Outcome>& outcomes() const { return outcomes_; }
     /// The commit succeeded.
-    void committed();
+    void committed() { change_.committed(); }
 
    private:
     friend class Store;
-    explicit Delivery(Store* store) : store_(store) {}
-    void release();
-    Store* store_;
+    explicit Delivery(Registry* registry) : change_(registry) {}
+    Change change_;
     std::vector<Uid> uids_;
-    std::vector<std::pair<std::uint32_t, Uid>> held_;  // mailbox id and UID
+    std::vector<Outcome> outcomes_;
   };
   /// Adds a message to the mailboxes of `targets` (at least one). Delivering the same message to the same
   /// recipient again adds nothing, so that a crash between this commit and the queue's gives no second copy.
-  /// If all had it, the batch stays as it was and message.blob, if any, is the caller's to remove. Reads one
-  /// key a target.
+  /// If nobody gets it, the batch stays as it was. Messages that come at once may go beyond a quota together.
+  /// Reads one key a target. Fault::temporary: a mailbox is being removed or renamed.
   Result<Delivery> deliver(Kv::Batch& batch, const std::vector<Target>& targets, const Message& message,
                            std::string body);
 
@@ -91,11 +96,13 @@ class Store {
     std::string name;
     std::uint32_t id = 0;
     std::uint32_t uid_validity = 0;
-    Uid next_uid = 1;  ///< UIDs below were or will be given
+    Uid next_uid = 1;           ///< UIDs below were or will be given
+    ModSeq highest_modseq = 1;  ///< HIGHESTMODSEQ (RFC 7162 s. 3.1.2.1)
+    bool selectable = true;     ///< false: only a name above others
   };
   /// By name.
   Result<std::vector<Mailbox>> list_mailboxes() const;
-  /// Fault::not_found when there is none.
+  /// Fault::not_found when there is none, also of one that is not selectable.
   Result<Mailbox> find_mailbox(std::string_view name) const;
 
   struct Summary {
@@ -126,49 +133,33 @@ class Store {
   /// whole for each call.
   Result<std::string> read(const Item& item, std::uint64_t offset, std::size_t length) const;
 
-  /// Commit fails with Fault::not_found when the message changed meanwhile: read again.
+  /// Replaces the system flags of one message: change_flags() does more. Commit fails with Fault::not_found
+  /// when the message changed meanwhile: read again.
   Result<void> set_flags(Kv::Batch& batch, std::string_view mailbox, Uid uid, Flags flags);
-  /// Removes a message, and its body when it was the last that used it. `unused_blob`: remove it after the
-  /// commit. Commit fails with Fault::not_found as above.
+  /// Removes a message for good, and its body when it was the last that used it: store::expunge() does more.
+  /// `unused_blob`: remove it after the commit. Commit fails with Fault::not_found as above.
   Result<void> expunge(Kv::Batch& batch, std::string_view mailbox, Uid uid, std::string& unused_blob);
-  struct Expunged {
-    std::size_t messages = 0;               ///< that were there still
-    std::vector<std::string> unused_blobs;  ///< remove them after the commit
-  };
-  /// The same for many messages, which differ: all or none. Those that are gone already are left out; when
-  /// all are, the batch stays as it was. Reads a key a message.
-  Result<Expunged> expunge_all(Kv::Batch& batch, std::string_view mailbox, std::span<const Uid> uids);
 
-  /// Names of blobs that no message refers to. Only right before the first deliver(). O(messages).
+  /// Names of blobs that no message refers to, also none that can be restored. Only right before the first
+  /// deliver(). O(messages).
   Result<std::vector<std::string>> orphans() const;
 
+  /// The quota of all accounts that have none of their own; for their next message.
+  void set_default_quota(const record::Quota& quota);
+
+  // For the other parts of this folder.
+  Kv& kv() const { return kv_; }
+  const Blob& blob() const { return blob_; }
+  Registry& registry() const { return *registry_; }
+
  private:
-  struct Box {
-    std::string name;
-    record::MailboxRecord record;
-    bool stored = false;      // its record was committed
-    std::optional<Uid> next;  // empty: not yet looked for
-    std::set<Uid> held;       // given out, commit not yet answered
-  };
-  Store(Kv& kv, const Blob& blob) : kv_(kv), blob_(blob) {}
-  Result<void> read_format();
-  Result<void> read_mailboxes();
-  Result<Uid> seek_next_uid(const record::MailboxRecord& mailbox) const;
+  Store(Kv& kv, const Blob& blob);
   Result<std::vector<bool>> already_delivered(const std::vector<Target>& targets, record::QueueId id) const;
-  Result<void> allocate(Kv::Batch& batch, const Target& target, Time now, Delivery& delivery);
-  Box& box_of(std::string_view name, Time now);
-  Result<Mailbox> describe(const Box& box) const;
-  Result<std::pair<std::uint32_t, std::optional<Uid>>> visible(std::string_view name) const;
-  Result<void> raise_floor(Kv::Batch& batch, std::string_view mailbox);
-  Result<void> release_body(Kv::Batch& batch, const record::MessageRecord& message,
-                            std::string& unused_blob) const;
+  Result<std::vector<Outcome>> outcomes(const std::vector<Target>& targets, const Message& message);
 
   Kv& kv_;
   const Blob& blob_;
-  mutable std::mutex mutex_;
-  std::map<std::uint32_t, Box> boxes_;                         // under mutex_
-  std::map<std::string, std::uint32_t, std::less<>> by_name_;  // under mutex_
-  std::uint32_t last_mailbox_ = 0;                             // under mutex_
+  std::unique_ptr<Registry> registry_;
 };
 
 }  // namespace hikyaku::store

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/crashing_kv.h"
+#include "store/keys.h"
 
 namespace hikyaku::store {
 namespace {
@@ -13,8 +14,6 @@ namespace {
 using testing_support::CrashingBlob;
 using testing_support::CrashingKv;
 using testing_support::Power;
-
-constexpr std::size_t kSpaces = 6;
 
 Store::Message message(std::uint64_t id, std::string_view body) {
   Store::Message out;
@@ -218,7 +217,7 @@ TEST_F(StoreTest, AListingGoesOnPastAMessageThatCantBeRead) {
 }
 
 TEST_F(StoreTest, ADatabaseOfANewerFormatIsRefused) {
-  kv.rows(5)["format"] = "\x02";
+  kv.rows(5)["format"] = "\x03";
   EXPECT_EQ(Store::open(kv, blob).error().fault, Fault::permanent);
 }
 

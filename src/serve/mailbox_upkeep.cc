@@ -1,0 +1,75 @@
+#include "serve/mailbox_upkeep.h"
+
+#include "base/escape.h"
+#include "serve/running.h"
+#include "store/removed.h"
+#include "store/usage.h"
+
+namespace hikyaku::serve {
+namespace {
+
+constexpr std::chrono::hours kFull{1};
+constexpr std::size_t kPurgedAtOnce = 200;  // messages: a commit that holds others up for some milliseconds
+constexpr int kPurgesAtOnce = 50;           // the rest in a minute: the thread has other work too
+
+}  // namespace
+
+void MailboxUpkeep::run(Time now) {
+  for (const auto& account : store::accounts_to_fold(services_.store)) fold_account(account);
+  if (last_full_ && now - *last_full_ < kFull && now >= *last_full_) return;
+  last_full_ = now;
+  fold_all();
+  purge(now - services_.running()->removed_mail_lifetime);
+}
+
+void MailboxUpkeep::fold_account(const std::string& account) {
+  for (bool more = true; more && !services_.stopping;) {
+    Kv::Batch batch;
+    const auto folded = store::fold_usage(services_.store, batch, account);
+    if (!folded) return services_.log.warning("store", escaped(folded.error().text));
+    more = *folded;
+    if (batch.empty()) return;
+    // When another one has folded them meanwhile, there is nothing left to do.
+    if (auto done = services_.store_commits.commit(std::move(batch)); !done) return;
+  }
+}
+
+void MailboxUpkeep::fold_all() {
+  std::string account;
+  while (!services_.stopping) {
+    const auto next = store::next_account(services_.store, account);
+    if (!next) return services_.log.warning("store", escaped(next.error().text));
+    if (!*next) return;
+    account = **next;
+    fold_account(account);
+  }
+}
+
+void MailboxUpkeep::purge(Time before) {
+  std::size_t messages = 0;
+  int tries = 0;
+  for (bool more = true; more && !services_.stopping;) {
+    if (++tries > kPurgesAtOnce) {
+      last_full_.reset();
+      break;
+    }
+    Kv::Batch batch;
+    const auto purged = store::purge(services_.store, batch, before, kPurgedAtOnce);
+    if (!purged) return services_.log.warning("store", "purge removed mail: " + escaped(purged.error().text));
+    more = purged->more;
+    if (batch.empty()) break;
+    if (auto done = services_.store_commits.commit(std::move(batch)); !done) {
+      // Somebody restores some of it just now: the next time will do.
+      if (done.error().fault == Fault::not_found) break;
+      return services_.log.warning("store", "purge removed mail: " + escaped(done.error().text));
+    }
+    messages += purged->messages;
+    for (const auto& name : purged->unused_blobs) {
+      if (auto removed = services_.store_blob.remove(name); !removed)
+        services_.log.warning("store", escaped(removed.error().text));
+    }
+  }
+  if (messages > 0) services_.log.info("store", std::to_string(messages) + " removed messages were purged");
+}
+
+}  // namespace hikyaku::serve
