@@ -140,7 +140,7 @@ int store_command(int argc, char** argv) {
       with_queue("check-logs",
                  "verify each log: ok, torn at the end, corrupt at an offset, missing, of another database");
   auto& verify_command = with_queue(
-      "verify", "read every octet of logs, tables and value files and compare with their checksums");
+      "verify", "read every octet and compare with its checksum, then follow every cross reference");
   auto& mount_command = with_queue(
       "mount",
       "replay the logs and close the database in order; stops at a bad log and tells what it would cost");

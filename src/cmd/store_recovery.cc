@@ -8,10 +8,14 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/escape.h"
 #include "cmd/administer.h"
 #include "cmd/progress.h"
 #include "io/database_header.h"
+#include "io/file_blob.h"
+#include "io/rocks_kv.h"
 #include "io/table_check.h"
+#include "store/check.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -198,6 +202,37 @@ int check_database_logs(const serve::DatabasePlace& place, bool as_json) {
   return damaged > 0 ? EX_DATAERR : EX_OK;
 }
 
+/// Cross references, which only make sense where every octet is right. Gives the count of problems.
+Result<std::uint64_t> check_references(const serve::DatabasePlace& place, bool as_json) {
+  io::RocksKv::Options options;
+  options.directory = place.directory;
+  options.spaces = place.spaces;
+  options.access = io::RocksKv::Access::read_only;
+  io::RocksKv::Notes notes;
+  const auto kv = io::RocksKv::open(options, notes);
+  if (!kv) return std::unexpected(kv.error());
+  const auto blob = io::FileBlob::open_read_only(place.directory / "blobs");
+  if (!blob) return std::unexpected(blob.error());
+  const auto checked = store::check(**kv, **blob, [&](const store::Problem& problem) {
+    if (as_json) {
+      print_json({{"mailbox", escaped(problem.mailbox, 500)},
+                  {"uid", problem.uid},
+                  {"kind", store::text(problem.kind)},
+                  {"ok", false},
+                  {"reason", escaped(problem.text, 1000)}});
+    } else {
+      fmt::print("{}{}: {}\n", problem.mailbox.empty() ? "database" : escaped(problem.mailbox, 500),
+                 problem.uid == 0 ? "" : fmt::format(", UID {}", problem.uid), escaped(problem.text, 1000));
+    }
+  });
+  if (!checked) return std::unexpected(checked.error());
+  if (!as_json) {
+    fmt::print("{} mailboxes, {} messages, {} removed ones, {} bodies: {} problems\n", checked->mailboxes,
+               checked->messages, checked->removed, checked->bodies, checked->problems);
+  }
+  return checked->problems;
+}
+
 int verify_database(const serve::DatabasePlace& place, bool as_json) {
   const auto health = examine(place.directory);
   if (!health) return tell_store_error(health.error());
@@ -224,6 +259,12 @@ int verify_database(const serve::DatabasePlace& place, bool as_json) {
       fmt::print("{}: {}{}\n", table.file.string(), table.reason,
                  table.space.empty() ? "" : " (of the space " + table.space + ")");
     }
+  }
+  // Beside a writer they change while they are read.
+  if (bad == 0 && !health->in_use && place.kind == serve::DatabasePlace::Kind::mailboxes) {
+    const auto problems = check_references(place, as_json);
+    if (!problems) return tell_store_error(problems.error());
+    bad += static_cast<decltype(bad)>(*problems);
   }
   const auto files = health->logs.size() + tables->size();
   if (as_json) {

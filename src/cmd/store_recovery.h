@@ -11,8 +11,9 @@ namespace hikyaku::cmd {
 int database_status(const serve::DatabasePlace& place, bool as_json);
 /// Each log with what is wrong with it; EX_DATAERR when one is bad. Reads only.
 int check_database_logs(const serve::DatabasePlace& place, bool as_json);
-/// Every octet of the logs, tables and value files against their checksums; goes on past each damage.
-/// EX_DATAERR when there is one. Reads only.
+/// Every octet of the logs, tables and value files against their checksums, past each damage; and when all
+/// are right, every cross reference of mailboxes that no hub has open. EX_DATAERR when something is wrong.
+/// Reads only.
 int verify_database(const serve::DatabasePlace& place, bool as_json);
 /// Replays the logs and closes the database in order. A bad log: EX_DATAERR, and what mounting without it
 /// would lose; with `force` it is set aside and all that is intact is kept.

@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/escape.h"
+#include "io/file_blob.h"
 #include "io/rocks_kv.h"
 #include "io/rocks_recovery.h"
 #include "io/synced_files.h"
+#include "store/check.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -116,6 +118,7 @@ Result<fs::path> DatabaseMount::force(const MountLoss& loss, Time now) {
       salvage_->carry_out(folder, {{std::string(kReport), loss_text(loss, place_, now)},
                                    {std::string(kReportJson), loss_json(loss, place_, now).dump(2) + "\n"}});
   if (!done) return std::unexpected(done.error());
+  forced_ = true;
   return folder;
 }
 
@@ -127,6 +130,19 @@ Result<void> DatabaseMount::complete(Time now, std::vector<std::string>& notes) 
   options.now = now;
   auto kv = io::RocksKv::open(options, notes);
   if (!kv) return std::unexpected(kv.error());
+  if (!forced_ || place_.kind != DatabasePlace::Kind::mailboxes) return {};
+  const auto blob = io::FileBlob::open(place_.directory / "blobs");
+  if (!blob) return std::unexpected(blob.error());
+  const auto repaired = store::repair(**kv, **blob, [&](const store::Problem& problem) {
+    constexpr std::size_t kMostTold = 1000;
+    if (notes.size() < kMostTold) {
+      notes.push_back(fmt::format("{}{}: {}{}",
+                                  problem.mailbox.empty() ? "database" : escaped(problem.mailbox, 500),
+                                  problem.uid == 0 ? "" : fmt::format(", UID {}", problem.uid),
+                                  escaped(problem.text, 1000), problem.mended ? " (mended)" : ""));
+    }
+  });
+  if (!repaired) return std::unexpected(repaired.error());
   return {};
 }
 

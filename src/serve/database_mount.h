@@ -52,13 +52,15 @@ class DatabaseMount {
   /// Sets the bad logs aside with a report of the loss, and keeps what is intact in them. Then complete() is
   /// to be called. Gives the folder in quarantine.
   Result<std::filesystem::path> force(const MountLoss& loss, Time now);
-  /// Replays the logs and closes the database in order. `notes`: what had to be done. Releases the lock.
+  /// Replays the logs and closes the database in order; after force() counters that the lost changes had a
+  /// part in are made right. `notes`: what had to be done. Releases the lock.
   Result<void> complete(Time now, std::vector<std::string>& notes);
 
  private:
   explicit DatabaseMount(DatabasePlace place) : place_(std::move(place)) {}
   DatabasePlace place_;
   std::optional<io::Salvage> salvage_;
+  bool forced_ = false;
 };
 
 /// The number that ESE, the engine of Exchange, has for what is wrong with a log, for people who know those:

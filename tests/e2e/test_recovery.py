@@ -109,6 +109,7 @@ def test_forced_it_keeps_all_but_the_one_and_says_so_until_acknowledged(lab):
     assert json.loads(command(hub, "status", "--json"))["losses"] == [str(folder)]
     command(hub, "acknowledge")
     assert "Mounted with loss" not in command(hub, "status")
+    assert "11 messages, 0 removed ones, 11 bodies: 0 problems" in command(hub, "verify")
     assert "clean shutdown" in command(hub, "mount", "--force"), "with nothing wrong it is a plain mount"
     hub.start()
     mail = send(hub, "a@b.example", "test@box.example", sample("a@b.example", "test@box.example", "number 99"))
