@@ -148,6 +148,8 @@ int store_command(int argc, char** argv) {
   mount_command.flag("--force", force,
                      "set bad logs aside, keep all that is intact, write a report of the loss");
   auto& recover_command = with_queue("recover", "the same as mount without --force");
+  auto& dismount_command = app.subcommand(
+      "dismount", "a running hub closes the mailboxes' database; mail for it waits in the queue");
   auto& acknowledge_command =
       with_queue("acknowledge", "the reports of losses are known: status shows them no more");
   auto& export_command = app.subcommand("export", "the messages of a mailbox as mbox, Maildir or .eml files");
@@ -168,7 +170,10 @@ int store_command(int argc, char** argv) {
   if (status_command.called()) return database_status(place, as_json);
   if (check_command.called()) return check_database_logs(place, as_json);
   if (verify_command.called()) return verify_database(place, as_json);
-  if (mount_command.called() || recover_command.called()) return mount_database(place, force, as_json);
+  if (mount_command.called() || recover_command.called())
+    return mount_database(place, serve::control_path(loaded.running->queue_directory), force, as_json);
+  if (dismount_command.called())
+    return dismount_database(serve::control_path(loaded.running->queue_directory), as_json);
   if (acknowledge_command.called()) return acknowledge_loss(place, as_json);
   return export_one(mailboxes, mailbox, uid, as_json ? ExportFormat::json : export_format(format), output);
 }

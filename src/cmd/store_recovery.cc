@@ -7,9 +7,11 @@
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/escape.h"
 #include "cmd/administer.h"
+#include "cmd/control_client.h"
 #include "cmd/progress.h"
 #include "io/database_header.h"
 #include "io/file_blob.h"
@@ -107,18 +109,36 @@ std::string with_queue(const serve::DatabasePlace& place) {
   return place.kind == serve::DatabasePlace::Kind::queue ? " --queue" : "";
 }
 
-int mounted(serve::DatabaseMount& mount, const serve::DatabasePlace& place, bool as_json, json told) {
+/// By the hub that runs, if one does and the database is whole; nullopt: not done.
+Result<std::optional<int>> mounted_by_hub(const serve::DatabasePlace& place, const std::string& control,
+                                          bool as_json) {
+  if (place.kind != serve::DatabasePlace::Kind::mailboxes) return std::optional<int>{};
+  const json request{{"command", "store.mount"}};
+  auto answered = ask_hub(control, request, [&](const json& row) {
+    if (as_json) return print_json(row);
+    for (const auto& note : row["notes"]) fmt::print("{}\n", note.get<std::string>());
+    fmt::print("{} is mounted in the running hub\n", place.directory.string());
+  });
+  // What is damaged is looked at here.
+  if (!answered && answered.error().fault != Fault::corrupt) return std::unexpected(answered.error());
+  return answered ? *answered : std::optional<int>{};
+}
+
+int mounted(serve::DatabaseMount& mount, const serve::DatabasePlace& place, const std::string& control,
+            bool as_json, json told) {
   std::vector<std::string> notes;
   if (auto done = mount.complete(now(), notes); !done) return tell_store_error(done.error());
+  told["mounted"] = true;
+  told["notes"] = notes;
   if (as_json) {
-    told["mounted"] = true;
-    told["notes"] = notes;
     print_json(told);
-    return EX_OK;
+  } else {
+    for (const auto& note : notes) fmt::print("{}\n", note);
+    fmt::print("{} was mounted and closed in order: clean shutdown\n", place.directory.string());
   }
-  for (const auto& note : notes) fmt::print("{}\n", note);
-  fmt::print("{} was mounted and closed in order: clean shutdown\n", place.directory.string());
-  return EX_OK;
+  const auto by_hub = mounted_by_hub(place, control, as_json);
+  if (!by_hub) return tell_store_error(by_hub.error());
+  return by_hub->value_or(EX_OK);
 }
 
 }  // namespace
@@ -275,11 +295,26 @@ int verify_database(const serve::DatabasePlace& place, bool as_json) {
   return bad > 0 ? EX_DATAERR : EX_OK;
 }
 
-int mount_database(const serve::DatabasePlace& place, bool force, bool as_json) {
+int dismount_database(const std::string& control, bool as_json) {
+  const json request{{"command", "store.dismount"}};
+  const auto answered = ask_hub(control, request, [&](const json& row) {
+    if (as_json) return print_json(row);
+    fmt::print("the mailbox database is dismounted; mail for it waits in the queue\n");
+  });
+  if (!answered) return tell_store_error(answered.error());
+  if (*answered) return **answered;
+  if (!as_json) fmt::print("no hub runs: nothing is mounted\n");
+  return EX_OK;
+}
+
+int mount_database(const serve::DatabasePlace& place, const std::string& control, bool force, bool as_json) {
+  const auto by_hub = mounted_by_hub(place, control, as_json);
+  if (!by_hub) return tell_store_error(by_hub.error());
+  if (*by_hub) return **by_hub;
   ProgressLine progress("verifying logs");
   auto mount = serve::DatabaseMount::open(place, std::ref(progress));
   if (!mount) return tell_store_error(mount.error());
-  if (!mount->needs_force()) return mounted(*mount, place, as_json, json::object());
+  if (!mount->needs_force()) return mounted(*mount, place, control, as_json, json::object());
   const auto loss = mount->foretell();
   if (!loss) return tell_store_error(loss.error());
   const auto report = serve::loss_json(*loss, place, now());
@@ -303,7 +338,7 @@ int mount_database(const serve::DatabasePlace& place, bool force, bool as_json) 
     fmt::print("{}\nThe bad logs and this report are in {}\n", serve::loss_text(*loss, place, now()),
                folder->string());
   }
-  return mounted(*mount, place, as_json, {{"quarantine", folder->string()}, {"loss", report}});
+  return mounted(*mount, place, control, as_json, {{"quarantine", folder->string()}, {"loss", report}});
 }
 
 int acknowledge_loss(const serve::DatabasePlace& place, bool as_json) {

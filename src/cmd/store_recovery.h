@@ -16,8 +16,11 @@ int check_database_logs(const serve::DatabasePlace& place, bool as_json);
 /// Reads only.
 int verify_database(const serve::DatabasePlace& place, bool as_json);
 /// Replays the logs and closes the database in order. A bad log: EX_DATAERR, and what mounting without it
-/// would lose; with `force` it is set aside and all that is intact is kept.
-int mount_database(const serve::DatabasePlace& place, bool force, bool as_json);
+/// would lose; with `force` it is set aside and all that is intact is kept. A hub that runs (`control` is the
+/// path of its socket) then mounts the mailboxes by itself, or has them mounted already.
+int mount_database(const serve::DatabasePlace& place, const std::string& control, bool force, bool as_json);
+/// A running hub closes the mailboxes' database; mail for it waits.
+int dismount_database(const std::string& control, bool as_json);
 /// Losses of forced mounts are not shown by database_status() any more.
 int acknowledge_loss(const serve::DatabasePlace& place, bool as_json);
 

@@ -7,6 +7,7 @@
 #include "base/explanation.h"
 #include "mail/header.h"
 #include "serve/mailbox_administration.h"
+#include "serve/mailbox_mount.h"
 #include "serve/outbound.h"
 
 namespace hikyaku::serve {
@@ -79,7 +80,13 @@ Result<std::vector<record::QueueId>> Administration::wanted(const json& request)
 
 Result<int> Administration::answer(const json& request, const Row& row) {
   const auto command = request.value("command", std::string{});
-  if (command.starts_with("mailbox.") && mailboxes_ != nullptr) return mailboxes_->answer(request, row);
+  if (command.starts_with("store.") && mailboxes_ != nullptr) return mount(command, row);
+  if (command.starts_with("mailbox.") && mailboxes_ != nullptr) {
+    const auto database = mailboxes_->use();
+    if (!database) return std::unexpected(database.error());
+    const auto& [kv, blob, store, commits] = **database;
+    return MailboxAdministration(*store, *commits, *blob, clock_).answer(request, row);
+  }
   if (command == "queue.list") return list(request, row);
   if (command == "arrivals") return arrivals(request.value("last", std::size_t{0}), row);
   if (command == "queue.show" || command == "why") {
@@ -98,6 +105,22 @@ Result<int> Administration::answer(const json& request, const Row& row) {
     return change(command, request, row);
   }
   return fail(Fault::malformed, "there is no request '" + command + "'");
+}
+
+Result<int> Administration::mount(const std::string& command, const Row& row) {
+  if (command == "store.dismount") {
+    if (!mailboxes_->dismount("dismounted by hand; hikyaku store mount mounts it"))
+      return fail(Fault::temporary, "the mailbox database is in use: sessions have not ended yet; try again");
+    row({{"mounted", false}});
+    return EX_OK;
+  }
+  if (command != "store.mount") return fail(Fault::malformed, "there is no request '" + command + "'");
+  MailboxMount::Notes notes;
+  if (auto mounted = mailboxes_->mount(notes); !mounted) return std::unexpected(std::move(mounted.error()));
+  // What waited for it need not wait longer.
+  if (outbound_ != nullptr) outbound_->flush();
+  row({{"mounted", true}, {"notes", notes}});
+  return EX_OK;
 }
 
 /// Records as they are stored, in base64: JSON has no octets, and header lines are.

@@ -12,7 +12,7 @@
 
 namespace hikyaku::serve {
 
-class MailboxAdministration;
+class MailboxMount;
 class Outbound;
 
 /// What an administrator asks about the queue and its ledgers, answered from the queue's database: by a
@@ -20,9 +20,9 @@ class Outbound;
 /// does both. Blocks: for the pool.
 class Administration {
  public:
-  /// `outbound` is null when no hub runs, `mailboxes` when their database is not open.
+  /// `outbound` is null when no hub runs, `mailboxes` likewise.
   Administration(queue::Queue& queue, io::GroupCommitter& commits, Blob& blob, const Clock& clock,
-                 Outbound* outbound, MailboxAdministration* mailboxes = nullptr)
+                 Outbound* outbound, MailboxMount* mailboxes = nullptr)
       : queue_(queue),
         commits_(commits),
         blob_(blob),
@@ -34,12 +34,14 @@ class Administration {
   using Row = std::function<bool(const nlohmann::json&)>;
 
   /// {"command": "queue.list"|"queue.show"|"queue.hold"|"queue.release"|"queue.retry"|"queue.bounce"|
-  /// "queue.delete"|"why", "ids": ["…"] or "all": true}, or {"command": "arrivals", "last": N}; "mailbox.…"
-  /// as MailboxAdministration has it. Gives the exit code (sysexits.h): EX_OK, or 1 when an id was not found.
-  /// An Error is for a request that makes no sense or a database that can't be read.
+  /// "queue.delete"|"why", "ids": ["…"] or "all": true}, or {"command": "arrivals", "last": N};
+  /// "store.mount", "store.dismount", "mailbox.…" as MailboxAdministration has it. Gives the exit code
+  /// (sysexits.h): EX_OK, or 1 when an id was not found. An Error is for a request that makes no sense or a
+  /// database that can't be read.
   Result<int> answer(const nlohmann::json& request, const Row& row);
 
  private:
+  Result<int> mount(const std::string& command, const Row& row);
   Result<int> list(const nlohmann::json& request, const Row& row);
   Result<int> show(record::QueueId id, const Row& row);
   Result<int> why(record::QueueId id, const Row& row);
@@ -54,7 +56,7 @@ class Administration {
   Blob& blob_;
   const Clock& clock_;
   Outbound* outbound_;
-  MailboxAdministration* mailboxes_;
+  MailboxMount* mailboxes_;
 };
 
 }  // namespace hikyaku::serve

@@ -24,7 +24,7 @@
 #include "serve/databases.h"
 #include "serve/domain_flush.h"
 #include "serve/io_thread.h"
-#include "serve/mailbox_administration.h"
+#include "serve/mailbox_mount.h"
 #include "serve/mailbox_upkeep.h"
 #include "serve/outbound.h"
 #include "serve/pop3_conversation.h"
@@ -66,12 +66,14 @@ struct Hub::State {
   io::AuthThrottle auth_throttle;
   policy::ClientRates client_rates;
   std::unique_ptr<QueueDatabase> queue;
-  std::unique_ptr<StoreDatabase> store;
+  MailboxMount mailboxes{[this](MailboxMount::Notes& notes) {
+    return StoreDatabase::open(services ? *services->running() : *first, clock.now(), notes);
+  }};
+  std::shared_ptr<const Running> first;  // until there are services
   std::unique_ptr<record::IdSource> ids;
   std::unique_ptr<Services> services;
   std::unique_ptr<Outbound> outbound;
   std::unique_ptr<DomainFlush> domain_flush;
-  std::unique_ptr<MailboxAdministration> mailbox_administration;
   std::unique_ptr<Administration> administration;
   std::vector<std::unique_ptr<IoThread>> threads;
   std::atomic<std::size_t> next_thread{0};
@@ -119,6 +121,7 @@ Result<std::unique_ptr<Hub>> Hub::open(std::shared_ptr<const Running> running, L
 }
 
 Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
+  first = running;
   const auto& main_cf = running->files.main;
   io::LogSettings log_settings;
   log_settings.file = main_cf.text("maillog_file").text;
@@ -148,19 +151,23 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
   auto opened_queue = QueueDatabase::open(*running, clock.now(), notes);
   if (!opened_queue) return std::unexpected(std::move(opened_queue.error()));
   queue = std::move(*opened_queue);
-  auto opened_store = StoreDatabase::open(*running, clock.now(), notes);
-  if (!opened_store) return std::unexpected(std::move(opened_store.error()));
-  store = std::move(*opened_store);
+  if (auto mounted = mailboxes.mount(notes); !mounted) {
+    if (mounted.error().fault != Fault::corrupt) return mounted;
+    // It waits for a person; the queue and all other mail do not.
+    log->error("store", escaped(mounted.error().text));
+    log->error("store",
+               "mail for mailboxes waits in the queue until hikyaku store mount has mounted the database");
+  }
   for (const auto& note : notes) log->info("qmgr", escaped(note));
   if (auto remembered = queue->queue->remember_sources(running->sources->names()); !remembered)
     return remembered;
 
   ids = std::make_unique<record::IdSource>(queue->queue->last_id());
-  services = std::unique_ptr<Services>(new Services{clock, random, *log, *pool, *waiting, metrics, *resolver,
-                                                    *sasl, *users, credentials, auth_throttle, client_rates,
-                                                    *ids, *queue->queue, *queue->blob, *queue->commits,
-                                                    *store->store, *store->blob, *store->commits});
+  services = std::unique_ptr<Services>(new Services{
+      clock, random, *log, *pool, *waiting, metrics, *resolver, *sasl, *users, credentials, auth_throttle,
+      client_rates, *ids, *queue->queue, *queue->blob, *queue->commits, mailboxes});
   services->use(running);
+  first.reset();
 
   auto count = static_cast<std::size_t>(main_cf.integer("hikyaku_threads"));
   if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
@@ -175,10 +182,8 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
   services->admit = [this](std::shared_ptr<ActiveMessage> message) { outbound->admit(std::move(message)); };
   domain_flush = std::make_unique<DomainFlush>(*services, *outbound);
   services->flush_domain = [this](std::string_view domain) { return domain_flush->ask(domain); };
-  mailbox_administration =
-      std::make_unique<MailboxAdministration>(*store->store, *store->commits, *store->blob, clock);
   administration = std::make_unique<Administration>(*queue->queue, *queue->commits, *queue->blob, clock,
-                                                    outbound.get(), mailbox_administration.get());
+                                                    outbound.get(), &mailboxes);
 
   auto opened_control =
       ControlServer::open(main, control_path(running->queue_directory), *services, *administration);
@@ -430,7 +435,7 @@ void Hub::State::reload() {
     log->error("master", "reload: " + escaped(opened.error().text) + "; the configuration in force stays");
     return;
   }
-  store->store->set_default_quota({next->mailbox_quota, 0});
+  if (const auto database = mailboxes.get()) database->store->set_default_quota({next->mailbox_quota, 0});
   log->info("master", "reload -- configuration " + next->files.main.text("config_directory").text);
 }
 
@@ -509,7 +514,7 @@ void Hub::State::close() {
   if (pool) pool->stop();
   if (resolver) resolver->stop();
   if (queue) queue->commits->stop();
-  if (store) store->commits->stop();
+  mailboxes.stop();
   control.reset();
   if (log) log->flush();
 }

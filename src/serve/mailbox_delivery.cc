@@ -12,6 +12,7 @@
 #include "serve/command_delivery.h"
 #include "serve/forwarded_message.h"
 #include "serve/local_recipients.h"
+#include "serve/mailbox_mount.h"
 #include "serve/mailbox_name.h"
 
 namespace hikyaku::serve {
@@ -26,9 +27,9 @@ std::string delivery_headers(const mail::Address& sender, const record::Recipien
 }
 
 /// Copies a large message from the queue to a blob of the store, under the queue's id.
-Result<std::string> copy_to_store(Services& services, const record::QueueEntry& entry) {
+Result<std::string> copy_to_store(Services& services, Blob& blob, const record::QueueEntry& entry) {
   const auto name = entry.id.text();
-  auto writer = services.store_blob.put(name);
+  auto writer = blob.put(name);
   if (!writer) return std::unexpected(std::move(writer.error()));
   for (std::uint64_t offset = 0; offset < entry.size;) {
     auto piece = services.queue.read_body(entry, offset, kCopyPiece);
@@ -138,6 +139,12 @@ class MailboxDelivery {
   static void deliver(std::unique_ptr<MailboxDelivery> self) {
     if (self->targets_.empty()) return run_commands(std::move(self));
     Kv::Batch batch;
+    auto database = self->services_.mailboxes.use();
+    if (!database) {
+      self->fail_mailboxes(database.error());
+      return run_commands(std::move(self));
+    }
+    self->database_ = std::move(*database);
     auto delivery = self->add_to_store(batch);
     if (!delivery) {
       self->fail_mailboxes(delivery.error());
@@ -146,7 +153,7 @@ class MailboxDelivery {
     self->outcomes_ = delivery->outcomes();
     self->tell_full_ones();
     if (batch.empty()) return run_commands(std::move(self));
-    auto& commits = self->services_.store_commits;
+    auto& commits = *self->database_->commits;
     auto answer = [self = std::move(self), delivery = std::move(*delivery)](Result<void> committed) mutable {
       if (committed) {
         delivery.committed();
@@ -173,11 +180,11 @@ class MailboxDelivery {
     if (stored_.blob.empty()) {
       body = *content_;
     } else {
-      auto blob = copy_to_store(services_, stored_);
+      auto blob = copy_to_store(services_, *database_->blob, stored_);
       if (!blob) return std::unexpected(std::move(blob.error()));
       message.blob = std::move(*blob);
     }
-    return services_.store.deliver(batch, targets_, message, std::move(body));
+    return database_->store->deliver(batch, targets_, message, std::move(body));
   }
 
   /// RFC 3463 s. 3.3, X.2.2. What others of the recipient's mailboxes have, they keep.
@@ -205,7 +212,7 @@ class MailboxDelivery {
     const bool unused = std::ranges::all_of(
         outcomes_, [](const store::Store::Outcome& one) { return one.kind == Kind::over_quota; });
     if (!unused || stored_.blob.empty()) return;
-    if (auto removed = services_.store_blob.remove(stored_.id.text()); !removed)
+    if (auto removed = database_->blob->remove(stored_.id.text()); !removed)
       services_.log.warning("local", removed.error().text);
   }
 
@@ -347,6 +354,7 @@ class MailboxDelivery {
   const Job job_;
   const record::QueueEntry& stored_;
   Done done_;
+  std::shared_ptr<StoreDatabase> database_;     // once it is asked for
   std::shared_ptr<const std::string> content_;  // the whole message, or, when it is a blob, its headers
   std::string_view header_;
   std::vector<Share> shares_;  // as job_.recipients

@@ -1,6 +1,7 @@
 #include "serve/mailbox_upkeep.h"
 
 #include "base/escape.h"
+#include "serve/mailbox_mount.h"
 #include "serve/running.h"
 #include "store/removed.h"
 #include "store/usage.h"
@@ -15,7 +16,14 @@ constexpr int kPurgesAtOnce = 50;           // the rest in a minute: the thread 
 }  // namespace
 
 void MailboxUpkeep::run(Time now) {
-  for (const auto& account : store::accounts_to_fold(services_.store)) fold_account(account);
+  database_ = services_.mailboxes.get();
+  if (!database_) return;
+  work(now);
+  database_.reset();
+}
+
+void MailboxUpkeep::work(Time now) {
+  for (const auto& account : store::accounts_to_fold(*database_->store)) fold_account(account);
   if (last_full_ && now - *last_full_ < kFull && now >= *last_full_) return;
   last_full_ = now;
   fold_all();
@@ -25,19 +33,19 @@ void MailboxUpkeep::run(Time now) {
 void MailboxUpkeep::fold_account(const std::string& account) {
   for (bool more = true; more && !services_.stopping;) {
     Kv::Batch batch;
-    const auto folded = store::fold_usage(services_.store, batch, account);
+    const auto folded = store::fold_usage(*database_->store, batch, account);
     if (!folded) return services_.log.warning("store", escaped(folded.error().text));
     more = *folded;
     if (batch.empty()) return;
     // When another one has folded them meanwhile, there is nothing left to do.
-    if (auto done = services_.store_commits.commit(std::move(batch)); !done) return;
+    if (auto done = database_->commits->commit(std::move(batch)); !done) return;
   }
 }
 
 void MailboxUpkeep::fold_all() {
   std::string account;
   while (!services_.stopping) {
-    const auto next = store::next_account(services_.store, account);
+    const auto next = store::next_account(*database_->store, account);
     if (!next) return services_.log.warning("store", escaped(next.error().text));
     if (!*next) return;
     account = **next;
@@ -54,18 +62,18 @@ void MailboxUpkeep::purge(Time before) {
       break;
     }
     Kv::Batch batch;
-    const auto purged = store::purge(services_.store, batch, before, kPurgedAtOnce);
+    const auto purged = store::purge(*database_->store, batch, before, kPurgedAtOnce);
     if (!purged) return services_.log.warning("store", "purge removed mail: " + escaped(purged.error().text));
     more = purged->more;
     if (batch.empty()) break;
-    if (auto done = services_.store_commits.commit(std::move(batch)); !done) {
+    if (auto done = database_->commits->commit(std::move(batch)); !done) {
       // Somebody restores some of it just now: the next time will do.
       if (done.error().fault == Fault::not_found) break;
       return services_.log.warning("store", "purge removed mail: " + escaped(done.error().text));
     }
     messages += purged->messages;
     for (const auto& name : purged->unused_blobs) {
-      if (auto removed = services_.store_blob.remove(name); !removed)
+      if (auto removed = database_->blob->remove(name); !removed)
         services_.log.warning("store", escaped(removed.error().text));
     }
   }

@@ -1,8 +1,10 @@
 #pragma once
 #include <chrono>
+#include <memory>
 #include <optional>
 
 #include "base/time.h"
+#include "serve/databases.h"
 #include "serve/services.h"
 
 namespace hikyaku::serve {
@@ -16,11 +18,13 @@ class MailboxUpkeep {
   void run(Time now);
 
  private:
+  void work(Time now);
   void fold_account(const std::string& account);
   void fold_all();
   void purge(Time before);
 
   Services& services_;
+  std::shared_ptr<StoreDatabase> database_;  // during run()
   std::optional<Time> last_full_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/escape.h"
 #include "serve/await_commit.h"
+#include "serve/mailbox_mount.h"
 #include "serve/mailbox_name.h"
 #include "store/messages.h"
 
@@ -209,6 +210,13 @@ asio::awaitable<void> Pop3Conversation::log_in(AuthenticationSuccess who) {
     }
     lease_.emplace(std::move(*lease));
   }
+  auto database = services_.mailboxes.use();
+  if (!database) {
+    lease_.reset();
+    refuse(database.error(), "open the mailbox");
+    co_return;
+  }
+  database_ = std::move(*database);
   auto list = [this] { return list_messages(); };
   auto maildrop = co_await services_.pool.run(std::move(list));
   if (!maildrop) {
@@ -226,7 +234,7 @@ asio::awaitable<void> Pop3Conversation::log_in(AuthenticationSuccess who) {
 
 /// Who never got mail has an empty mailbox.
 Result<access::Maildrop> Pop3Conversation::list_messages() const {
-  const auto& store = services_.store;
+  const auto& store = *database_->store;
   const auto mailbox = store.find_mailbox(mailbox_);
   if (!mailbox && mailbox.error().fault == Fault::not_found) return access::Maildrop();
   if (!mailbox) return std::unexpected(mailbox.error());
@@ -260,11 +268,11 @@ asio::awaitable<void> Pop3Conversation::handle(Session::Read event) {
 /// On the pool, while the conversation waits for it.
 Result<std::string> Pop3Conversation::read(const Session::Read& event) {
   if (event.offset == 0 || !item_ || item_->uid != event.uid) {
-    auto found = services_.store.find(mailbox_, event.uid);
+    auto found = database_->store->find(mailbox_, event.uid);
     if (!found) return std::unexpected(std::move(found.error()));
     item_ = std::move(*found);
   }
-  auto octets = services_.store.read(*item_, event.offset, event.length);
+  auto octets = database_->store->read(*item_, event.offset, event.length);
   if (octets && octets->empty())
     return fail(Fault::corrupt, "the body ends before octet " + std::to_string(event.offset));
   return octets;
@@ -311,7 +319,7 @@ asio::awaitable<Result<void>> Pop3Conversation::remove_piece(std::vector<std::ui
     auto compose = [this, &uids]() -> Result<Composed> {
       Composed composed{{}, store::Expunged{store::Change(nullptr), 0, {}, {}, {}}};
       const auto kept = services_.running()->removed_mail_lifetime.count() > 0;
-      auto expunged = store::expunge(services_.store, composed.batch, mailbox_, uids,
+      auto expunged = store::expunge(*database_->store, composed.batch, mailbox_, uids,
                                      kept ? std::optional(services_.clock.now()) : std::nullopt);
       if (!expunged) return std::unexpected(std::move(expunged.error()));
       composed.expunged = std::move(*expunged);
@@ -320,17 +328,17 @@ asio::awaitable<Result<void>> Pop3Conversation::remove_piece(std::vector<std::ui
     auto composed = co_await services_.pool.run(std::move(compose));
     if (!composed) co_return std::unexpected(std::move(composed.error()));
     if (composed->batch.empty()) co_return Result<void>();
-    committed = co_await commit_synced(services_.store_commits, std::move(composed->batch));
+    committed = co_await commit_synced(*database_->commits, std::move(composed->batch));
     if (!committed && committed.error().fault == Fault::not_found) continue;
     if (!committed) co_return committed;
     composed->expunged.change.committed();
-    services_.pool.post(
-        [services = &services_, tag = listener_.log_tag, blobs = std::move(composed->expunged.unused_blobs)] {
-          for (const auto& name : blobs) {
-            if (auto removed = services->store_blob.remove(name); !removed)
-              services->log.warning(tag, escaped(removed.error().text));
-          }
-        });
+    services_.pool.post([services = &services_, database = database_, tag = listener_.log_tag,
+                         blobs = std::move(composed->expunged.unused_blobs)] {
+      for (const auto& name : blobs) {
+        if (auto removed = database->blob->remove(name); !removed)
+          services->log.warning(tag, escaped(removed.error().text));
+      }
+    });
     co_return Result<void>();
   }
   co_return committed;

@@ -57,6 +57,7 @@ class Pop3Conversation {
   bool counted_ = false;
   std::string counted_address_;
 
+  std::shared_ptr<StoreDatabase> database_;  // from the login on
   std::string mailbox_;
   std::optional<MailboxLocks::Lease> lease_;
   std::optional<store::Store::Item> item_;  // the message that is sent

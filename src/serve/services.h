@@ -21,11 +21,11 @@
 #include "serve/active_message.h"
 #include "serve/mailbox_locks.h"
 #include "serve/metrics.h"
-#include "store/store.h"
 
 namespace hikyaku::serve {
 
 struct Running;
+class MailboxMount;
 
 /// What one hub has one of, handed to all its parts. Everything in it is thread-safe and outlives them.
 struct Services {
@@ -46,9 +46,7 @@ struct Services {
   queue::Queue& queue;
   Blob& blob;
   io::GroupCommitter& queue_commits;
-  store::Store& store;
-  Blob& store_blob;
-  io::GroupCommitter& store_commits;
+  MailboxMount& mailboxes;
 
   std::atomic<bool> stopping{false};
   MailboxLocks mailbox_locks;

@@ -175,4 +175,35 @@ def test_verify_and_status_work_beside_a_running_hub(lab):
     assert "open in a running hub" in command(hub, "status")
     assert ", 0 bad" in command(hub, "verify")
     assert ", 0 bad" in command(hub, "verify", "--queue")
-    assert "is open in another process" in command(hub, "mount", code=75)
+    assert "is mounted in the running hub" in command(hub, "mount")
+
+
+def test_a_damaged_database_waits_for_a_person_and_all_other_mail_does_not(lab):
+    hub, subjects = crashed(lab)
+    log = the_log(hub)
+    damage(log, b"number 04")
+    sink = lab.sink()
+    hub.configure(BOXES + f"relayhost = {sink.next_hop}\n")
+    hub.start()
+    hub.wait_log("hikyaku/store.*error: the database at .* is not opened")
+    outside = send(hub, "a@b.example", "x@far.example")
+    hub.wait_log(f"{outside}: to=<x@far.example>.*status=sent")
+    waits = send(hub, "a@b.example", "test@box.example", sample("a@b.example", "test@box.example", "number 77"))
+    hub.wait_log(f"{waits}: to=<test@box.example>.*dsn=4.3.0, status=deferred .*not mounted")
+    assert "number 04" in command(hub, "mount", code=65)
+    told = command(hub, "mount", "--force")
+    assert "is mounted in the running hub" in told, told
+    hub.wait_log(f"{waits}: to=<test@box.example>.*status=sent")
+    assert subjects_of(hub) == set(subjects) - {("test@box.example", "number 04")} | {("test@box.example", "number 77")}
+
+
+def test_dismounted_by_hand_it_takes_no_mail_until_it_is_mounted(lab):
+    hub = lab.hub(BOXES, tables=TABLES)
+    assert "is dismounted" in command(hub, "dismount")
+    waits = send(hub, "a@b.example", "test@box.example")
+    hub.wait_log(f"{waits}: to=<test@box.example>.*status=deferred .*dismounted by hand")
+    assert "clean shutdown" in command(hub, "status")
+    assert "is mounted in the running hub" in command(hub, "mount")
+    hub.wait_log(f"{waits}: to=<test@box.example>.*status=sent")
+    hub.stop()
+    assert "no hub runs" in command(hub, "dismount")

@@ -1,0 +1,46 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "serve/databases.h"
+
+namespace hikyaku::serve {
+
+/// The mailboxes' database of a hub: mounted, or not, when its logs are damaged or somebody dismounted it.
+/// Mail for it waits in the queue then, and the rest of the hub goes on. Thread-safe.
+class MailboxMount {
+ public:
+  using Notes = std::vector<std::string>;
+  using Open = std::function<Result<std::unique_ptr<StoreDatabase>>(Notes&)>;
+  /// `open` verifies and opens it, with the configuration of the moment.
+  explicit MailboxMount(Open open) : open_(std::move(open)) {}
+
+  /// Null while it is not mounted. Who has it keeps it open: not longer than one piece of work or one
+  /// session.
+  std::shared_ptr<StoreDatabase> get() const;
+  /// The same, or Fault::temporary with what is wrong: for the log and the reply of a deferred mail.
+  Result<std::shared_ptr<StoreDatabase>> use() const;
+
+  /// Opens it; nothing when it is mounted. Fault::corrupt: its logs or tables are damaged. Blocks.
+  Result<void> mount(Notes& notes);
+  /// Closes it in order once nobody uses it any more, which is waited for. `reason` is what use() tells then.
+  /// False: it is still used after the time that a session takes to end. Not from a thread that has it.
+  /// Blocks.
+  bool dismount(const std::string& reason);
+  /// Before the end of the process: nothing is committed any more, whoever still has it.
+  void stop();
+
+ private:
+  const Open open_;
+  mutable std::mutex mutex_;
+  std::mutex changing_;  // one mount() or dismount() at a time; taken before mutex_
+  std::shared_ptr<StoreDatabase> database_;
+  std::string reason_ = "not mounted yet";
+};
+
+}  // namespace hikyaku::serve
