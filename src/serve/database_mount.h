@@ -34,6 +34,9 @@ struct MountLoss {
   /// Changes that are missing, as far as they can be counted, and whether there are gaps that can't.
   std::uint64_t changes = 0;
   bool more_changes = false;
+  /// Why the tables could not be asked what is in them: then mail may be told as lost that is not. Empty:
+  /// they were.
+  std::string tables_fault;
   /// Sure to be lost by its UID: what a gap of unknown size held may come on top.
   std::uint64_t messages() const;
 };
