@@ -124,7 +124,9 @@ Result<fs::path> DatabaseMount::force(const MountLoss& loss, Time now) {
       salvage_->carry_out(folder, {{std::string(kReport), loss_text(loss, place_, now)},
                                    {std::string(kReportJson), loss_json(loss, place_, now).dump(2) + "\n"}});
   if (!done) return std::unexpected(done.error());
-  forced_ = true;
+  // Where the number is not known, more than the logs of a database can hold.
+  constexpr std::uint64_t kManyChanges = 10'000'000;
+  lost_changes_ = loss.changes + (loss.more_changes ? kManyChanges : 0);
   return folder;
 }
 
@@ -136,7 +138,8 @@ Result<void> DatabaseMount::complete(Time now, std::vector<std::string>& notes) 
   options.now = now;
   auto kv = io::RocksKv::open(options, notes);
   if (!kv) return std::unexpected(kv.error());
-  if (!forced_ || place_.kind != DatabasePlace::Kind::mailboxes) return {};
+  if (!lost_changes_ || place_.kind != DatabasePlace::Kind::mailboxes) return {};
+  if (auto skipped = store::skip_given(**kv, *lost_changes_); !skipped) return skipped;
   const auto blob = io::FileBlob::open(place_.directory / "blobs");
   if (!blob) return std::unexpected(blob.error());
   constexpr std::size_t kMostTold = 1000;

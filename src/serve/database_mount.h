@@ -63,7 +63,7 @@ class DatabaseMount {
   explicit DatabaseMount(DatabasePlace place) : place_(std::move(place)) {}
   DatabasePlace place_;
   std::optional<io::Salvage> salvage_;
-  bool forced_ = false;
+  std::optional<std::uint64_t> lost_changes_;  ///< after force(): at most, as far as can be told
 };
 
 /// The number that ESE, the engine of Exchange, has for what is wrong with a log, for people who know those:
