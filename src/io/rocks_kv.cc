@@ -381,6 +381,7 @@ std::vector<RocksKv::TableFile> RocksKv::table_files() const {
                      file.file_checksum_func_name == name ? file.file_checksum : "", true});
   }
   for (auto* const family : state_->families) {
+    if (family == nullptr) continue;  // a space that an older program did not make
     rocksdb::ColumnFamilyMetaData about;
     state_->db->GetColumnFamilyMetaData(family, &about);
     for (const auto& file : about.blob_files) {
