@@ -28,10 +28,13 @@
 
 #include "access/pop3_session.h"
 #include "base/escape.h"
+#include "base/transcript.h"
 #include "smtp/sasl.h"
 
 namespace hikyaku::access {
 namespace {
+
+using namespace testing_support;
 
 using Session = Pop3Session;
 
@@ -149,42 +152,6 @@ class Driver {
   std::unique_ptr<smtp::SaslExchange> exchange_;
   bool closed_ = false;
 };
-
-struct Line {
-  std::string kind, text;
-  int number;
-};
-
-std::string unescaped(std::string_view text) {
-  static const std::map<char, char> kNamed{{'r', '\r'}, {'n', '\n'}, {'0', '\0'}};
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\' || i + 1 == text.size()) {
-      out += text[i];
-    } else if (text[++i] == 'x') {
-      out += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
-      i += 2;
-    } else {
-      const auto named = kNamed.find(text[i]);
-      out += named == kNamed.end() ? text[i] : named->second;
-    }
-  }
-  return out;
-}
-
-std::vector<Line> read_transcript(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::vector<Line> lines;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    if (line.empty() || line.front() == '#') continue;
-    const std::size_t kind = line.front() == '@' ? 1 : 2;
-    lines.push_back({line.substr(0, kind), line.size() > kind + 1 ? line.substr(kind + 1) : "", number});
-  }
-  return lines;
-}
-
-enum class Cuts { whole, octets, random };
 
 class Playback {
  public:
@@ -310,38 +277,16 @@ class Playback {
 
 class Pop3Transcript : public testing::TestWithParam<std::filesystem::path> {};
 
-TEST_P(Pop3Transcript, GivesTheSameInAnyCuts) {
-  const auto lines = read_transcript(GetParam());
-  const bool whole_only =
-      std::ranges::any_of(lines, [](const Line& line) { return line.kind == "@" && line.text == "whole"; });
-  {
-    SCOPED_TRACE("whole");
-    Playback(lines, Cuts::whole, 0);
-  }
-  if (whole_only || HasFailure()) return;
-  {
-    SCOPED_TRACE("one octet at a time");
-    Playback(lines, Cuts::octets, 0);
-  }
-  for (unsigned seed = 1; seed <= 20; ++seed) {
-    SCOPED_TRACE("random cuts, seed " + std::to_string(seed));
-    Playback(lines, Cuts::random, seed);
-  }
+TEST_P(Pop3Transcript, GivesTheSameInAnyCuts) { play_in_any_cuts<Playback>(GetParam()); }
+
+std::vector<std::filesystem::path> these() {
+  return transcripts(HIKYAKU_SOURCE_DIR "/tests/transcripts", {"pop3"});
 }
 
-std::vector<std::filesystem::path> transcripts() {
-  std::vector<std::filesystem::path> found;
-  for (const auto& entry : std::filesystem::directory_iterator(HIKYAKU_SOURCE_DIR "/tests/transcripts")) {
-    if (entry.path().filename().string().starts_with("pop3")) found.push_back(entry.path());
-  }
-  std::ranges::sort(found);
-  return found;
-}
-
-INSTANTIATE_TEST_SUITE_P(, Pop3Transcript, testing::ValuesIn(transcripts()),
+INSTANTIATE_TEST_SUITE_P(, Pop3Transcript, testing::ValuesIn(these()),
                          [](const auto& row) { return row.param.stem().string(); });
 
-TEST(Pop3Transcripts, AreMany) { EXPECT_GE(transcripts().size(), 15U); }
+TEST(Pop3Transcripts, AreMany) { EXPECT_GE(these().size(), 15U); }
 
 }  // namespace
 }  // namespace hikyaku::access

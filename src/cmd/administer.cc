@@ -1,11 +1,10 @@
 #include "cmd/administer.h"
 
-#include <sysexits.h>
-
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cmd/control_client.h"
+#include "cmd/exit_code.h"
 #include "cmd/running_configuration.h"
 #include "io/system_clock.h"
 #include "serve/administration.h"
@@ -13,27 +12,6 @@
 #include "serve/mailbox_administration.h"
 
 namespace hikyaku::cmd {
-namespace {
-
-int tell(const Error& error) {
-  std::fprintf(stderr, "hikyaku: %s\n", error.text.c_str());
-  switch (error.fault) {
-    case Fault::malformed:
-      return EX_USAGE;
-    case Fault::not_found:
-      return EX_NOINPUT;
-    case Fault::temporary:
-      return EX_TEMPFAIL;
-    case Fault::corrupt:
-      return EX_DATAERR;
-    case Fault::permanent:
-      break;
-  }
-  return EX_UNAVAILABLE;
-}
-
-}  // namespace
-
 void print_json(const nlohmann::json& value) {
   const auto text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::puts(text.c_str());
@@ -45,7 +23,7 @@ int administer(const std::string& directory, const nlohmann::json& request,
   const auto loaded = load_configuration(directory, random, false);
   if (!loaded.running) return loaded.exit_code;
   auto answered = ask_hub(serve::control_path(loaded.running->queue_directory), request, row);
-  if (!answered) return tell(answered.error());
+  if (!answered) return tell_error("hikyaku", answered.error());
   if (*answered) return **answered;
 
   const io::SystemClock clock;
@@ -56,20 +34,20 @@ int administer(const std::string& directory, const nlohmann::json& request,
   };
   if (request.value("command", std::string()).starts_with("mailbox.")) {
     auto mailboxes = serve::StoreDatabase::open(*loaded.running, clock.now(), notes);
-    if (!mailboxes) return tell(mailboxes.error());
+    if (!mailboxes) return tell_error("hikyaku", mailboxes.error());
     auto& [kv, blob, store, commits] = **mailboxes;
     serve::MailboxAdministration administration(*store, *commits, *blob, clock);
     auto result = administration.answer(request, each);
     commits->stop();
-    return result ? *result : tell(result.error());
+    return result ? *result : tell_error("hikyaku", result.error());
   }
   auto database = serve::QueueDatabase::open(*loaded.running, clock.now(), notes);
-  if (!database) return tell(database.error());
+  if (!database) return tell_error("hikyaku", database.error());
   auto& [kv, blob, queue, commits] = **database;
   serve::Administration administration(*queue, *commits, *blob, clock, nullptr);
   auto result = administration.answer(request, each);
   commits->stop();
-  if (!result) return tell(result.error());
+  if (!result) return tell_error("hikyaku", result.error());
   return *result;
 }
 

@@ -21,7 +21,7 @@ constexpr std::array kCommands{
     Command{"why", why_command, "what was decided for a message that passed, rule by rule"},
     Command{"explain", explain_command, "what would be decided for a message, and what would change it"},
     Command{"queue", queue_command, "list, show, hold, release, retry, bounce and delete queued mail"},
-    Command{"store", store_command, "the mailbox database: list, status, export"},
+    Command{"store", store_command, "the databases: mailboxes, status, check, mount after a crash, export"},
     Command{"mailbox", mailbox_command, "list, create, rename, delete, restore mailboxes; quotas"},
     Command{"config", config_command, "check and show main.cf and master.cf"},
     Command{"table", table_command, "look up and check lookup tables"},

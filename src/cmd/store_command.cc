@@ -139,8 +139,10 @@ int store_command(int argc, char** argv) {
   auto& check_command =
       with_queue("check-logs",
                  "verify each log: ok, torn at the end, corrupt at an offset, missing, of another database");
-  auto& verify_command = with_queue(
-      "verify", "read every octet and compare with its checksum, then follow every cross reference");
+  auto& verify_command =
+      with_queue("verify",
+                 "read every octet of logs and tables and compare with its checksum, then follow every cross "
+                 "reference; of large bodies, which are files, the size");
   auto& mount_command = with_queue(
       "mount",
       "replay the logs and close the database in order; stops at a bad log and tells what it would cost");

@@ -12,6 +12,7 @@
 #include "base/escape.h"
 #include "cmd/administer.h"
 #include "cmd/control_client.h"
+#include "cmd/exit_code.h"
 #include "cmd/progress.h"
 #include "io/database_header.h"
 #include "io/file_blob.h"
@@ -143,22 +144,7 @@ int mounted(serve::DatabaseMount& mount, const serve::DatabasePlace& place, cons
 
 }  // namespace
 
-int tell_store_error(const Error& error) {
-  fmt::print(stderr, "hikyaku store: {}\n", error.text);
-  switch (error.fault) {
-    case Fault::malformed:
-      return EX_USAGE;
-    case Fault::not_found:
-      return EX_NOINPUT;
-    case Fault::temporary:
-      return EX_TEMPFAIL;
-    case Fault::corrupt:
-      return EX_DATAERR;
-    case Fault::permanent:
-      break;
-  }
-  return EX_UNAVAILABLE;
-}
+int tell_store_error(const Error& error) { return tell_error("hikyaku store", error); }
 
 int database_status(const serve::DatabasePlace& place, bool as_json) {
   const auto& directory = place.directory;

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <rocksdb/env.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -26,13 +28,15 @@ inline const std::vector<KvSpace> kSpaces{
     {"entry"}, {"body", true}, {"ledger", false, std::chrono::hours{24}}};
 enum Space : Kv::Space { kEntry, kBody, kLedger };
 
+inline constexpr std::size_t kBodyOctets = 4000;
+
 inline std::string key(int i) {
   char text[16];
   std::snprintf(text, sizeof text, "%06d", i);
   return text;
 }
 
-inline Kv::Batch message(int i, std::size_t octets = 3000) {
+inline Kv::Batch message(int i, std::size_t octets = kBodyOctets) {
   Kv::Batch batch;
   batch.put(kEntry, key(i), "entry " + key(i));
   batch.put(kBody, key(i), std::string(octets, static_cast<char>('a' + i % 26)));
@@ -99,9 +103,15 @@ class RocksFixture : public testing::Test {
     ::waitpid(child, &status, 0);
     ASSERT_EQ(status, 0);
   }
+  /// What is written from now on stays in logs. For a process that ends soon: writers wait in the end.
+  static void stop_making_tables() {
+    for (const auto priority : {rocksdb::Env::LOW, rocksdb::Env::HIGH})
+      rocksdb::Env::Default()->SetBackgroundThreads(0, priority);
+  }
   /// `count` synced messages that make some logs, and a crash.
   void crash_with_logs(int count = 600) {
     crash_after([count](RocksKv& child) {
+      stop_making_tables();
       for (int i = 0; i < count; ++i) {
         if (!child.commit(message(i), Kv::Durability::synced)) ::_exit(2);
       }

@@ -25,7 +25,7 @@
 namespace hikyaku::io {
 namespace {
 
-constexpr std::size_t kSmallBuffer = std::size_t{8} << 20;
+constexpr std::size_t kSmallBlock = std::size_t{64} << 10;
 constexpr std::size_t kLargeValue = 2048;  // octets from which values of a write_once space stand apart
 
 rocksdb::Slice slice(std::string_view octets) { return {octets.data(), octets.size()}; }
@@ -51,6 +51,8 @@ rocksdb::DBOptions engine_options(const RocksKv::Options& options, rocksdb::Env*
   db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
   db.avoid_flush_during_recovery = true;
+  // All spaces go into tables together: were a log lost, a commit would be lost whole or not at all.
+  db.atomic_flush = true;
   db.recycle_log_file_num = 0;
   db.wal_compression = rocksdb::kNoCompression;
   db.max_total_wal_size = options.memory;
@@ -76,12 +78,14 @@ rocksdb::ColumnFamilyOptions space_options(const KvSpace& space, const RocksKv::
   table.cache_index_and_filter_blocks = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  family.write_buffer_size = kSmallBuffer;
+  // What is removed soon after should die in memory: room for some seconds of mail. Full in one space means
+  // that all are written, so none may be full long before the others.
+  family.write_buffer_size = options.memory / 4;
+  family.max_write_buffer_number = 3;
+  family.arena_block_size = kSmallBlock;
   family.compression = rocksdb::kLZ4Compression;
   if (space.write_once) {
-    // A body that is removed soon after should die in memory: room for some seconds of mail.
-    family.write_buffer_size = options.memory / 4;
-    family.max_write_buffer_number = 3;
+    family.arena_block_size = 0;  // the engine's own choice
     family.compression = rocksdb::kNoCompression;
     family.enable_blob_files = true;
     family.min_blob_size = kLargeValue;
@@ -381,6 +385,7 @@ std::vector<RocksKv::TableFile> RocksKv::table_files() const {
                      file.file_checksum_func_name == name ? file.file_checksum : "", true});
   }
   for (auto* const family : state_->families) {
+    if (family == nullptr) continue;  // a space that an older program did not make
     rocksdb::ColumnFamilyMetaData about;
     state_->db->GetColumnFamilyMetaData(family, &about);
     for (const auto& file : about.blob_files) {

@@ -168,7 +168,7 @@ TEST_F(RocksKvTest, AfterACrashAllThatWasSyncedIsThere) {
     ASSERT_GE(logs().size(), 2U) << "the test is about several logs";
     open();
     EXPECT_EQ(entries(), 600);
-    EXPECT_EQ(kv->get(kBody, key(599)).value()->size(), 3000U);
+    EXPECT_EQ(kv->get(kBody, key(599)).value()->size(), kBodyOctets);
     EXPECT_TRUE(notes.empty());
   });
 }
@@ -355,7 +355,7 @@ int kill_while_writing(const std::function<Result<void>()>& open_child, std::uni
   if (static_cast<int>(seen.size()) < acknowledged || !open_child()) return -1;
   int missing = 0;
   for (const int i : seen)
-    missing += kv->get(kBody, key(i)).value() != std::string(3000, static_cast<char>('a' + i % 26));
+    missing += kv->get(kBody, key(i)).value() != std::string(kBodyOctets, static_cast<char>('a' + i % 26));
   kv.reset();
   return missing;
 }

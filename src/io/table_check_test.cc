@@ -93,5 +93,18 @@ TEST_F(TableCheck, TablesSoDamagedThatTheEngineDoesNotOpenAreAllNamed) {
   });
 }
 
+TEST_F(TableCheck, ADatabaseOfBeforeHasNoTablesOfItsNewSpaces) {
+  in_child([this] {
+    auto before = options();
+    before.spaces.pop_back();
+    ASSERT_TRUE(try_open(before).has_value());
+    auto batch = message(1);
+    std::erase_if(batch.writes, [](const Kv::Write& write) { return write.space == kLedger; });
+    ASSERT_TRUE(kv->commit(std::move(batch), Kv::Durability::synced).has_value());
+    kv.reset();
+    EXPECT_TRUE(bad().empty());
+  });
+}
+
 }  // namespace
 }  // namespace hikyaku::io

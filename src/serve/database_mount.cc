@@ -20,16 +20,15 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kReport = "loss.txt", kReportJson = "loss.json", kAcknowledged = "acknowledged";
 
-/// The tables alone; null when even these can't be read.
-std::unique_ptr<io::RocksKv> tables_of(const DatabasePlace& place) {
+/// The tables alone.
+Result<std::unique_ptr<io::RocksKv>> tables_of(const DatabasePlace& place) {
   io::RocksKv::Options options;
   options.directory = place.directory;
   options.spaces = place.spaces;
   options.access = io::RocksKv::Access::read_only;
   options.tables_only = true;
   io::RocksKv::Notes notes;
-  auto kv = io::RocksKv::open(options, notes);
-  return kv ? std::move(*kv) : nullptr;
+  return io::RocksKv::open(options, notes);
 }
 
 std::string place_of(const io::LogGap& gap) {
@@ -98,17 +97,24 @@ Result<MountLoss> DatabaseMount::foretell() {
     loss.more_changes = loss.more_changes || gap.changes == 0;
   }
   const auto tables = tables_of(place_);
-  if (mailboxes) {
-    auto lost = of_mailboxes.finish(tables.get());
-    if (!lost) lost = of_mailboxes.finish(nullptr);
-    if (!lost) return std::unexpected(lost.error());
-    loss.mailboxes = std::move(*lost);
-  } else {
-    auto lost = of_queue.finish(tables.get());
-    if (!lost) lost = of_queue.finish(nullptr);
-    if (!lost) return std::unexpected(lost.error());
-    loss.queued = std::move(*lost);
+  const auto finish = [&](const Kv* kv) -> Result<void> {
+    if (mailboxes) {
+      auto lost = of_mailboxes.finish(kv);
+      if (!lost) return std::unexpected(lost.error());
+      loss.mailboxes = std::move(*lost);
+    } else {
+      auto lost = of_queue.finish(kv);
+      if (!lost) return std::unexpected(lost.error());
+      loss.queued = std::move(*lost);
+    }
+    return {};
+  };
+  auto finished = tables ? finish(tables->get()) : Result<void>(std::unexpected(tables.error()));
+  if (!finished) {
+    loss.tables_fault = finished.error().text;
+    finished = finish(nullptr);
   }
+  if (!finished) return std::unexpected(finished.error());
   return loss;
 }
 
@@ -118,7 +124,9 @@ Result<fs::path> DatabaseMount::force(const MountLoss& loss, Time now) {
       salvage_->carry_out(folder, {{std::string(kReport), loss_text(loss, place_, now)},
                                    {std::string(kReportJson), loss_json(loss, place_, now).dump(2) + "\n"}});
   if (!done) return std::unexpected(done.error());
-  forced_ = true;
+  // Where the number is not known, more than the logs of a database can hold.
+  constexpr std::uint64_t kManyChanges = 10'000'000;
+  lost_changes_ = loss.changes + (loss.more_changes ? kManyChanges : 0);
   return folder;
 }
 
@@ -130,12 +138,14 @@ Result<void> DatabaseMount::complete(Time now, std::vector<std::string>& notes) 
   options.now = now;
   auto kv = io::RocksKv::open(options, notes);
   if (!kv) return std::unexpected(kv.error());
-  if (!forced_ || place_.kind != DatabasePlace::Kind::mailboxes) return {};
+  if (!lost_changes_ || place_.kind != DatabasePlace::Kind::mailboxes) return {};
+  if (auto skipped = store::skip_given(**kv, *lost_changes_); !skipped) return skipped;
   const auto blob = io::FileBlob::open(place_.directory / "blobs");
   if (!blob) return std::unexpected(blob.error());
+  constexpr std::size_t kMostTold = 1000;
+  std::size_t told = 0;
   const auto repaired = store::repair(**kv, **blob, [&](const store::Problem& problem) {
-    constexpr std::size_t kMostTold = 1000;
-    if (notes.size() < kMostTold) {
+    if (++told <= kMostTold) {
       notes.push_back(fmt::format("{}{}: {}{}",
                                   problem.mailbox.empty() ? "database" : escaped(problem.mailbox, 500),
                                   problem.uid == 0 ? "" : fmt::format(", UID {}", problem.uid),
@@ -143,6 +153,10 @@ Result<void> DatabaseMount::complete(Time now, std::vector<std::string>& notes) 
     }
   });
   if (!repaired) return std::unexpected(repaired.error());
+  if (told > kMostTold) {
+    notes.push_back(fmt::format("and {} more like these; hikyaku store verify tells what is not mended",
+                                told - kMostTold));
+  }
   return {};
 }
 
@@ -190,6 +204,7 @@ nlohmann::json loss_json(const MountLoss& loss, const DatabasePlace& place, Time
               {"gaps", gaps},
               {"missing_changes", loss.changes},
               {"more_changes_missing", loss.more_changes},
+              {"tables_fault", loss.tables_fault},
               {"messages", loss.messages()},
               {"mailboxes", mailboxes},
               {"queued", queued}};
@@ -209,6 +224,9 @@ std::string loss_text(const MountLoss& loss, const DatabasePlace& place, Time no
                         gap.changes > 0 ? fmt::format("; {} from number {} on",
                                                       counted(gap.changes, "change"), gap.first_change)
                                         : "; an unknown number of changes");
+  }
+  if (!loss.tables_fault.empty()) {
+    text += fmt::format("Mail that is safe in tables may be told as lost: {}\n", loss.tables_fault);
   }
   if (loss.mailboxes.empty() && loss.queued.empty())
     text += "No message is known to be in it.\n";

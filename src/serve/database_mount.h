@@ -34,6 +34,9 @@ struct MountLoss {
   /// Changes that are missing, as far as they can be counted, and whether there are gaps that can't.
   std::uint64_t changes = 0;
   bool more_changes = false;
+  /// Why the tables could not be asked what is in them: then mail may be told as lost that is not. Empty:
+  /// they were.
+  std::string tables_fault;
   /// Sure to be lost by its UID: what a gap of unknown size held may come on top.
   std::uint64_t messages() const;
 };
@@ -60,7 +63,7 @@ class DatabaseMount {
   explicit DatabaseMount(DatabasePlace place) : place_(std::move(place)) {}
   DatabasePlace place_;
   std::optional<io::Salvage> salvage_;
-  bool forced_ = false;
+  std::optional<std::uint64_t> lost_changes_;  ///< after force(): at most, as far as can be told
 };
 
 /// The number that ESE, the engine of Exchange, has for what is wrong with a log, for people who know those:

@@ -25,12 +25,15 @@
 #include <vector>
 
 #include "base/escape.h"
+#include "base/transcript.h"
 #include "smtp/client_session.h"
 #include "smtp/data_encoder.h"
 #include "smtp/sasl.h"
 
 namespace hikyaku::smtp {
 namespace {
+
+using namespace testing_support;
 
 using Session = ClientSession;
 
@@ -142,43 +145,6 @@ class Driver {
   std::unique_ptr<SaslClient> sasl_;
   bool closed_ = false;
 };
-
-struct Line {
-  std::string kind, text;
-  int number;
-};
-
-std::vector<Line> read_transcript(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::vector<Line> lines;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    if (line.empty() || line.front() == '#') continue;
-    const std::size_t kind = line.front() == '@' ? 1 : 2;
-    lines.push_back({line.substr(0, kind), line.size() > kind ? line.substr(kind + 1) : "", number});
-  }
-  return lines;
-}
-
-std::string unescaped(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\' || i + 1 == text.size()) {
-      out += text[i];
-      continue;
-    }
-    const char c = text[++i];
-    if (c == 'x') {
-      out += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
-      i += 2;
-    } else {
-      out += c == 'r' ? '\r' : c == 'n' ? '\n' : c == '0' ? '\0' : c;
-    }
-  }
-  return out;
-}
-
-enum class Cuts { whole, octets, random };
 
 class Playback {
  public:
@@ -313,35 +279,13 @@ class Playback {
 
 class ClientTranscript : public testing::TestWithParam<std::filesystem::path> {};
 
-TEST_P(ClientTranscript, GivesTheSameInAnyCuts) {
-  const auto lines = read_transcript(GetParam());
-  const bool whole_only =
-      std::ranges::any_of(lines, [](const Line& line) { return line.kind == "@" && line.text == "whole"; });
-  {
-    SCOPED_TRACE("whole");
-    Playback(lines, Cuts::whole, 0);
-  }
-  if (whole_only || HasFailure()) return;
-  {
-    SCOPED_TRACE("one octet at a time");
-    Playback(lines, Cuts::octets, 0);
-  }
-  for (unsigned seed = 1; seed <= 20; ++seed) {
-    SCOPED_TRACE("random cuts, seed " + std::to_string(seed));
-    Playback(lines, Cuts::random, seed);
-  }
+TEST_P(ClientTranscript, GivesTheSameInAnyCuts) { play_in_any_cuts<Playback>(GetParam()); }
+
+std::vector<std::filesystem::path> these() {
+  return transcripts(HIKYAKU_SOURCE_DIR "/tests/transcripts", {"client_"});
 }
 
-std::vector<std::filesystem::path> transcripts() {
-  std::vector<std::filesystem::path> found;
-  for (const auto& entry : std::filesystem::directory_iterator(HIKYAKU_SOURCE_DIR "/tests/transcripts")) {
-    if (entry.path().filename().string().starts_with("client_")) found.push_back(entry.path());
-  }
-  std::ranges::sort(found);
-  return found;
-}
-
-INSTANTIATE_TEST_SUITE_P(, ClientTranscript, testing::ValuesIn(transcripts()),
+INSTANTIATE_TEST_SUITE_P(, ClientTranscript, testing::ValuesIn(these()),
                          [](const auto& row) { return row.param.stem().string(); });
 
 }  // namespace

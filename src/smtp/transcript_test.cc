@@ -27,11 +27,14 @@
 #include <vector>
 
 #include "base/escape.h"
+#include "base/transcript.h"
 #include "smtp/sasl.h"
 #include "smtp/server_session.h"
 
 namespace hikyaku::smtp {
 namespace {
+
+using namespace testing_support;
 
 using Session = ServerSession;
 
@@ -165,54 +168,6 @@ class Driver {
   bool closed_ = false;
 };
 
-struct Line {
-  std::string kind, text;
-  int number;
-};
-
-std::string unescaped(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\' || i + 1 == text.size()) {
-      out += text[i];
-      continue;
-    }
-    switch (text[++i]) {
-      case 'r':
-        out += '\r';
-        break;
-      case 'n':
-        out += '\n';
-        break;
-      case '0':
-        out += '\0';
-        break;
-      case 'x':
-        out += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
-        i += 2;
-        break;
-      default:
-        out += text[i];
-    }
-  }
-  return out;
-}
-
-std::vector<Line> read_transcript(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::vector<Line> lines;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    if (line.empty() || line.front() == '#') continue;
-    if (line.front() == '@') {
-      lines.push_back({"@", line.substr(std::min<std::size_t>(2, line.size())), number});
-      continue;
-    }
-    lines.push_back({line.substr(0, 2), line.size() > 3 ? line.substr(3) : "", number});
-  }
-  return lines;
-}
-
 void set(ServerSettings& settings, Session::Client& client, const std::string& name,
          const std::string& value) {
   const bool yes = value == "yes";
@@ -252,8 +207,6 @@ void set(ServerSettings& settings, Session::Client& client, const std::string& n
     ADD_FAILURE() << "no setting " << name;
   }
 }
-
-enum class Cuts { whole, octets, random };
 
 class Playback {
  public:
@@ -358,40 +311,16 @@ class Playback {
 
 class Transcript : public testing::TestWithParam<std::filesystem::path> {};
 
-TEST_P(Transcript, GivesTheSameInAnyCuts) {
-  const auto lines = read_transcript(GetParam());
-  const bool whole_only =
-      std::ranges::any_of(lines, [](const Line& line) { return line.kind == "@" && line.text == "whole"; });
-  {
-    SCOPED_TRACE("whole");
-    Playback(lines, Cuts::whole, 0);
-  }
-  if (whole_only || HasFailure()) return;
-  {
-    SCOPED_TRACE("one octet at a time");
-    Playback(lines, Cuts::octets, 0);
-  }
-  for (unsigned seed = 1; seed <= 20; ++seed) {
-    SCOPED_TRACE("random cuts, seed " + std::to_string(seed));
-    Playback(lines, Cuts::random, seed);
-  }
+TEST_P(Transcript, GivesTheSameInAnyCuts) { play_in_any_cuts<Playback>(GetParam()); }
+
+std::vector<std::filesystem::path> these() {
+  return transcripts(HIKYAKU_SOURCE_DIR "/tests/transcripts", {"smtp", "lmtp", "submission"});
 }
 
-std::vector<std::filesystem::path> transcripts() {
-  std::vector<std::filesystem::path> found;
-  for (const auto& entry : std::filesystem::directory_iterator(HIKYAKU_SOURCE_DIR "/tests/transcripts")) {
-    const auto name = entry.path().filename().string();
-    if (name.starts_with("smtp") || name.starts_with("lmtp") || name.starts_with("submission"))
-      found.push_back(entry.path());
-  }
-  std::ranges::sort(found);
-  return found;
-}
-
-INSTANTIATE_TEST_SUITE_P(, Transcript, testing::ValuesIn(transcripts()),
+INSTANTIATE_TEST_SUITE_P(, Transcript, testing::ValuesIn(these()),
                          [](const auto& row) { return row.param.stem().string(); });
 
-TEST(Transcripts, AreMany) { EXPECT_GE(transcripts().size(), 30U); }
+TEST(Transcripts, AreMany) { EXPECT_GE(these().size(), 30U); }
 
 }  // namespace
 }  // namespace hikyaku::smtp

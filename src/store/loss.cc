@@ -4,6 +4,8 @@
 
 #include "mail/header.h"
 #include "store/keys.h"
+#include "store/registry.h"
+#include "store/scan_all.h"
 
 namespace hikyaku::store {
 namespace {
@@ -172,6 +174,27 @@ Result<std::vector<MailboxLoss>> LossSurvey::finish(const Kv* tables) const {
   }
   std::ranges::sort(losses, {}, [](const MailboxLoss& loss) { return std::pair(loss.mailbox, loss.first); });
   return losses;
+}
+
+Result<void> skip_given(Kv& kv, std::uint64_t changes) {
+  const Registry registry(kv);
+  Kv::Batch batch;
+  auto rows =
+      scan_all(kv, kMailbox, {}, {}, [&](const std::string& name, const std::string& value) -> Result<void> {
+        auto record = record::decode_mailbox_record(value);
+        if (!record) return {};  // check() names it
+        const auto uid = registry.seek_next_uid(*record);
+        if (!uid) return std::unexpected(uid.error());
+        const auto modseq = registry.seek_next_modseq(*record);
+        if (!modseq) return std::unexpected(modseq.error());
+        const auto room = std::uint64_t{UINT32_MAX} - *uid;
+        record->uid_floor = static_cast<Uid>(*uid + std::min(changes, room));
+        record->modseq_floor = *modseq + changes;
+        batch.put(kMailbox, name, encode(*record));
+        return {};
+      });
+  if (!rows || batch.empty()) return rows;
+  return kv.commit(std::move(batch), Kv::Durability::synced);
 }
 
 }  // namespace hikyaku::store

@@ -59,4 +59,9 @@ class LossSurvey {
   std::uint64_t other_changes_ = 0;
 };
 
+/// After a loss of `changes` changes: leaves so many UIDs and MODSEQs out in each mailbox, for one that was
+/// given and is lost may be known to somebody, and must not come to stand for another message. Nobody else
+/// has the database open. O(mailboxes).
+Result<void> skip_given(Kv& kv, std::uint64_t changes);
+
 }  // namespace hikyaku::store

@@ -125,5 +125,30 @@ TEST_F(Loss, RubbishInDamagedRecordsDoesNoHarm) {
   EXPECT_EQ(told(), "");
 }
 
+TEST(SkipGiven, NoUidOrModseqThatMayHaveBeenLostIsGivenAgain) {
+  Power power;
+  CrashingKv kv(power, 16);
+  hikyaku::testing_support::CrashingBlob blob(power);
+  const auto deliver = [&](std::uint64_t id) {
+    auto store = Store::open(kv, blob).value();
+    Store::Message one;
+    one.queue_id = record::QueueId(id);
+    one.received = Time{std::chrono::seconds{1'795'564'100}};
+    one.size = 6;
+    Kv::Batch batch;
+    auto delivery = store->deliver(batch, {{"joe@a.example", "joe@a.example", {}}}, one, "body\r\n").value();
+    EXPECT_TRUE(kv.commit(std::move(batch), Kv::Durability::synced).has_value());
+    delivery.committed();
+    return delivery.outcomes()[0].uid;
+  };
+  EXPECT_EQ(deliver(1), 1U);
+  EXPECT_EQ(deliver(2), 2U);
+  ASSERT_TRUE(skip_given(kv, 40).has_value());
+  EXPECT_EQ(deliver(3), 43U);
+  ASSERT_TRUE(skip_given(kv, std::uint64_t{1} << 40).has_value());
+  EXPECT_EQ(Store::open(kv, blob).value()->find_mailbox("joe@a.example").value().next_uid, UINT32_MAX)
+      << "there are no more: a delivery is refused, and none is given twice";
+}
+
 }  // namespace
 }  // namespace hikyaku::store

@@ -113,7 +113,8 @@ def test_forced_it_keeps_all_but_the_one_and_says_so_until_acknowledged(lab):
     assert "clean shutdown" in command(hub, "mount", "--force"), "with nothing wrong it is a plain mount"
     hub.start()
     mail = send(hub, "a@b.example", "test@box.example", sample("a@b.example", "test@box.example", "number 99"))
-    hub.wait_log(f"{mail}: to=<test@box.example>.*status=sent")
+    line = hub.wait_log(f"{mail}: to=<test@box.example>.*status=sent")
+    assert int(re.search(r"UID (\d+)", line)[1]) > 9, "a UID that somebody may have seen is not given again"
     hub.stop()
     assert ("test@box.example", "number 99") in subjects_of(hub)
 
