@@ -1,9 +1,31 @@
 #include "serve/mailbox_mount.h"
 
 #include <chrono>
-#include <thread>
+#include <condition_variable>
 
 namespace hikyaku::serve {
+
+/// A database that is lent to many; who has it last gives word.
+struct MailboxMount::Lending {
+  explicit Lending(std::unique_ptr<StoreDatabase> opened) : database(std::move(opened)) {}
+  std::unique_ptr<StoreDatabase> database;
+  std::mutex mutex;
+  std::condition_variable returned;
+  bool idle = false;
+
+  static std::shared_ptr<StoreDatabase> handle(std::shared_ptr<Lending> lending) {
+    auto* const database = lending->database.get();
+    return {database, [lending = std::move(lending)](StoreDatabase*) {
+              const std::scoped_lock lock(lending->mutex);
+              lending->idle = true;
+              lending->returned.notify_all();
+            }};
+  }
+  bool wait_idle(std::chrono::seconds at_most) {
+    std::unique_lock lock(mutex);
+    return returned.wait_for(lock, at_most, [this] { return idle; });
+  }
+};
 
 std::shared_ptr<StoreDatabase> MailboxMount::get() const {
   const std::scoped_lock lock(mutex_);
@@ -20,36 +42,37 @@ Result<void> MailboxMount::mount(Notes& notes) {
   const std::scoped_lock changing(changing_);
   if (get()) return {};
   auto opened = open_(notes);
-  const std::scoped_lock lock(mutex_);
   if (!opened) {
+    const std::scoped_lock lock(mutex_);
     // The first line: what follows is for the log.
     reason_ = opened.error().text.substr(0, opened.error().text.find('\n'));
     return std::unexpected(std::move(opened.error()));
   }
-  database_ = std::move(*opened);
+  lending_ = std::make_shared<Lending>(std::move(*opened));
+  const std::scoped_lock lock(mutex_);
+  database_ = Lending::handle(lending_);
   return {};
 }
 
 bool MailboxMount::dismount(const std::string& reason) {
   constexpr std::chrono::seconds kLongest{30};
   const std::scoped_lock changing(changing_);
-  std::shared_ptr<StoreDatabase> last;
+  if (!lending_) return true;
+  std::weak_ptr<StoreDatabase> lent;
   {
     const std::scoped_lock lock(mutex_);
-    last = std::move(database_);
+    lent = std::exchange(database_, nullptr);
     reason_ = reason;
   }
-  if (!last) return true;
-  // The committer must not end on its own thread, where the last user may be: it ends here.
-  for (const auto end = std::chrono::steady_clock::now() + kLongest; last.use_count() > 1;) {
-    if (std::chrono::steady_clock::now() >= end) {
-      const std::scoped_lock lock(mutex_);
-      database_ = std::move(last);
-      return false;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  if (!lending_->wait_idle(kLongest)) {
+    const std::scoped_lock lock(mutex_);
+    database_ = lent.lock();
+    if (database_) return false;
   }
-  last->commits->stop();
+  // Here and not where the last user was: that may be the committer's own thread.
+  lending_->database->commits->stop();
+  lending_->database.reset();
+  lending_.reset();
   return true;
 }
 

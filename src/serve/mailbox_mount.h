@@ -36,9 +36,11 @@ class MailboxMount {
   void stop();
 
  private:
+  struct Lending;
   const Open open_;
+  std::mutex changing_;               // one mount() or dismount() at a time; taken before mutex_
+  std::shared_ptr<Lending> lending_;  // under changing_
   mutable std::mutex mutex_;
-  std::mutex changing_;  // one mount() or dismount() at a time; taken before mutex_
   std::shared_ptr<StoreDatabase> database_;
   std::string reason_ = "not mounted yet";
 };
