@@ -70,6 +70,22 @@ TEST(PrefixEnd, IsTheFirstKeyBehindThePrefix) {
   EXPECT_EQ(prefix_end("\xff"), "");
 }
 
+TEST(ParseIsoTime, TakesWhatPeopleWriteAndNothingElse) {
+  const auto time = Time{std::chrono::seconds{1'795'564'100}};
+  const auto text = iso_text(time);
+  EXPECT_EQ(parse_iso_time(text), time);
+  EXPECT_EQ(parse_iso_time("2026-11-24T23:48:20Z"), parse_iso_time("2026-11-25 08:48:20+09:00"));
+  EXPECT_EQ(parse_iso_time("2026-11-24T23:48:20Z"), parse_iso_time("2026-11-24T18:18:20-0530"));
+  EXPECT_EQ(*parse_iso_time("2026-11-24T23:48:20.25Z") - *parse_iso_time("2026-11-24T23:48Z"),
+            std::chrono::milliseconds{20'250});
+  EXPECT_EQ(parse_iso_time("1970-01-01T00:00:00Z"), Time{});
+  for (const auto* const bad :
+       {"", "2026", "2026-11-24", "2026-11-24T23:48:20", "2026-13-24T23:48:20Z", "2026-02-29T00:00:00Z",
+        "2026-11-24T24:00:00Z", "2026-11-24T23:60:00Z", "2026-11-24T23:48:20Zx", "2026-11-24T23:48:20+9",
+        "2026-11-24T23:48:20+24:00", " 2026-11-24T23:48:20Z", "2026-11-24T2a:48:20Z"})
+    EXPECT_EQ(parse_iso_time(bad), std::nullopt) << bad;
+}
+
 TEST(TimeText, IsInTheMailsOwnForm) {
   const Time time{std::chrono::seconds{1795564100}};
   EXPECT_EQ(rfc5322_text(time), "Tue, 24 Nov 2026 23:48:20 +0000");

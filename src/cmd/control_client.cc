@@ -67,7 +67,8 @@ Result<std::optional<int>> ask_hub(const std::string& path, const nlohmann::json
                                 pending.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
       begin = end + 1;
       if (line.is_discarded()) return fail(Fault::malformed, "the hub at " + path + " sent no JSON");
-      if (line.contains("error")) return fail(Fault::permanent, line["error"].get<std::string>());
+      if (line.contains("error"))
+        return fail(line.value("fault", Fault::permanent), line["error"].get<std::string>());
       if (line.contains("exit")) return std::optional<int>{line["exit"].get<int>()};
       row(line["row"]);
     }

@@ -14,6 +14,7 @@
 #include "cmd/configuration_files.h"
 #include "cmd/mailbox_export.h"
 #include "cmd/running_configuration.h"
+#include "cmd/store_backup.h"
 #include "cmd/store_recovery.h"
 #include "io/file_blob.h"
 #include "io/rocks_kv.h"
@@ -125,6 +126,9 @@ int store_command(int argc, char** argv) {
       "  hikyaku store -c DIR check-logs --queue --json\n"
       "  hikyaku store -c DIR mount            replays the logs; tells what is lost when one is bad\n"
       "  hikyaku store -c DIR mount --force    without the bad logs, which are kept in quarantine\n"
+      "  hikyaku store -c DIR backup /srv/backup        beside a running hub\n"
+      "  hikyaku store -c DIR backups /srv/backup --verify\n"
+      "  hikyaku store -c DIR restore /srv/backup --at 2026-11-24T09:00:00+09:00\n"
       "Exit code 65: something is damaged; 66: there is no such database, mailbox or message.");
 
   bool queue = false;
@@ -154,6 +158,23 @@ int store_command(int argc, char** argv) {
       "dismount", "a running hub closes the mailboxes' database; mail for it waits in the queue");
   auto& acknowledge_command =
       with_queue("acknowledge", "the reports of losses are known: status shows them no more");
+  std::string backups, at;
+  bool full = false, verify = false;
+  auto& backup_command = app.subcommand(
+      "backup",
+      "add a backup of the mailboxes, while the hub runs or not: an incremental one, after a full one");
+  backup_command.option("folder", &backups, "where backups of this database go", {.required = true});
+  backup_command.flag("--full", full, "a full one, that shares no file with those before");
+  auto& backups_command = app.subcommand("backups", "the backups in a folder");
+  backups_command.option("folder", &backups, "as given to `backup`", {.required = true});
+  backups_command.flag("--verify", verify, "read every octet and compare with the checksums");
+  auto& restore_command = app.subcommand(
+      "restore",
+      "put the mailboxes back to a backup, and forward by the logs of the database that is there, which is "
+      "kept beside it; the hub must have dismounted it");
+  restore_command.option("folder", &backups, "as given to `backup`", {.required = true});
+  restore_command.option("--at", &at,
+                         "to this moment, as 2026-11-24T23:48:20Z; without: as far as backup and logs reach");
   auto& export_command = app.subcommand("export", "the messages of a mailbox as mbox, Maildir or .eml files");
   std::string mailbox, output, format = "mbox";
   store::Uid uid = 0;
@@ -176,6 +197,9 @@ int store_command(int argc, char** argv) {
     return mount_database(place, serve::control_path(loaded.running->queue_directory), force, as_json);
   if (dismount_command.called())
     return dismount_database(serve::control_path(loaded.running->queue_directory), as_json);
+  if (backup_command.called()) return back_up_database(*loaded.running, backups, full, as_json);
+  if (backups_command.called()) return show_backups(backups, verify, as_json);
+  if (restore_command.called()) return restore_database(place, backups, at, as_json);
   if (acknowledge_command.called()) return acknowledge_loss(place, as_json);
   return export_one(mailboxes, mailbox, uid, as_json ? ExportFormat::json : export_format(format), output);
 }

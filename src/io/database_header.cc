@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <random>
 #include <utility>
 
 #include "base/crc32c.h"
@@ -68,6 +69,11 @@ std::uint64_t decode_mark(std::string_view mark, std::uint64_t signature) {
 std::unexpected<Error> damaged() { return fail(Fault::corrupt, "database header: damaged"); }
 
 }  // namespace
+
+std::uint64_t random_signature() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32 | device()) | 1;
+}
 
 Result<std::string> encode_header_copy(const DatabaseHeader& header, std::uint64_t count) {
   std::string out(kMagic);

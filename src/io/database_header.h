@@ -41,6 +41,9 @@ struct DatabaseHeader {
   bool operator==(const DatabaseHeader&) const = default;
 };
 
+/// A signature for a new database.
+std::uint64_t random_signature();
+
 /// One copy, `count` its place in the order of writes. Fails with Fault::permanent when it does not fit.
 Result<std::string> encode_header_copy(const DatabaseHeader& header, std::uint64_t count);
 struct HeaderCopy {

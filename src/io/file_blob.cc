@@ -165,8 +165,31 @@ Result<std::string> FileBlob::get(std::string_view name, std::uint64_t offset, s
 
 Result<void> FileBlob::remove(std::string_view name) {
   if (auto valid = check_name(name); !valid) return valid;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (holds_ > 0) {
+      held_.emplace_back(name);
+      return {};
+    }
+  }
   if (::unlinkat(descriptor_, std::string(name).c_str(), 0) == 0 || errno == ENOENT) return {};
   return system_failure("remove " + (directory_ / name).string(), errno);
+}
+
+std::shared_ptr<void> FileBlob::hold_removals() {
+  const std::scoped_lock lock(mutex_);
+  ++holds_;
+  return {this, [](FileBlob* self) { self->release_removals(); }};
+}
+
+void FileBlob::release_removals() {
+  std::vector<std::string> names;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (--holds_ == 0) names.swap(held_);
+  }
+  // What fails here is found as an orphan at the next start.
+  for (const auto& name : names) (void)remove(name);
 }
 
 Result<std::vector<std::string>> FileBlob::names() const {

@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,13 +24,19 @@ class FileBlob : public Blob {
   Result<std::unique_ptr<Writer>> put(std::string_view name) override;
   Result<std::string> get(std::string_view name, std::uint64_t offset, std::size_t length) const override;
   Result<void> remove(std::string_view name) override;
+  /// While what it gives lives, nothing is removed: that is done after it, when the process lives so long.
+  [[nodiscard]] std::shared_ptr<void> hold_removals();
   Result<std::vector<std::string>> names() const override;
 
  private:
   FileBlob(std::filesystem::path directory, int descriptor)
       : directory_(std::move(directory)), descriptor_(descriptor) {}
   std::filesystem::path directory_;
+  void release_removals();
   int descriptor_;  // of the directory
+  std::mutex mutex_;
+  unsigned holds_ = 0;             // under mutex_
+  std::vector<std::string> held_;  // under mutex_: names to be removed then
 };
 
 }  // namespace hikyaku::io

@@ -7,6 +7,8 @@
 namespace hikyaku::io::log_format {
 namespace {
 
+constexpr char kTimeMark = 'T';
+
 /// RocksDB stores a CRC of octets that may hold CRCs in a changed form.
 std::uint32_t masked(std::uint32_t sum) { return ((sum >> 15) | (sum << 17)) + 0xa282ead8U; }
 
@@ -24,6 +26,21 @@ void append_little_endian(std::string& out, std::uint64_t value, unsigned octets
 }
 
 }  // namespace
+
+std::string time_mark(Time now) {
+  std::string mark(1, kTimeMark);
+  append_little_endian(mark, static_cast<std::uint64_t>(now.time_since_epoch().count()), 8);
+  return mark;
+}
+
+std::optional<Time> written_at(std::string_view batch) {
+  constexpr std::string_view kBegin{"\x03\x09T",
+                                    3};  // the engine's tag of what is for the log alone, a length
+  if (batch.size() < kBatchHeader + kBegin.size() + 8) return std::nullopt;
+  batch.remove_prefix(kBatchHeader);
+  if (!batch.starts_with(kBegin)) return std::nullopt;
+  return Time{Time::duration{static_cast<std::int64_t>(little_endian(batch.substr(kBegin.size(), 8)))}};
+}
 
 std::uint64_t little_endian(std::string_view octets) {
   std::uint64_t value = 0;

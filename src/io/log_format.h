@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/time.h"
+
 namespace hikyaku::io::log_format {
 
 /// RocksDB's log: blocks of kBlock octets; in them fragments, each a header of kFragmentHeader octets
@@ -41,6 +43,11 @@ std::size_t skip_padding(std::size_t at);
 
 /// A number of little-endian octets.
 std::uint64_t little_endian(std::string_view octets);
+
+/// What stands in front of the rows of each batch that we write, in the log alone: when it was written.
+std::string time_mark(Time now);
+/// When a batch was written; nullopt: no mark is in it.
+std::optional<Time> written_at(std::string_view batch);
 
 /// Appends a batch, header and all, as fragments.
 void append_record(std::string& log, std::string_view batch);

@@ -15,9 +15,9 @@
 #include <chrono>
 #include <cstdarg>
 #include <mutex>
-#include <random>
 
 #include "io/database_header.h"
+#include "io/log_format.h"
 #include "io/rocks_recovery.h"
 #include "io/row_lifetime.h"
 #include "io/watched_files.h"
@@ -56,6 +56,7 @@ rocksdb::DBOptions engine_options(const RocksKv::Options& options, rocksdb::Env*
   db.recycle_log_file_num = 0;
   db.wal_compression = rocksdb::kNoCompression;
   db.max_total_wal_size = options.memory;
+  db.WAL_ttl_seconds = static_cast<std::uint64_t>(options.log_lifetime.count());
   db.db_write_buffer_size = options.memory / 4 * 3;
   db.allow_concurrent_memtable_write = false;  // one thread writes
   db.max_background_jobs = 2;
@@ -139,15 +140,6 @@ class EmptyFolder {
   explicit EmptyFolder(std::string path) : path_(std::move(path)) {}
   std::string path_;
 };
-
-std::uint64_t random_signature() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32 | device()) | 1;
-}
-
-}  // namespace
-
-namespace {
 
 /// Sorted.
 std::vector<std::string> log_names(const std::filesystem::path& folder) {
@@ -326,6 +318,12 @@ void RocksKv::State::close() {
 
 bool RocksKv::usable() const { return !state_->broken; }
 
+rocksdb::DB& RocksKv::engine() const { return *state_->db; }
+
+std::uint64_t RocksKv::signature() const { return state_->header.header().signature; }
+
+Result<void> RocksKv::note_backup(bool full, Time when) { return state_->files->note_backup(full, when); }
+
 Result<std::optional<std::string>> RocksKv::get(Space space, std::string_view key) const {
   std::string value;
   auto* const family = state_->families[space + 1];
@@ -452,7 +450,9 @@ void RocksKv::State::fill(const Batch& from) {
   constexpr std::size_t kKeptMemory = std::size_t{8} << 20;
   if (batch.GetDataSize() > kKeptMemory) batch = rocksdb::WriteBatch();
   batch.Clear();
-  const auto now = stamp(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  const auto moment = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const auto now = stamp(std::chrono::floor<std::chrono::seconds>(moment));
+  batch.PutLogData(log_format::time_mark(moment));
   for (const auto& write : from.writes) {
     auto* const family = families[write.space + 1];
     if (write.value && lives(write.space)) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -11,8 +12,9 @@
 #include "base/time.h"
 
 namespace rocksdb {
+class DB;
 class FileSystem;
-}
+}  // namespace rocksdb
 
 namespace hikyaku::io {
 
@@ -40,6 +42,9 @@ class RocksKv : public Kv {
     /// For tests: stands between the database and the disk.
     std::function<std::shared_ptr<rocksdb::FileSystem>(std::shared_ptr<rocksdb::FileSystem>)> wrap_files;
     Time now{};  ///< names the quarantine folder
+    /// How long logs stay in `db/archive` that are not needed any more, so that a backup can be brought
+    /// forward to any moment; 0: they are removed.
+    std::chrono::seconds log_lifetime{0};
     /// read_only alone: what the tables hold, as if there were no logs; these are not even looked at.
     bool tables_only = false;
   };
@@ -70,6 +75,15 @@ class RocksKv : public Kv {
     bool table = false;    ///< else of large values
   };
   std::vector<TableFile> table_files() const;
+
+  /// Random; tells databases apart.
+  std::uint64_t signature() const;
+  /// For `store status`: a backup was finished.
+  Result<void> note_backup(bool full, Time when);
+
+  /// For backups and their restoring, in this folder. What is written past commit() is synced by the next
+  /// one.
+  rocksdb::DB& engine() const;
 
   /// False after a failed sync: no commit will succeed any more; the process should end and start again.
   bool usable() const;

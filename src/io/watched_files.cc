@@ -90,14 +90,30 @@ rocksdb::IOStatus WatchedFiles::NewWritableFile(const std::string& name, const r
 
 rocksdb::IOStatus WatchedFiles::DeleteFile(const std::string& name, const rocksdb::IOOptions& options,
                                            rocksdb::IODebugContext* debug) {
-  if (const auto number = log_of(name); number != 0) {
-    const std::scoped_lock lock(mutex_);
-    auto header = header_.header();
-    if (std::erase_if(header.logs, [&](const CataloguedLog& log) { return log.number == number; }) > 0) {
-      if (auto stored = header_.store(header); !stored) return io_status(stored);
-    }
-  }
+  if (auto taken = take_off(log_of(name)); !taken) return io_status(taken);
   return target()->DeleteFile(name, options, debug);
+}
+
+rocksdb::IOStatus WatchedFiles::RenameFile(const std::string& from, const std::string& to,
+                                           const rocksdb::IOOptions& options,
+                                           rocksdb::IODebugContext* debug) {
+  if (auto taken = take_off(log_of(from)); !taken) return io_status(taken);
+  return target()->RenameFile(from, to, options, debug);
+}
+
+Result<void> WatchedFiles::take_off(std::uint64_t log) {
+  if (log == 0) return {};
+  const std::scoped_lock lock(mutex_);
+  auto header = header_.header();
+  const auto taken = std::erase_if(header.logs, [&](const CataloguedLog& one) { return one.number == log; });
+  return taken == 0 ? Result<void>{} : header_.store(header);
+}
+
+Result<void> WatchedFiles::note_backup(bool full, Time when) {
+  const std::scoped_lock lock(mutex_);
+  auto header = header_.header();
+  (full ? header.full_backup : header.incremental_backup) = when;
+  return header_.store(header);
 }
 
 Result<void> WatchedFiles::forget_older_logs() {

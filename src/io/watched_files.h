@@ -13,7 +13,7 @@ namespace hikyaku::io {
 /// Stands between RocksDB and its files: keeps the list of logs in the database's header, and notices a
 /// failed sync of a log. A log enters the list, synced, after its file is made and before anything is written
 /// to it, and once more with the checksum of its first record before that is written; it leaves the list
-/// before its file is removed. So at any moment the listed logs are the needed ones.
+/// before its file is removed or put into the archive. So at any moment the listed logs are the needed ones.
 class WatchedFiles : public rocksdb::FileSystemWrapper {
  public:
   WatchedFiles(std::shared_ptr<rocksdb::FileSystem> files, HeaderFile& header)
@@ -26,12 +26,16 @@ class WatchedFiles : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus DeleteFile(const std::string& name, const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override;
 
+  rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to,
+                               const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override;
+
   /// A log's sync failed: what reached the disk is not known.
   bool sync_failed() const { return sync_failed_.load(std::memory_order_acquire); }
   void note_failed_sync() { sync_failed_.store(true, std::memory_order_release); }
   /// Keeps only the newest log in the list: all that older ones hold is in tables.
   Result<void> forget_older_logs();
   Result<void> set_state(DatabaseHeader::State state);
+  Result<void> note_backup(bool full, Time when);
   /// The first octets of a log are about to be written.
   Result<void> note_first_record(std::uint64_t log, std::string_view octets);
   /// The engine is open, and this is its last change: the newest log, made before that was known, comes
@@ -43,6 +47,7 @@ class WatchedFiles : public rocksdb::FileSystemWrapper {
   void note_acknowledged(std::uint64_t sequence);
 
  private:
+  Result<void> take_off(std::uint64_t log);
   std::mutex mutex_;
   HeaderFile& header_;  // under mutex_
   std::atomic<std::uint64_t> written_;

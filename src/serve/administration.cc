@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "base/explanation.h"
 #include "mail/header.h"
+#include "serve/backups.h"
 #include "serve/mailbox_administration.h"
 #include "serve/mailbox_mount.h"
 #include "serve/outbound.h"
@@ -80,6 +81,7 @@ Result<std::vector<record::QueueId>> Administration::wanted(const json& request)
 
 Result<int> Administration::answer(const json& request, const Row& row) {
   const auto command = request.value("command", std::string{});
+  if (command == "store.backup" && mailboxes_ != nullptr) return back_up(request, row);
   if (command.starts_with("store.") && mailboxes_ != nullptr) return mount(command, row);
   if (command.starts_with("mailbox.") && mailboxes_ != nullptr) {
     const auto database = mailboxes_->use();
@@ -105,6 +107,23 @@ Result<int> Administration::answer(const json& request, const Row& row) {
     return change(command, request, row);
   }
   return fail(Fault::malformed, "there is no request '" + command + "'");
+}
+
+Result<int> Administration::back_up(const nlohmann::json& request, const Row& row) {
+  const auto database = mailboxes_->use();
+  if (!database) return std::unexpected(database.error());
+  constexpr std::chrono::seconds kPause{1};
+  auto next = std::chrono::steady_clock::now() + kPause;
+  const auto progress = [&](std::uint64_t done, std::uint64_t all) {
+    if (std::chrono::steady_clock::now() < next) return;
+    next = std::chrono::steady_clock::now() + kPause;
+    (void)row({{"done", done}, {"all", all}});  // who asked may go: the backup is wanted all the same
+  };
+  const auto made = serve::back_up(*(*database)->kv, *(*database)->blob, request["folder"].get<std::string>(),
+                                   request.value("full", false), clock_.now(), progress);
+  if (!made) return std::unexpected(made.error());
+  row(backup_row(*made));
+  return EX_OK;
 }
 
 Result<int> Administration::mount(const std::string& command, const Row& row) {

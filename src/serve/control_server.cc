@@ -64,7 +64,7 @@ void answer(int descriptor, Administration& administration) {
     if (result) {
       send_line({{"exit", *result}});
     } else {
-      send_line({{"error", result.error().text}});
+      send_line({{"error", result.error().text}, {"fault", result.error().fault}});
     }
   } catch (const json::exception& error) {  // a field of the wrong type
     send_line({{"error", std::string("bad request: ") + error.what()}});

@@ -77,6 +77,7 @@ Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const Running& runnin
   io::RocksKv::Options options;
   options.directory = base;
   options.spaces = std::move(place.spaces);
+  options.log_lifetime = running.mailbox_log_lifetime;
   options.now = now;
   auto kv = io::RocksKv::open(options, notes);
   if (!kv) return std::unexpected(std::move(kv.error()));

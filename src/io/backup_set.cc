@@ -1,0 +1,345 @@
+#include "io/backup_set.h"
+
+#include <fcntl.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/utilities/backup_engine.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+
+#include "base/crc32c.h"
+#include "io/body_backup.h"
+#include "io/database_header.h"
+#include "io/mapped_file.h"
+#include "io/synced_files.h"
+
+namespace hikyaku::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::unexpected<Error> failure(const std::string& what, const rocksdb::Status& status) {
+  const auto fault = status.IsNoSpace()      ? Fault::temporary
+                     : status.IsCorruption() ? Fault::corrupt
+                     : status.IsNotFound()   ? Fault::not_found
+                                             : Fault::permanent;
+  return fail(fault, what + ": " + status.ToString());
+}
+
+/// What we have the engine keep with a backup: "SIGNATURE TIME", the time in microseconds.
+std::string facts_text(std::uint64_t signature, Time begun) {
+  return std::to_string(signature) + ' ' + std::to_string(begun.time_since_epoch().count());
+}
+
+Backup backup_of(const rocksdb::BackupInfo& info) {
+  Backup backup{info.backup_id, {}, 0, info.size, info.number_files};
+  const auto* const begin = info.app_metadata.data();
+  const auto* const end = begin + info.app_metadata.size();
+  const auto signature = std::from_chars(begin, end, backup.signature);
+  std::int64_t micros = 0;
+  if (signature.ec == std::errc() && signature.ptr != end) std::from_chars(signature.ptr + 1, end, micros);
+  backup.begun = Time{Time::duration{micros}};
+  return backup;
+}
+
+rocksdb::BackupEngineOptions engine_options(const fs::path& folder) {
+  rocksdb::BackupEngineOptions options(folder.string());
+  options.sync = true;
+  return options;
+}
+
+/// As the engine keeps a file's checksum: four octets, the highest first.
+std::string checksum_text(std::string_view octets) {
+  const auto sum = crc32c(octets);
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(sum >> shift & 0xff);
+  return text;
+}
+
+fs::path path_of(const rocksdb::BackupFileInfo& file) {
+  return fs::path(file.directory) / file.relative_filename;
+}
+
+/// Why a file of the engine's is not what it was; empty: it is.
+std::string fault_of(const rocksdb::BackupFileInfo& file, const fs::path& path) {
+  const auto mapped = MappedFile::open(path);
+  if (!mapped) return mapped.error().text;
+  const auto contents = mapped->contents();
+  if (contents.size() != file.size) {
+    return path.string() + ": " + std::to_string(contents.size()) + " octets, " + std::to_string(file.size) +
+           " were written";
+  }
+  if (!file.file_checksum.empty() && checksum_text(contents) != file.file_checksum)
+    return path.string() + ": checksum mismatch";
+  return {};
+}
+
+Result<BodyList> read_list(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) return fail(Fault::corrupt, "read " + path.string());
+  auto list = decode_body_list(text);
+  if (!list) return fail(Fault::corrupt, path.string() + ": " + list.error().text);
+  return list;
+}
+
+}  // namespace
+
+struct BackupSet::State {
+  fs::path folder;
+  int lock = -1;
+  std::unique_ptr<rocksdb::BackupEngine> engine;
+  std::unique_ptr<rocksdb::BackupEngineReadOnly> reader;
+
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    if (lock >= 0) ::close(lock);
+  }
+
+  const rocksdb::BackupEngineReadOnlyBase& base() const {
+    if (engine) return *engine;
+    return *reader;
+  }
+  fs::path list_of(std::uint32_t number) const { return folder / "lists" / std::to_string(number); }
+  std::vector<rocksdb::BackupInfo> infos(bool details) const {
+    std::vector<rocksdb::BackupInfo> all;
+    base().GetBackupInfo(&all, details);
+    std::erase_if(all, [this](const auto& info) {
+      std::error_code error;
+      return !fs::exists(list_of(info.backup_id), error);
+    });
+    return all;
+  }
+  Result<void> remove_unfinished();
+  Result<void> verify_new(std::uint32_t number, const std::set<fs::path>& before);
+};
+
+BackupSet::BackupSet(std::unique_ptr<State> state) : state_(std::move(state)) {}
+BackupSet::BackupSet(BackupSet&&) noexcept = default;
+BackupSet::~BackupSet() = default;
+
+Result<BackupSet> BackupSet::open(const fs::path& folder) {
+  auto state = std::make_unique<State>();
+  state->folder = folder;
+  std::error_code error;
+  fs::create_directories(folder / "lists", error);
+  if (error) return fail(Fault::permanent, "make the folder " + folder.string() + ": " + error.message());
+  fs::permissions(folder, fs::perms::owner_all, error);
+  state->lock = ::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (state->lock < 0 || ::flock(state->lock, LOCK_EX | LOCK_NB) != 0)
+    return fail(Fault::temporary, "lock " + (folder / "lock").string() + ": another backup is under way");
+  rocksdb::BackupEngine* engine = nullptr;
+  const auto status = rocksdb::BackupEngine::Open(engine_options(folder), rocksdb::Env::Default(), &engine);
+  if (!status.ok()) return failure("open the backups in " + folder.string(), status);
+  state->engine.reset(engine);
+  return BackupSet(std::move(state));
+}
+
+Result<BackupSet> BackupSet::open_read_only(const fs::path& folder) {
+  auto state = std::make_unique<State>();
+  state->folder = folder;
+  std::error_code error;
+  if (!fs::is_directory(folder / "lists", error))
+    return fail(Fault::not_found, "there is no backup in " + folder.string());
+  rocksdb::BackupEngineReadOnly* reader = nullptr;
+  const auto status =
+      rocksdb::BackupEngineReadOnly::Open(engine_options(folder), rocksdb::Env::Default(), &reader);
+  if (!status.ok()) return failure("open the backups in " + folder.string(), status);
+  state->reader.reset(reader);
+  return BackupSet(std::move(state));
+}
+
+std::vector<Backup> BackupSet::list() const {
+  std::vector<Backup> all;
+  for (const auto& info : state_->infos(false)) all.push_back(backup_of(info));
+  std::ranges::sort(all, {}, &Backup::number);
+  return all;
+}
+
+Result<void> BackupSet::State::remove_unfinished() {
+  std::vector<rocksdb::BackupInfo> all;
+  engine->GetBackupInfo(&all);
+  for (const auto& info : all) {
+    std::error_code error;
+    if (fs::exists(list_of(info.backup_id), error)) continue;
+    if (const auto status = engine->DeleteBackup(info.backup_id); !status.ok())
+      return failure("remove an unfinished backup in " + folder.string(), status);
+  }
+  return {};
+}
+
+/// Reads the files of a backup that were not there before.
+Result<void> BackupSet::State::verify_new(std::uint32_t number, const std::set<fs::path>& before) {
+  rocksdb::BackupInfo info;
+  if (const auto status = engine->GetBackupInfo(number, &info, true); !status.ok())
+    return failure("read the backup in " + folder.string(), status);
+  for (const auto& file : info.file_details) {
+    const auto path = path_of(file);
+    if (before.contains(path)) continue;
+    if (const auto fault = fault_of(file, path); !fault.empty()) return fail(Fault::corrupt, fault);
+  }
+  return {};
+}
+
+Result<Backup> BackupSet::add(RocksKv& kv, FileBlob& bodies, Time now, const Progress& progress) {
+  auto& state = *state_;
+  if (auto removed = state.remove_unfinished(); !removed) return std::unexpected(removed.error());
+  BodyList known;
+  std::set<fs::path> before;
+  const auto infos = state.infos(true);
+  for (const auto& info : infos) {
+    for (const auto& file : info.file_details) before.insert(path_of(file));
+    const auto list = read_list(state.list_of(info.backup_id));
+    if (!list) return std::unexpected(list.error());
+    known.insert(list->begin(), list->end());
+  }
+  const auto held = bodies.hold_removals();
+  std::uint64_t all = 0, done = 0;
+  for (const auto& file : kv.table_files()) all += file.octets;
+  const auto count = [&](std::uint64_t octets) {
+    done += octets;
+    if (progress) progress(done, std::max(done, all));
+  };
+  const auto options = engine_options(state.folder);
+  rocksdb::CreateBackupOptions how;
+  how.flush_before_backup = true;
+  how.progress_callback = [&] { count(options.callback_trigger_interval_size); };
+  rocksdb::BackupID number = 0;
+  const auto status =
+      state.engine->CreateNewBackupWithMetadata(how, &kv.engine(), facts_text(kv.signature(), now), &number);
+  if (!status.ok()) return failure("back up to " + state.folder.string(), status);
+  const auto list = copy_bodies(bodies, state.folder / "bodies", known, count);
+  if (!list) return std::unexpected(list.error());
+  if (auto verified = state.verify_new(number, before); !verified) return std::unexpected(verified.error());
+  if (auto stored = replace_synced(state.list_of(number), encode_body_list(*list)); !stored)
+    return std::unexpected(stored.error());
+  if (auto synced = sync_path(state.folder); !synced) return std::unexpected(synced.error());
+  if (auto noted = kv.note_backup(infos.empty(), now); !noted) return std::unexpected(noted.error());
+  return list_one(number);
+}
+
+Result<Backup> BackupSet::list_one(std::uint32_t number) const {
+  const auto all = list();
+  const auto found = std::ranges::find(all, number, &Backup::number);
+  if (found == all.end())
+    return fail(Fault::not_found,
+                "there is no backup " + std::to_string(number) + " in " + state_->folder.string());
+  return *found;
+}
+
+Result<std::vector<BackupFault>> BackupSet::verify(const Progress& progress) const {
+  std::vector<BackupFault> faults;
+  std::vector<rocksdb::BackupID> corrupt;
+  state_->base().GetCorruptedBackups(&corrupt);
+  for (const auto number : corrupt)
+    faults.push_back({number, (state_->folder / "meta" / std::to_string(number)).string() + " is damaged"});
+  std::uint64_t all = 0, done = 0;
+  const auto infos = state_->infos(true);
+  for (const auto& info : infos) all += info.size;
+  const auto count = [&](std::uint64_t octets) {
+    done += octets;
+    if (progress) progress(done, std::max(done, all));
+  };
+  // What several share is read once.
+  std::map<fs::path, std::string> seen;
+  std::map<std::string, BackedBody> seen_bodies;
+  for (const auto& info : infos) {
+    for (const auto& file : info.file_details) {
+      const auto path = path_of(file);
+      const auto [found, first] = seen.try_emplace(path);
+      if (first) found->second = fault_of(file, path);
+      if (!found->second.empty()) faults.push_back({info.backup_id, found->second});
+      count(file.size);
+    }
+    const auto list = read_list(state_->list_of(info.backup_id));
+    if (!list) {
+      faults.push_back({info.backup_id, list.error().text});
+      continue;
+    }
+    for (const auto& [name, body] : *list) {
+      const auto same = seen_bodies.find(name);
+      if (same != seen_bodies.end() && same->second == body) continue;
+      if (auto verified = verify_body(state_->folder / "bodies", name, body, count); !verified) {
+        faults.push_back({info.backup_id, verified.error().text});
+      } else {
+        seen_bodies[name] = body;
+      }
+    }
+  }
+  return faults;
+}
+
+namespace {
+
+/// The list of the logs that a restored database has.
+Result<std::vector<CataloguedLog>> catalogue_of(const fs::path& folder) {
+  std::vector<CataloguedLog> logs;
+  std::error_code error;
+  for (const auto& file : fs::directory_iterator(folder, error)) {
+    const auto number = log_number(file.path().filename().string());
+    if (number == 0) continue;
+    const auto mapped = MappedFile::open(file.path());
+    if (!mapped) return std::unexpected(mapped.error());
+    logs.push_back({number, first_record_of(mapped->contents()), 0});
+  }
+  if (error) return fail(Fault::permanent, "list " + folder.string() + ": " + error.message());
+  std::ranges::sort(logs, {}, &CataloguedLog::number);
+  return logs;
+}
+
+}  // namespace
+
+Result<void> BackupSet::restore(std::uint32_t number, const fs::path& database,
+                                const Progress& progress) const {
+  const auto backup = list_one(number);
+  if (!backup) return std::unexpected(backup.error());
+  std::error_code error;
+  if (fs::exists(database, error))
+    return fail(Fault::permanent, "restore to " + database.string() + ": it is there already");
+  const auto list = read_list(state_->list_of(number));
+  if (!list) return std::unexpected(list.error());
+  fs::create_directories(database, error);
+  if (error) return fail(Fault::permanent, "make the folder " + database.string() + ": " + error.message());
+  fs::permissions(database, fs::perms::owner_all, error);
+  // Until the end it says that the database was never finished.
+  auto header = HeaderFile::open(database / "header", HeaderFile::Access::read_write, random_signature());
+  if (!header) return std::unexpected(header.error());
+
+  const auto db = (database / "db").string();
+  const auto status = state_->base().RestoreDBFromBackup(rocksdb::RestoreOptions(), number, db, db);
+  if (!status.ok()) return failure("restore " + state_->folder.string() + " to " + db, status);
+  std::uint64_t all = backup->octets, done = backup->octets;
+  for (const auto& [name, body] : *list) all += body.octets;
+  const auto count = [&](std::uint64_t octets) {
+    done += octets;
+    if (progress) progress(done, all);
+  };
+  count(0);
+  auto to = FileBlob::open(database / "blobs");
+  if (!to) return std::unexpected(to.error());
+  for (const auto& [name, body] : *list) {
+    if (auto restored = restore_body(state_->folder / "bodies", name, body, **to, count); !restored)
+      return restored;
+  }
+  auto logs = catalogue_of(database / "db");
+  if (!logs) return std::unexpected(logs.error());
+  for (const auto& path : {database / "db", database / "blobs", database, database.parent_path()}) {
+    if (auto synced = sync_path(path); !synced) return synced;
+  }
+  auto changed = header->header();
+  changed.logs = std::move(*logs);
+  changed.state = DatabaseHeader::State::dirty;
+  return header->store(changed);
+}
+
+}  // namespace hikyaku::io

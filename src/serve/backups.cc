@@ -1,0 +1,247 @@
+#include "serve/backups.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/escape.h"
+#include "io/database_header.h"
+#include "io/file_blob.h"
+#include "io/log_replay.h"
+#include "io/synced_files.h"
+#include "store/check.h"
+#include "store/loss.h"
+
+namespace hikyaku::serve {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSet = "full-";
+
+std::string folder_time(Time now) {
+  auto text = iso_text(now);
+  std::erase(text, ':');
+  return text;
+}
+
+/// Sorted by their names, which is by time.
+Result<std::vector<fs::path>> sets_in(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error))
+    return fail(Fault::not_found, "there is no folder of backups at " + folder.string());
+  std::vector<fs::path> sets;
+  for (fs::directory_iterator one(folder, error), end; !error && one != end; one.increment(error)) {
+    if (one->path().filename().string().starts_with(kSet)) sets.push_back(one->path());
+  }
+  if (error) return fail(Fault::permanent, "list " + folder.string() + ": " + error.message());
+  std::ranges::sort(sets);
+  return sets;
+}
+
+/// The newest set, when it is of this database and has a backup.
+fs::path set_to_continue(const fs::path& folder, std::uint64_t signature) {
+  const auto found = list_backups(folder);
+  if (!found || found->empty() || found->back().backup.signature != signature) return {};
+  return found->back().set;
+}
+
+/// The database that is there, locked.
+struct Present {
+  std::optional<io::HeaderFile> header;
+  std::uint64_t signature() const { return header ? header->header().signature : 0; }
+};
+
+Result<Present> lock_present(const fs::path& database) {
+  std::error_code error;
+  Present present;
+  if (!fs::exists(database / "header", error)) return present;
+  auto header = io::HeaderFile::open(database / "header", io::HeaderFile::Access::read_write, 0);
+  // One that can't be read needs the backup all the more.
+  if (!header && header.error().fault == Fault::temporary) return std::unexpected(header.error());
+  if (header) present.header.emplace(std::move(*header));
+  return present;
+}
+
+/// Bodies that came after the backup: they never change, so a second name is a copy.
+Result<void> take_bodies(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  if (!fs::is_directory(from, error)) return {};
+  for (fs::directory_iterator one(from, error), end; !error && one != end; one.increment(error)) {
+    const auto name = one->path().filename();
+    std::error_code ignored;
+    if (name.string().starts_with('.') || fs::exists(to / name, ignored)) continue;
+    fs::create_hard_link(one->path(), to / name, error);
+    if (error) break;
+  }
+  if (error)
+    return fail(Fault::permanent,
+                "bring the bodies in " + from.string() + " to " + to.string() + ": " + error.message());
+  return io::sync_path(to);
+}
+
+/// What may have been given out after the moment that the database is brought back to.
+std::uint64_t changes_undone(const Present& present, bool same, std::uint64_t reached) {
+  constexpr std::uint64_t kManyChanges = 10'000'000;  // more than is written between two backups
+  if (!same || present.header->acknowledged() == 0) return kManyChanges;
+  return present.header->acknowledged() > reached ? present.header->acknowledged() - reached : 0;
+}
+
+/// Brings what stands in `database` forward and makes it whole in itself.
+Result<void> bring_forward(const DatabasePlace& place, const fs::path& database, const Present& present,
+                           std::optional<Time> at, Time now, const io::Progress& progress,
+                           Restored& restored) {
+  io::RocksKv::Options options;
+  options.directory = database;
+  options.spaces = place.spaces;
+  options.now = now;
+  auto kv = io::RocksKv::open(options, restored.notes);
+  if (!kv) return std::unexpected(kv.error());
+  const bool same = present.header && present.signature() == restored.backup.backup.signature;
+  io::Replayed replayed;
+  if (same) {
+    const auto logs = io::all_logs(place.directory);
+    if (!logs) return std::unexpected(logs.error());
+    auto done = io::replay_logs(**kv, *logs, at, progress);
+    if (!done) return std::unexpected(done.error());
+    replayed = std::move(*done);
+    if (auto taken = take_bodies(place.directory / "blobs", database / "blobs"); !taken) return taken;
+  } else {
+    restored.stopped = present.header ? "the database that is there is not the one that was backed up"
+                                      : "there is no database whose logs could be followed";
+  }
+  restored.changes = replayed.changes;
+  restored.until = replayed.until;
+  if (!replayed.stopped.empty()) restored.stopped = replayed.stopped;
+  const auto acknowledged = same ? present.header->acknowledged() : 0;
+  if (!at && restored.stopped.empty() && acknowledged > replayed.last) {
+    restored.stopped = fmt::format("changes {} to {} were acknowledged and are not in the logs",
+                                   replayed.last + 1, acknowledged);
+  }
+  if (const auto undone = changes_undone(present, same, replayed.last); undone > 0) {
+    if (auto skipped = store::skip_given(**kv, undone); !skipped) return skipped;
+  }
+  const auto blob = io::FileBlob::open_read_only(database / "blobs");
+  if (!blob) return std::unexpected(blob.error());
+  constexpr std::size_t kMostTold = 1000;
+  const auto checked = store::check(**kv, **blob, [&](const store::Problem& problem) {
+    // Bodies that came after the wanted moment go at the next start of the hub.
+    if (problem.kind == store::Problem::Kind::unused || restored.notes.size() >= kMostTold) return;
+    restored.notes.push_back(fmt::format(
+        "{}{}: {}", problem.mailbox.empty() ? "database" : escaped(problem.mailbox, 500),
+        problem.uid == 0 ? "" : fmt::format(", UID {}", problem.uid), escaped(problem.text, 1000)));
+  });
+  if (!checked) return std::unexpected(checked.error());
+  return {};
+}
+
+/// The old database out of the way, the new one in its place.
+Result<void> put_in_place(const DatabasePlace& place, const fs::path& made, Time now, Restored& restored) {
+  std::error_code error;
+  if (fs::exists(place.directory, error)) {
+    restored.put_aside = place.directory.string() + ".before-restore-" + folder_time(now);
+    fs::rename(place.directory, restored.put_aside, error);
+    if (error)
+      return fail(Fault::permanent, "rename " + place.directory.string() + " to " +
+                                        restored.put_aside.string() + ": " + error.message());
+  }
+  fs::rename(made, place.directory, error);
+  if (error) {
+    const auto text = "rename " + made.string() + " to " + place.directory.string() + ": " + error.message();
+    if (!restored.put_aside.empty()) fs::rename(restored.put_aside, place.directory, error);
+    return fail(Fault::permanent, text);
+  }
+  return io::sync_path(place.directory.parent_path());
+}
+
+}  // namespace
+
+nlohmann::json backup_row(const FoundBackup& found) {
+  return {{"set", found.set.string()},
+          {"number", found.backup.number},
+          {"kind", found.full ? "full" : "incremental"},
+          {"time", iso_text(found.backup.begun)},
+          {"signature", fmt::format("{:016x}", found.backup.signature)},
+          {"octets", found.backup.octets},
+          {"files", found.backup.files}};
+}
+
+Result<std::vector<FoundBackup>> list_backups(const fs::path& folder) {
+  const auto sets = sets_in(folder);
+  if (!sets) return std::unexpected(sets.error());
+  std::vector<FoundBackup> all;
+  for (const auto& path : *sets) {
+    const auto set = io::BackupSet::open_read_only(path);
+    if (!set && set.error().fault == Fault::not_found) continue;  // cut short before its first
+    if (!set) return std::unexpected(set.error());
+    for (const auto& backup : set->list())
+      all.push_back({path, all.empty() || all.back().set != path, backup});
+  }
+  return all;
+}
+
+Result<FoundBackup> back_up(io::RocksKv& kv, io::FileBlob& bodies, const fs::path& folder, bool full,
+                            Time now, const io::Progress& progress) {
+  auto path = full ? fs::path() : set_to_continue(folder, kv.signature());
+  const bool begins = path.empty();
+  if (begins) path = folder / (std::string(kSet) + folder_time(now));
+  auto set = io::BackupSet::open(path);
+  if (!set) return std::unexpected(set.error());
+  auto added = set->add(kv, bodies, now, progress);
+  if (!added) return std::unexpected(added.error());
+  for (const auto& above : {folder, fs::absolute(folder).parent_path()}) {
+    if (auto synced = io::sync_path(above); !synced) return std::unexpected(synced.error());
+  }
+  return FoundBackup{path, begins, *added};
+}
+
+Result<BackupsVerified> verify_backups(const fs::path& folder, const io::Progress& progress) {
+  const auto sets = sets_in(folder);
+  if (!sets) return std::unexpected(sets.error());
+  BackupsVerified verified;
+  for (const auto& path : *sets) {
+    const auto set = io::BackupSet::open_read_only(path);
+    if (!set) {
+      verified.faults.push_back({path, {0, set.error().text}});
+      continue;
+    }
+    verified.backups += set->list().size();
+    const auto faults = set->verify(progress);
+    if (!faults) return std::unexpected(faults.error());
+    for (const auto& fault : *faults) verified.faults.push_back({path, fault});
+  }
+  return verified;
+}
+
+Result<Restored> restore_backup(const DatabasePlace& place, const fs::path& folder, std::optional<Time> at,
+                                Time now, const io::Progress& progress) {
+  const auto all = list_backups(folder);
+  if (!all) return std::unexpected(all.error());
+  Restored restored;
+  const auto fitting = std::ranges::find_if(
+      all->rbegin(), all->rend(), [&](const FoundBackup& one) { return !at || one.backup.begun <= *at; });
+  if (fitting == all->rend()) {
+    return fail(Fault::not_found, all->empty() ? "there is no backup in " + folder.string()
+                                               : "the oldest backup in " + folder.string() + " is of " +
+                                                     iso_text(all->front().backup.begun) +
+                                                     ", after the wanted moment");
+  }
+  restored.backup = *fitting;
+  const auto present = lock_present(place.directory);
+  if (!present) return std::unexpected(present.error());
+  const fs::path made = place.directory.string() + ".restoring-" + folder_time(now);
+  const auto set = io::BackupSet::open_read_only(restored.backup.set);
+  if (!set) return std::unexpected(set.error());
+  auto done = set->restore(restored.backup.backup.number, made, progress);
+  if (done) done = bring_forward(place, made, *present, at, now, progress, restored);
+  if (done) done = put_in_place(place, made, now, restored);
+  if (!done) {
+    std::error_code ignored;
+    fs::remove_all(made, ignored);  // made here, and of no use
+    return std::unexpected(done.error());
+  }
+  return restored;
+}
+
+}  // namespace hikyaku::serve
