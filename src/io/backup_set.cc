@@ -13,10 +13,9 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <set>
 
 #include "base/crc32c.h"
-#include "io/body_backup.h"
+#include "io/backed_files.h"
 #include "io/database_header.h"
 #include "io/mapped_file.h"
 #include "io/synced_files.h"
@@ -56,39 +55,44 @@ rocksdb::BackupEngineOptions engine_options(const fs::path& folder) {
   return options;
 }
 
+constexpr std::string_view kBodies = "bodies";
+
+/// "NAME" of a body's file "bodies/NAME"; empty: it is another file.
+std::string_view body_name(std::string_view name) {
+  if (!name.starts_with(kBodies) || name.size() <= kBodies.size() || name[kBodies.size()] != '/') return {};
+  return name.substr(kBodies.size() + 1);
+}
+
 /// As the engine keeps a file's checksum: four octets, the highest first.
-std::string checksum_text(std::string_view octets) {
-  const auto sum = crc32c(octets);
+std::string engine_checksum(std::uint32_t sum) {
   std::string text;
   for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(sum >> shift & 0xff);
   return text;
 }
 
-fs::path path_of(const rocksdb::BackupFileInfo& file) {
-  return fs::path(file.directory) / file.relative_filename;
-}
-
-/// Why a file of the engine's is not what it was; empty: it is.
-std::string fault_of(const rocksdb::BackupFileInfo& file, const fs::path& path) {
-  const auto mapped = MappedFile::open(path);
-  if (!mapped) return mapped.error().text;
-  const auto contents = mapped->contents();
-  if (contents.size() != file.size) {
-    return path.string() + ": " + std::to_string(contents.size()) + " octets, " + std::to_string(file.size) +
-           " were written";
-  }
-  if (!file.file_checksum.empty() && checksum_text(contents) != file.file_checksum)
-    return path.string() + ": checksum mismatch";
-  return {};
-}
-
-Result<BodyList> read_list(const fs::path& path) {
+Result<FileList> read_list(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file) return fail(Fault::corrupt, "read " + path.string());
-  auto list = decode_body_list(text);
+  auto list = decode_file_list(text);
   if (!list) return fail(Fault::corrupt, path.string() + ": " + list.error().text);
   return list;
+}
+
+/// The list of the logs that a restored database has.
+Result<std::vector<CataloguedLog>> catalogue_of(const fs::path& folder) {
+  std::vector<CataloguedLog> logs;
+  std::error_code error;
+  for (const auto& file : fs::directory_iterator(folder, error)) {
+    const auto number = log_number(file.path().filename().string());
+    if (number == 0) continue;
+    const auto mapped = MappedFile::open(file.path());
+    if (!mapped) return std::unexpected(mapped.error());
+    logs.push_back({number, first_record_of(mapped->contents()), 0});
+  }
+  if (error) return fail(Fault::permanent, "list " + folder.string() + ": " + error.message());
+  std::ranges::sort(logs, {}, &CataloguedLog::number);
+  return logs;
 }
 
 }  // namespace
@@ -111,9 +115,9 @@ struct BackupSet::State {
     return *reader;
   }
   fs::path list_of(std::uint32_t number) const { return folder / "lists" / std::to_string(number); }
-  std::vector<rocksdb::BackupInfo> infos(bool details) const {
+  std::vector<rocksdb::BackupInfo> infos() const {
     std::vector<rocksdb::BackupInfo> all;
-    base().GetBackupInfo(&all, details);
+    base().GetBackupInfo(&all);
     std::erase_if(all, [this](const auto& info) {
       std::error_code error;
       return !fs::exists(list_of(info.backup_id), error);
@@ -121,7 +125,11 @@ struct BackupSet::State {
     return all;
   }
   Result<void> remove_unfinished();
-  Result<void> verify_new(std::uint32_t number, const std::set<fs::path>& before);
+  /// Of all that were finished, also when the engine's own part of one is damaged.
+  std::vector<std::uint32_t> numbers() const;
+  Result<void> verify_new(std::uint32_t number, const FileList& known, FileList& list);
+  Result<void> write_database(std::uint32_t number, const FileList& list, const fs::path& database,
+                              const Progress& progress) const;
 };
 
 BackupSet::BackupSet(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -161,8 +169,21 @@ Result<BackupSet> BackupSet::open_read_only(const fs::path& folder) {
 
 std::vector<Backup> BackupSet::list() const {
   std::vector<Backup> all;
-  for (const auto& info : state_->infos(false)) all.push_back(backup_of(info));
+  for (const auto& info : state_->infos()) all.push_back(backup_of(info));
   std::ranges::sort(all, {}, &Backup::number);
+  return all;
+}
+
+std::vector<std::uint32_t> BackupSet::State::numbers() const {
+  std::vector<std::uint32_t> all;
+  std::error_code error;
+  for (const auto& file : fs::directory_iterator(folder / "lists", error)) {
+    const auto name = file.path().filename().string();
+    std::uint32_t number = 0;
+    const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (wrong == std::errc() && end == name.data() + name.size()) all.push_back(number);
+  }
+  std::ranges::sort(all);
   return all;
 }
 
@@ -178,15 +199,24 @@ Result<void> BackupSet::State::remove_unfinished() {
   return {};
 }
 
-/// Reads the files of a backup that were not there before.
-Result<void> BackupSet::State::verify_new(std::uint32_t number, const std::set<fs::path>& before) {
+/// Reads the engine's files of a backup, but for those that `known` has, and adds what they are to `list`.
+Result<void> BackupSet::State::verify_new(std::uint32_t number, const FileList& known, FileList& list) {
   rocksdb::BackupInfo info;
   if (const auto status = engine->GetBackupInfo(number, &info, true); !status.ok())
     return failure("read the backup in " + folder.string(), status);
+  // Not among the details, and nothing can be restored without it.
+  info.file_details.emplace_back().relative_filename = "meta/" + std::to_string(number);
   for (const auto& file : info.file_details) {
-    const auto path = path_of(file);
-    if (before.contains(path)) continue;
-    if (const auto fault = fault_of(file, path); !fault.empty()) return fail(Fault::corrupt, fault);
+    const auto& name = file.relative_filename;
+    if (const auto same = known.find(name); same != known.end()) {
+      list.insert(*same);
+      continue;
+    }
+    const auto found = examine_file(folder / name, {});
+    if (!found) return std::unexpected(found.error());
+    if (!file.file_checksum.empty() && engine_checksum(found->checksum) != file.file_checksum)
+      return fail(Fault::corrupt, (folder / name).string() + ": is not what was written: checksum mismatch");
+    list.insert_or_assign(name, *found);
   }
   return {};
 }
@@ -194,14 +224,15 @@ Result<void> BackupSet::State::verify_new(std::uint32_t number, const std::set<f
 Result<Backup> BackupSet::add(RocksKv& kv, FileBlob& bodies, Time now, const Progress& progress) {
   auto& state = *state_;
   if (auto removed = state.remove_unfinished(); !removed) return std::unexpected(removed.error());
-  BodyList known;
-  std::set<fs::path> before;
-  const auto infos = state.infos(true);
+  FileList known, known_bodies;
+  const auto infos = state.infos();
   for (const auto& info : infos) {
-    for (const auto& file : info.file_details) before.insert(path_of(file));
     const auto list = read_list(state.list_of(info.backup_id));
     if (!list) return std::unexpected(list.error());
     known.insert(list->begin(), list->end());
+  }
+  for (const auto& [name, file] : known) {
+    if (const auto body = body_name(name); !body.empty()) known_bodies.emplace(body, file);
   }
   const auto held = bodies.hold_removals();
   std::uint64_t all = 0, done = 0;
@@ -218,10 +249,13 @@ Result<Backup> BackupSet::add(RocksKv& kv, FileBlob& bodies, Time now, const Pro
   const auto status =
       state.engine->CreateNewBackupWithMetadata(how, &kv.engine(), facts_text(kv.signature(), now), &number);
   if (!status.ok()) return failure("back up to " + state.folder.string(), status);
-  const auto list = copy_bodies(bodies, state.folder / "bodies", known, count);
-  if (!list) return std::unexpected(list.error());
-  if (auto verified = state.verify_new(number, before); !verified) return std::unexpected(verified.error());
-  if (auto stored = replace_synced(state.list_of(number), encode_body_list(*list)); !stored)
+  const auto copied = copy_bodies(bodies, state.folder / kBodies, known_bodies, count);
+  if (!copied) return std::unexpected(copied.error());
+  FileList list;
+  for (const auto& [name, file] : *copied) list.emplace(std::string(kBodies) + '/' + name, file);
+  if (auto verified = state.verify_new(number, known, list); !verified)
+    return std::unexpected(verified.error());
+  if (auto stored = replace_synced(state.list_of(number), encode_file_list(list)); !stored)
     return std::unexpected(stored.error());
   if (auto synced = sync_path(state.folder); !synced) return std::unexpected(synced.error());
   if (auto noted = kv.note_backup(infos.empty(), now); !noted) return std::unexpected(noted.error());
@@ -239,101 +273,93 @@ Result<Backup> BackupSet::list_one(std::uint32_t number) const {
 
 Result<std::vector<BackupFault>> BackupSet::verify(const Progress& progress) const {
   std::vector<BackupFault> faults;
-  std::vector<rocksdb::BackupID> corrupt;
-  state_->base().GetCorruptedBackups(&corrupt);
-  for (const auto number : corrupt)
-    faults.push_back({number, (state_->folder / "meta" / std::to_string(number)).string() + " is damaged"});
-  std::uint64_t all = 0, done = 0;
-  const auto infos = state_->infos(true);
-  for (const auto& info : infos) all += info.size;
-  const auto count = [&](std::uint64_t octets) {
-    done += octets;
-    if (progress) progress(done, std::max(done, all));
-  };
-  // What several share is read once.
-  std::map<fs::path, std::string> seen;
-  std::map<std::string, BackedBody> seen_bodies;
-  for (const auto& info : infos) {
-    for (const auto& file : info.file_details) {
-      const auto path = path_of(file);
-      const auto [found, first] = seen.try_emplace(path);
-      if (first) found->second = fault_of(file, path);
-      if (!found->second.empty()) faults.push_back({info.backup_id, found->second});
-      count(file.size);
-    }
-    const auto list = read_list(state_->list_of(info.backup_id));
+  std::map<std::uint32_t, FileList> lists;
+  FileList all;
+  for (const auto number : state_->numbers()) {
+    const auto path = state_->list_of(number);
+    const auto list = read_list(path);
     if (!list) {
-      faults.push_back({info.backup_id, list.error().text});
+      faults.push_back({number, list.error().text});
       continue;
     }
-    for (const auto& [name, body] : *list) {
-      const auto same = seen_bodies.find(name);
-      if (same != seen_bodies.end() && same->second == body) continue;
-      if (auto verified = verify_body(state_->folder / "bodies", name, body, count); !verified) {
-        faults.push_back({info.backup_id, verified.error().text});
-      } else {
-        seen_bodies[name] = body;
-      }
+    all.insert(list->begin(), list->end());
+    lists.emplace(number, *list);
+  }
+  std::uint64_t octets = 0, done = 0;
+  for (const auto& [name, file] : all) octets += file.octets;
+  const auto count = [&](std::uint64_t piece) {
+    done += piece;
+    if (progress) progress(done, std::max(done, octets));
+  };
+  // What several share is read once.
+  std::map<std::string, std::string> reasons;
+  for (const auto& [name, file] : all) {
+    if (const auto verified = verify_file(state_->folder / name, file, count); !verified)
+      reasons.emplace(name, verified.error().text);
+  }
+  for (const auto& [number, list] : lists) {
+    for (const auto& [name, reason] : reasons) {
+      if (list.contains(name)) faults.push_back({number, reason});
     }
   }
   return faults;
 }
 
-namespace {
-
-/// The list of the logs that a restored database has.
-Result<std::vector<CataloguedLog>> catalogue_of(const fs::path& folder) {
-  std::vector<CataloguedLog> logs;
-  std::error_code error;
-  for (const auto& file : fs::directory_iterator(folder, error)) {
-    const auto number = log_number(file.path().filename().string());
-    if (number == 0) continue;
-    const auto mapped = MappedFile::open(file.path());
-    if (!mapped) return std::unexpected(mapped.error());
-    logs.push_back({number, first_record_of(mapped->contents()), 0});
-  }
-  if (error) return fail(Fault::permanent, "list " + folder.string() + ": " + error.message());
-  std::ranges::sort(logs, {}, &CataloguedLog::number);
-  return logs;
-}
-
-}  // namespace
-
 Result<void> BackupSet::restore(std::uint32_t number, const fs::path& database,
                                 const Progress& progress) const {
   const auto backup = list_one(number);
   if (!backup) return std::unexpected(backup.error());
+  const auto list = read_list(state_->list_of(number));
+  if (!list) return std::unexpected(list.error());
   std::error_code error;
   if (fs::exists(database, error))
     return fail(Fault::permanent, "restore to " + database.string() + ": it is there already");
-  const auto list = read_list(state_->list_of(number));
-  if (!list) return std::unexpected(list.error());
+  const fs::path made = database.string() + ".unfinished";
+  fs::remove_all(made, error);  // of one that was cut short
+  auto done = state_->write_database(number, *list, made, progress);
+  if (done) {
+    fs::rename(made, database, error);
+    if (error)
+      return fail(Fault::permanent,
+                  "rename " + made.string() + " to " + database.string() + ": " + error.message());
+    return sync_path(fs::absolute(database).parent_path());
+  }
+  fs::remove_all(made, error);
+  return done;
+}
+
+Result<void> BackupSet::State::write_database(std::uint32_t number, const FileList& list,
+                                              const fs::path& database, const Progress& progress) const {
+  std::uint64_t all = 0, octets = 0;
+  for (const auto& [name, file] : list) all += file.octets;
+  const auto count = [&](std::uint64_t piece) {
+    octets += piece;
+    if (progress) progress(octets, std::max(octets, all));
+  };
+  // The engine's files as they are in the set; while it copies them it compares only some.
+  for (const auto& [name, file] : list) {
+    if (!body_name(name).empty()) continue;
+    if (auto verified = verify_file(folder / name, file, count); !verified) return verified;
+  }
+  std::error_code error;
   fs::create_directories(database, error);
   if (error) return fail(Fault::permanent, "make the folder " + database.string() + ": " + error.message());
   fs::permissions(database, fs::perms::owner_all, error);
-  // Until the end it says that the database was never finished.
   auto header = HeaderFile::open(database / "header", HeaderFile::Access::read_write, random_signature());
   if (!header) return std::unexpected(header.error());
-
   const auto db = (database / "db").string();
-  const auto status = state_->base().RestoreDBFromBackup(rocksdb::RestoreOptions(), number, db, db);
-  if (!status.ok()) return failure("restore " + state_->folder.string() + " to " + db, status);
-  std::uint64_t all = backup->octets, done = backup->octets;
-  for (const auto& [name, body] : *list) all += body.octets;
-  const auto count = [&](std::uint64_t octets) {
-    done += octets;
-    if (progress) progress(done, all);
-  };
-  count(0);
+  const auto status = base().RestoreDBFromBackup(rocksdb::RestoreOptions(), number, db, db);
+  if (!status.ok()) return failure("restore " + folder.string() + " to " + db, status);
   auto to = FileBlob::open(database / "blobs");
   if (!to) return std::unexpected(to.error());
-  for (const auto& [name, body] : *list) {
-    if (auto restored = restore_body(state_->folder / "bodies", name, body, **to, count); !restored)
-      return restored;
+  for (const auto& [name, file] : list) {
+    const auto body = std::string(body_name(name));
+    if (body.empty()) continue;
+    if (auto restored = restore_body(folder / kBodies, body, file, **to, count); !restored) return restored;
   }
   auto logs = catalogue_of(database / "db");
   if (!logs) return std::unexpected(logs.error());
-  for (const auto& path : {database / "db", database / "blobs", database, database.parent_path()}) {
+  for (const auto& path : {database / "db", database / "blobs", database}) {
     if (auto synced = sync_path(path); !synced) return synced;
   }
   auto changed = header->header();

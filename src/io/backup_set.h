@@ -34,8 +34,8 @@ struct BackupFault {
 
 /// Backups of one database in one folder, which share what did not change: the first is full, those after it
 /// are incremental. Tables and logs are kept by the engine's own backups (`private`, `shared_checksum`,
-/// `meta`), the large bodies as files in `bodies`, and a backup is complete with its `lists/NUMBER`: the
-/// bodies' names, sizes and checksums, and its own. Everything is synced. Not thread-safe.
+/// `meta`), the large bodies as files in `bodies`, and a backup is complete with its `lists/NUMBER`: all of
+/// these files with their sizes and checksums, and its own. Everything is synced. Not thread-safe.
 class BackupSet {
  public:
   /// Makes the folder. Fault::temporary: another process is at it.
@@ -57,7 +57,7 @@ class BackupSet {
 
   /// Writes a backup to `database`, which must not be there: `header`, `db` and `blobs`, verified against the
   /// checksums and synced. Its signature is a new one: what happens to it from now on is another history.
-  /// Until it is done the database can't be opened.
+  /// Until it is done it stands in `database`.unfinished.
   Result<void> restore(std::uint32_t number, const std::filesystem::path& database,
                        const Progress& progress) const;
 

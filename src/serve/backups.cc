@@ -108,8 +108,9 @@ Result<void> bring_forward(const DatabasePlace& place, const fs::path& database,
     replayed = std::move(*done);
     if (auto taken = take_bodies(place.directory / "blobs", database / "blobs"); !taken) return taken;
   } else {
-    restored.stopped = present.header ? "the database that is there is not the one that was backed up"
-                                      : "there is no database whose logs could be followed";
+    restored.notes.push_back(std::string("nothing newer than the backup is taken in: ") +
+                             (present.header ? "the database that is there is not the one that was backed up"
+                                             : "there is no database whose logs could be followed"));
   }
   restored.changes = replayed.changes;
   restored.until = replayed.until;

@@ -67,9 +67,9 @@ struct Hub::State {
   policy::ClientRates client_rates;
   std::unique_ptr<QueueDatabase> queue;
   MailboxMount mailboxes{[this](MailboxMount::Notes& notes) {
-    return StoreDatabase::open(services ? *services->running() : *first, clock.now(), notes);
+    return StoreDatabase::open(services ? *services->running() : *at_start, clock.now(), notes);
   }};
-  std::shared_ptr<const Running> first;  // until there are services
+  std::shared_ptr<const Running> at_start;  // until there are services
   std::unique_ptr<record::IdSource> ids;
   std::unique_ptr<Services> services;
   std::unique_ptr<Outbound> outbound;
@@ -121,7 +121,7 @@ Result<std::unique_ptr<Hub>> Hub::open(std::shared_ptr<const Running> running, L
 }
 
 Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
-  first = running;
+  at_start = running;
   const auto& main_cf = running->files.main;
   io::LogSettings log_settings;
   log_settings.file = main_cf.text("maillog_file").text;
@@ -167,7 +167,7 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
       clock, random, *log, *pool, *waiting, metrics, *resolver, *sasl, *users, credentials, auth_throttle,
       client_rates, *ids, *queue->queue, *queue->blob, *queue->commits, mailboxes});
   services->use(running);
-  first.reset();
+  at_start.reset();
 
   auto count = static_cast<std::size_t>(main_cf.integer("hikyaku_threads"));
   if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());

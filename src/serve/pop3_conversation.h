@@ -7,6 +7,7 @@
 #include "access/pop3_session.h"
 #include "io/stream.h"
 #include "serve/authentication.h"
+#include "serve/databases.h"
 #include "serve/client_identity.h"
 #include "serve/mailbox_locks.h"
 #include "serve/running.h"

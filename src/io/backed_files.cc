@@ -1,4 +1,4 @@
-#include "io/body_backup.h"
+#include "io/backed_files.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,6 +9,7 @@
 
 #include "base/crc32c.h"
 #include "io/file_blob.h"
+#include "io/mapped_file.h"
 
 namespace hikyaku::io {
 namespace {
@@ -33,9 +34,9 @@ std::optional<Number> take_number(std::string_view& line, int base) {
 }
 
 /// Reads a body in pieces; gives what it is.
-Result<BackedBody> read_through(const Blob& blob, const std::string& name,
+Result<BackedFile> read_through(const Blob& blob, const std::string& name,
                                 const std::function<Result<void>(std::string_view)>& piece) {
-  BackedBody body;
+  BackedFile body;
   for (;;) {
     const auto octets = blob.get(name, body.octets, kPiece);
     if (!octets) return std::unexpected(octets.error());
@@ -54,13 +55,13 @@ void forget_cached(const fs::path& path) {
   ::close(fd);
 }
 
-std::unexpected<Error> differs(const fs::path& path, const BackedBody& found, const BackedBody& wanted) {
+std::unexpected<Error> differs(const fs::path& path, const BackedFile& found, const BackedFile& wanted) {
   return fail(Fault::corrupt, path.string() + ": " + std::to_string(found.octets) + " octets, checksum " +
                                   hex(found.checksum) + "; " + std::to_string(wanted.octets) +
                                   " octets, checksum " + hex(wanted.checksum) + " were written");
 }
 
-Result<BackedBody> copy_body(const Blob& from, const std::string& name, Blob& to,
+Result<BackedFile> copy_body(const Blob& from, const std::string& name, Blob& to,
                              const std::function<void(std::uint64_t)>& done) {
   auto writer = to.put(name);
   if (!writer) return std::unexpected(writer.error());
@@ -75,18 +76,18 @@ Result<BackedBody> copy_body(const Blob& from, const std::string& name, Blob& to
 
 }  // namespace
 
-std::string encode_body_list(const BodyList& list) {
+std::string encode_file_list(const FileList& list) {
   std::string text;
   for (const auto& [name, body] : list)
     text += hex(body.checksum) + ' ' + std::to_string(body.octets) + ' ' + name + '\n';
   return text + hex(crc32c(text)) + " end\n";
 }
 
-Result<BodyList> decode_body_list(std::string_view text) {
+Result<FileList> decode_file_list(std::string_view text) {
   const auto bad = [](std::size_t line) {
-    return fail(Fault::corrupt, "line " + std::to_string(line) + " of the list of bodies is damaged");
+    return fail(Fault::corrupt, "line " + std::to_string(line) + " of the list of files is damaged");
   };
-  BodyList list;
+  FileList list;
   const auto all = text;
   for (std::size_t number = 1;; ++number) {
     const auto end = text.find('\n');
@@ -102,17 +103,38 @@ Result<BodyList> decode_body_list(std::string_view text) {
     }
     const auto octets = take_number<std::uint64_t>(line, 10);
     if (!octets || line.empty()) return bad(number);
-    list.insert_or_assign(std::string(line), BackedBody{*octets, *sum});
+    list.insert_or_assign(std::string(line), BackedFile{*octets, *sum});
   }
 }
 
-Result<BodyList> copy_bodies(const Blob& from, const fs::path& folder, const BodyList& known,
+Result<BackedFile> examine_file(const fs::path& path, const OctetsDone& done) {
+  const auto mapped = MappedFile::open(path);
+  if (!mapped) return std::unexpected(mapped.error());
+  auto rest = mapped->contents();
+  BackedFile file{rest.size(), 0};
+  while (!rest.empty()) {
+    const auto piece = rest.substr(0, kPiece);
+    file.checksum = crc32c(piece, file.checksum);
+    rest.remove_prefix(piece.size());
+    if (done) done(piece.size());
+  }
+  return file;
+}
+
+Result<void> verify_file(const fs::path& path, const BackedFile& wanted, const OctetsDone& done) {
+  const auto found = examine_file(path, done);
+  if (!found) return std::unexpected(found.error());
+  if (*found != wanted) return differs(path, *found, wanted);
+  return {};
+}
+
+Result<FileList> copy_bodies(const Blob& from, const fs::path& folder, const FileList& known,
                              const OctetsDone& done) {
   const auto names = from.names();
   if (!names) return std::unexpected(names.error());
   auto to = FileBlob::open(folder);
   if (!to) return std::unexpected(to.error());
-  BodyList list;
+  FileList list;
   for (const auto& name : *names) {
     // A name is given once, and what it names never changes.
     if (const auto same = known.find(name); same != known.end()) {
@@ -124,33 +146,20 @@ Result<BodyList> copy_bodies(const Blob& from, const fs::path& folder, const Bod
     const auto body = copy_body(from, name, **to, done);
     if (!body) return std::unexpected(body.error());
     forget_cached(folder / name);
-    if (auto verified = verify_body(folder, name, *body, {}); !verified)
+    if (auto verified = verify_file(folder / name, *body, {}); !verified)
       return std::unexpected(verified.error());
     list.insert_or_assign(name, *body);
   }
   return list;
 }
 
-Result<void> verify_body(const fs::path& folder, const std::string& name, const BackedBody& body,
-                         const OctetsDone& done) {
-  const auto blob = FileBlob::open_read_only(folder);
-  if (!blob) return std::unexpected(blob.error());
-  const auto found = read_through(**blob, name, [&](std::string_view octets) {
-    if (done) done(octets.size());
-    return Result<void>{};
-  });
-  if (!found) return std::unexpected(found.error());
-  if (*found != body) return differs(folder / name, *found, body);
-  return {};
-}
-
-Result<void> restore_body(const fs::path& folder, const std::string& name, const BackedBody& body, Blob& to,
+Result<void> restore_body(const fs::path& folder, const std::string& name, const BackedFile& wanted, Blob& to,
                           const OctetsDone& done) {
   const auto blob = FileBlob::open_read_only(folder);
   if (!blob) return std::unexpected(blob.error());
   const auto copied = copy_body(**blob, name, to, done);
   if (!copied) return std::unexpected(copied.error());
-  if (*copied != body) return differs(folder / name, *copied, body);
+  if (*copied != wanted) return differs(folder / name, *copied, wanted);
   return {};
 }
 
