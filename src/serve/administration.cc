@@ -1,6 +1,7 @@
 #include "serve/administration.h"
 
 #include <sysexits.h>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/base64.h"
@@ -109,6 +110,27 @@ Result<int> Administration::answer(const json& request, const Row& row) {
   return fail(Fault::malformed, "there is no request '" + command + "'");
 }
 
+/// What waited for the mailboxes is due now. Not all of the queue: other destinations stay as they are.
+Result<void> Administration::retry_waiting_for_mailboxes() {
+  std::optional<record::QueueId> after;
+  do {
+    const auto listing = queue_.list(after, kListPiece);
+    if (!listing) return std::unexpected(listing.error());
+    for (const auto& entry : listing->entries) {
+      const auto waits = [](const record::Recipient& one) {
+        return one.state == record::RecipientState::pending &&
+               one.reply.find(MailboxMount::kNotMounted) != std::string::npos;
+      };
+      if (entry.hold || std::ranges::none_of(entry.recipients, waits)) continue;
+      if (const auto changed = change_one("queue.retry", entry.id); !changed)
+        return std::unexpected(changed.error());
+    }
+    after = listing->continue_after;
+  } while (after);
+  if (outbound_ != nullptr) outbound_->flush();
+  return {};
+}
+
 Result<int> Administration::back_up(const nlohmann::json& request, const Row& row) {
   const auto database = mailboxes_->use();
   if (!database) return std::unexpected(database.error());
@@ -136,8 +158,8 @@ Result<int> Administration::mount(const std::string& command, const Row& row) {
   if (command != "store.mount") return fail(Fault::malformed, "there is no request '" + command + "'");
   MailboxMount::Notes notes;
   if (auto mounted = mailboxes_->mount(notes); !mounted) return std::unexpected(std::move(mounted.error()));
-  // What waited for it need not wait longer.
-  if (outbound_ != nullptr) outbound_->flush();
+  if (auto retried = retry_waiting_for_mailboxes(); !retried)
+    return std::unexpected(std::move(retried.error()));
   row({{"mounted", true}, {"notes", notes}});
   return EX_OK;
 }

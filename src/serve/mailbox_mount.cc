@@ -35,7 +35,7 @@ std::shared_ptr<StoreDatabase> MailboxMount::get() const {
 Result<std::shared_ptr<StoreDatabase>> MailboxMount::use() const {
   const std::scoped_lock lock(mutex_);
   if (database_) return database_;
-  return fail(Fault::temporary, "the mailbox database is not mounted: " + reason_);
+  return fail(Fault::temporary, std::string(kNotMounted) + reason_);
 }
 
 Result<void> MailboxMount::mount(Notes& notes) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace hikyaku::serve {
 /// Mail for it waits in the queue then, and the rest of the hub goes on. Thread-safe.
 class MailboxMount {
  public:
+  /// What the text of use()'s error begins with.
+  static constexpr std::string_view kNotMounted = "the mailbox database is not mounted: ";
   using Notes = std::vector<std::string>;
   using Open = std::function<Result<std::unique_ptr<StoreDatabase>>(Notes&)>;
   /// `open` verifies and opens it, with the configuration of the moment.

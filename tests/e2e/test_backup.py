@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from client import sample
-from test_recovery import TABLES, command, damage, subjects_of
+from test_recovery import TABLES, command, damage
 from test_rewrite_and_route import send
 from test_store import BOXES
 
@@ -23,6 +23,10 @@ def deliver(hub, *numbers, octets=2000):
 
 def expected(*numbers):
     return {("test@box.example", f"number {number:02}") for number in numbers}
+
+
+def subjects_of(hub):
+    return {("test@box.example", subject) for subject in re.findall(r"^Subject: (number \d\d)", command(hub, "export", "test@box.example"), re.M)}
 
 
 def backup(hub, folder, *options):

@@ -24,7 +24,7 @@ def test_folders_are_made_renamed_and_removed_with_and_without_a_hub(lab):
     mailbox(hub, "create", f"{JOE}/Archive/2026")
     assert names(hub) == [JOE, f"{JOE}/Archive", f"{JOE}/Archive/2026"]
     hub.run("mailbox", "create", f"{JOE}/Archive", want=69)
-    hub.run("mailbox", "create", f"{JOE}//x", want=69)
+    hub.run("mailbox", "create", f"{JOE}//x", want=64)
     hub.stop()
     mailbox(hub, "rename", f"{JOE}/Archive", f"{JOE}/Old")
     assert names(hub) == [JOE, f"{JOE}/Old", f"{JOE}/Old/2026"]
@@ -76,7 +76,7 @@ def test_a_removed_mailbox_is_purged_when_its_time_is_over(lab):
     assert mailbox(hub, "purge", "--older", "1d")[0]["purged"] == 0
     assert mailbox(hub, "purge", "--older", "0s")[0]["purged"] == 1
     assert mailbox(hub, "removed") == []
-    hub.run("mailbox", "restore", JOE, "1", want=69)
+    hub.run("mailbox", "restore", JOE, "1", want=66)
     # The hub does the same by itself, beginning with its start.
     send(hub, "a@b.example", JOE)
     hub.wait_queue(lambda rows: not rows)
