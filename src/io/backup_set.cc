@@ -79,18 +79,29 @@ Result<FileList> read_list(const fs::path& path) {
   return list;
 }
 
-/// The list of the logs that a restored database has.
+/// The list of the logs that a restored database has. The newest was copied while it was written: what it
+/// ends in was not acknowledged before the backup began, and is cut.
 Result<std::vector<CataloguedLog>> catalogue_of(const fs::path& folder) {
   std::vector<CataloguedLog> logs;
+  std::vector<std::pair<fs::path, std::uint64_t>> cuts;
   std::error_code error;
   for (const auto& file : fs::directory_iterator(folder, error)) {
     const auto number = log_number(file.path().filename().string());
     if (number == 0) continue;
     const auto mapped = MappedFile::open(file.path());
     if (!mapped) return std::unexpected(mapped.error());
+    const auto report = check_log(mapped->contents());
+    if (report.state == LogReport::State::corrupt)
+      return fail(Fault::corrupt, file.path().string() + ": " + report.reason);
     logs.push_back({number, first_record_of(mapped->contents()), 0});
+    if (report.state == LogReport::State::torn) cuts.emplace_back(file.path(), report.intact);
   }
   if (error) return fail(Fault::permanent, "list " + folder.string() + ": " + error.message());
+  for (const auto& [path, octets] : cuts) {
+    fs::resize_file(path, octets, error);
+    if (error) return fail(Fault::permanent, "cut " + path.string() + ": " + error.message());
+    if (auto synced = sync_path(path); !synced) return std::unexpected(synced.error());
+  }
   std::ranges::sort(logs, {}, &CataloguedLog::number);
   return logs;
 }

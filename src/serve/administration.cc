@@ -155,7 +155,8 @@ Result<int> Administration::mount(const std::string& command, const Row& row) {
     row({{"mounted", false}});
     return EX_OK;
   }
-  if (command != "store.mount") return fail(Fault::malformed, "there is no request '" + command + "'");
+  const bool mounts = command == "store.mount";
+  if (!mounts) return fail(Fault::malformed, "there is no request '" + command + "'");
   MailboxMount::Notes notes;
   if (auto mounted = mailboxes_->mount(notes); !mounted) return std::unexpected(std::move(mounted.error()));
   if (auto retried = retry_waiting_for_mailboxes(); !retried)
