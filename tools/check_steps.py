@@ -6,8 +6,8 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[1]
 AREAS = sorted(p.name for p in (TOP / "src").iterdir() if p.is_dir()) 
-# Any literal "area.name", but for requests to a running hub: what something is compared with, or handed to change_one().
-NAME = re.compile(r'(?<!== )(?<!change_one\()"((?:%s)\.[a-z][a-z0-9_]*)"' % "|".join(AREAS))
+# Any literal "area.name", but for those that something is compared with: requests to a running hub.
+NAME = re.compile(r'(?<!== )"((?:%s)\.[a-z][a-z0-9_]*)"' % "|".join(AREAS))
 
 
 def used():

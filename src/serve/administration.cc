@@ -110,8 +110,9 @@ Result<int> Administration::answer(const json& request, const Row& row) {
   return fail(Fault::malformed, "there is no request '" + command + "'");
 }
 
-/// What waited for the mailboxes is due now. Not all of the queue: other destinations stay as they are.
-Result<void> Administration::retry_waiting_for_mailboxes() {
+/// What waited for the mailboxes is due now. Not all of the queue: other destinations stay as they are. The
+/// ledger says which request did it.
+Result<void> Administration::retry_waiting_for_mailboxes(const std::string& command) {
   std::optional<record::QueueId> after;
   do {
     const auto listing = queue_.list(after, kListPiece);
@@ -122,7 +123,7 @@ Result<void> Administration::retry_waiting_for_mailboxes() {
                one.reply.find(MailboxMount::kNotMounted) != std::string::npos;
       };
       if (entry.hold || std::ranges::none_of(entry.recipients, waits)) continue;
-      if (const auto changed = change_one("queue.retry", entry.id); !changed)
+      if (const auto changed = change_one(command, entry.id); !changed)
         return std::unexpected(changed.error());
     }
     after = listing->continue_after;
@@ -155,14 +156,15 @@ Result<int> Administration::mount(const std::string& command, const Row& row) {
     row({{"mounted", false}});
     return EX_OK;
   }
-  const bool mounts = command == "store.mount";
-  if (!mounts) return fail(Fault::malformed, "there is no request '" + command + "'");
-  MailboxMount::Notes notes;
-  if (auto mounted = mailboxes_->mount(notes); !mounted) return std::unexpected(std::move(mounted.error()));
-  if (auto retried = retry_waiting_for_mailboxes(); !retried)
-    return std::unexpected(std::move(retried.error()));
-  row({{"mounted", true}, {"notes", notes}});
-  return EX_OK;
+  if (command == "store.mount") {
+    MailboxMount::Notes notes;
+    if (auto mounted = mailboxes_->mount(notes); !mounted) return std::unexpected(std::move(mounted.error()));
+    if (auto retried = retry_waiting_for_mailboxes(command); !retried)
+      return std::unexpected(std::move(retried.error()));
+    row({{"mounted", true}, {"notes", notes}});
+    return EX_OK;
+  }
+  return fail(Fault::malformed, "there is no request '" + command + "'");
 }
 
 /// Records as they are stored, in base64: JSON has no octets, and header lines are.

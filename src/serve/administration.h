@@ -42,7 +42,7 @@ class Administration {
 
  private:
   Result<int> mount(const std::string& command, const Row& row);
-  Result<void> retry_waiting_for_mailboxes();
+  Result<void> retry_waiting_for_mailboxes(const std::string& command);
   Result<int> back_up(const nlohmann::json& request, const Row& row);
   Result<int> list(const nlohmann::json& request, const Row& row);
   Result<int> show(record::QueueId id, const Row& row);
