@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -127,6 +128,29 @@ Result<std::vector<TableReport>> check_tables(const fs::path& database, const st
   for (const auto& file : *now) gone.erase(file.path);
   std::erase_if(reports, [&](const TableReport& report) { return gone.contains(report.file); });
   return reports;
+}
+
+std::string damaged_tables(const fs::path& database) {
+  std::map<fs::path, std::string> owners;
+  std::map<std::string, std::size_t> tables_of;
+  std::string told;
+  for (const auto& file : found(database)) {
+    if (!file.table) continue;
+    rocksdb::SstFileReader reader{rocksdb::Options()};
+    auto status = reader.Open(file.path.string());
+    if (status.ok()) {
+      owners[file.path] = reader.GetTableProperties()->db_id;
+      ++tables_of[owners[file.path]];
+      status = reader.VerifyChecksum();
+    }
+    if (!status.ok()) told += "\n  " + file.path.string() + ": " + status.ToString();
+  }
+  // Each table says which database made it; IDENTITY may be lost, so that the most of them count.
+  const auto most = std::ranges::max_element(tables_of, {}, [](const auto& one) { return one.second; });
+  for (const auto& [path, owner] : owners) {
+    if (owner != most->first) told += "\n  " + path.string() + ": of another database";
+  }
+  return told;
 }
 
 }  // namespace hikyaku::io

@@ -26,4 +26,8 @@ struct TableReport {
 Result<std::vector<TableReport>> check_tables(const std::filesystem::path& database,
                                               const std::vector<KvSpace>& spaces, const Progress& progress);
 
+/// For when the engine does not open: names the tables in `database`/db that are damaged, or another
+/// database's; a line each, with a line end before it.
+std::string damaged_tables(const std::filesystem::path& database);
+
 }  // namespace hikyaku::io

@@ -13,6 +13,7 @@
 #include "store/bodies.h"
 #include "store/keys.h"
 #include "store/mailbox_name.h"
+#include "store/nameless.h"
 #include "store/scan_all.h"
 
 namespace hikyaku::store {
@@ -446,6 +447,7 @@ Result<Checked> check(const Kv& kv, const Blob& blob, const std::function<void(c
 }
 
 Result<Checked> repair(Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report) {
+  if (auto named = name_nameless_mailboxes(kv, report); !named) return std::unexpected(named.error());
   return Checker(kv, blob, report, &kv).run();
 }
 

@@ -41,10 +41,10 @@ struct Checked {
 /// read at all. O(rows), and memory for each body's key.
 Result<Checked> check(const Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report);
 
-/// check(), and puts right what follows from the messages: counts of references, usage, floors of UIDs, rows
-/// of changes and of removals; and, when everything could be read, takes away what is unused. Changes no
-/// message that can be read. Nobody else may have the database open. Safe to end at any moment and to begin
-/// again.
+/// check(), and puts right what follows from the messages: mailboxes whose row is lost (nameless.h), counts
+/// of references, usage, floors of UIDs, rows of changes and of removals; and, when everything could be read,
+/// takes away what is unused. Changes no message that can be read. Nobody else may have the database open.
+/// Safe to end at any moment and to begin again.
 Result<Checked> repair(Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report);
 
 }  // namespace hikyaku::store
