@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 
+#include "io/file_blob.h"
 #include "io/rocks_kv.h"
 
 namespace hikyaku::io {
@@ -127,6 +128,32 @@ Result<std::vector<TableReport>> check_tables(const fs::path& database, const st
   if (!now) return std::unexpected(now.error());
   for (const auto& file : *now) gone.erase(file.path);
   std::erase_if(reports, [&](const TableReport& report) { return gone.contains(report.file); });
+  return reports;
+}
+
+Result<std::vector<TableReport>> check_bodies(const fs::path& blobs, const Progress& progress) {
+  std::error_code error;
+  if (!fs::exists(blobs, error)) return std::vector<TableReport>{};
+  const auto blob = FileBlob::open_read_only(blobs);
+  if (!blob) return std::unexpected(blob.error());
+  const auto names = (*blob)->names();
+  if (!names) return std::unexpected(names.error());
+  std::vector<TableReport> reports;
+  std::uint64_t all = 0, done = 0;
+  for (const auto& name : *names) {
+    std::error_code gone;
+    const auto octets = fs::file_size(blobs / name, gone);
+    if (gone) continue;
+    all += octets;
+    reports.push_back({blobs / name, "", octets, ""});
+  }
+  for (auto& report : reports) {
+    const auto whole = (*blob)->verify(report.file.filename().string());
+    // A writer removes what was delivered.
+    if (!whole && whole.error().fault != Fault::not_found) report.reason = whole.error().text;
+    done += report.octets;
+    if (progress) progress(done, all);
+  }
   return reports;
 }
 

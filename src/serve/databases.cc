@@ -44,10 +44,23 @@ Result<void> set_aside(const DatabasePlace& place, const std::string& blob, cons
   return {};
 }
 
+std::string text_of(const store::Store::BadBody& bad) {
+  return (bad.mailbox.empty() ? "a mailbox without a name" : bad.mailbox) + ", UID " +
+         std::to_string(bad.uid) + ": " + bad.text;
+}
+std::string text_of(const queue::Queue::BadBody& bad) { return bad.id.text() + ": " + bad.text; }
+
+/// `notes` also tell of each message whose body is missing: it is not found out when somebody wants to read
+/// it.
 template <class Owner>
 Result<void> remove_orphans(const Owner& owner, Blob& blob, const DatabasePlace& place,
                             const std::string& what, std::vector<std::string>& notes) {
-  const auto orphans = owner.orphans();
+  std::size_t bad = 0;
+  const auto orphans = owner.orphans([&](const auto& body) {
+    constexpr std::size_t kMostTold = 100;
+    if (++bad <= kMostTold) notes.push_back(text_of(body));
+  });
+  if (bad > 0) notes.push_back(std::to_string(bad) + " messages have lost their " + what);
   if (!orphans) return std::unexpected(orphans.error());
   if (orphans->empty()) return {};
   const auto losses = unacknowledged_losses(place.directory);

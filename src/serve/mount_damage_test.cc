@@ -43,6 +43,11 @@ std::string verified(Database& database) {
   for (const auto& table : *tables) {
     if (!table.reason.empty()) told += table.file.string() + ": " + table.reason + '\n';
   }
+  const auto bodies = io::check_bodies(place.blobs, {});
+  if (!bodies) return told + bodies.error().text;
+  for (const auto& body : *bodies) {
+    if (!body.reason.empty()) told += body.reason + '\n';
+  }
   return told;
 }
 
@@ -162,7 +167,8 @@ class MountDamage : public testing::TestWithParam<DamageCase> {
     for (const auto& [name, sum] : expected) {
       const auto there = found.whole.find(name);
       if (there != found.whole.end()) {
-        EXPECT_EQ(there->second, sum) << name << " has other octets, and nothing says so";
+        // Reading a part of a large body does not read all of it: verifying says so.
+        if (!in_file.contains(name)) EXPECT_EQ(there->second, sum) << name << " has other octets";
         continue;
       }
       const auto mailbox = name.substr(0, name.find(':'));
@@ -326,6 +332,7 @@ std::vector<DamageCase> rows() {
       {File::options, {harmless, harmless, harmless, harmless, harmless, harmless}},
       {File::identity, {harmless, harmless, harmless, harmless, harmless, harmless}},
       {File::header, {harmless, harmless, harmless, forced, forced, forced}},
+      {File::body, {told, told, told, told, told, told}},
   };
   std::vector<DamageCase> all;
   for (const auto kind : {Kind::mailboxes, Kind::queue}) {

@@ -16,7 +16,7 @@ struct Problem {
   enum class Kind : unsigned char {
     unreadable,  ///< a row can't be decoded
     no_mailbox,  ///< of a message: it belongs to none
-    no_body,     ///< of a message: it is missing, or has another size
+    no_body,     ///< of a message: it is missing, damaged, or has another size
     references,  ///< how many messages have a body is counted wrongly
     unused,      ///< a body, an envelope or a count that no message has
     uid_floor,   ///< a UID that was given might be given again
@@ -38,7 +38,7 @@ struct Checked {
 };
 /// Goes through the whole database and hands every problem to `report`, going on behind each. For a database
 /// that does not change meanwhile: closed otherwise, or seen as of one moment. Fails only when it can't be
-/// read at all. O(rows), and memory for each body's key.
+/// read at all. Reads all bodies in the Blob. O(rows), and memory for each body's key.
 Result<Checked> check(const Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report);
 
 /// check(), and puts right what follows from the messages: mailboxes whose row is lost (nameless.h), counts
