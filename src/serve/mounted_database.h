@@ -71,8 +71,11 @@ class Database {
   /// As the hub does it. `notes`: what it tells.
   virtual Result<void> mount(std::vector<std::string>& notes) = 0;
   virtual void close() = 0;
-  /// Does the next change, synced: `acknowledged` gets what it was. A failure is the commit's.
+  /// Does the next change, synced: `acknowledged` gets what it was. A failure is the commit's. Doing one
+  /// again adds nothing, as when the queue tries once more what it does not know to be done.
   virtual Result<void> change(std::uint64_t number, History& acknowledged) = 0;
+  /// How many messages the change adds.
+  virtual std::size_t copies(std::uint64_t number) const = 0;
   virtual Contents contents() = 0;
   virtual io::RocksKv& kv() = 0;
   /// For mailboxes: what `hikyaku store verify` says of cross references.
@@ -95,6 +98,7 @@ class Mailboxes : public Database {
   Result<void> mount(std::vector<std::string>& notes) override;
   void close() override { opened_.reset(); }
   Result<void> change(std::uint64_t number, History& acknowledged) override;
+  std::size_t copies(std::uint64_t number) const override;
   Contents contents() override;
   io::RocksKv& kv() override { return *opened_->kv; }
   std::vector<std::string> problems() override;
@@ -115,6 +119,7 @@ class MailQueue : public Database {
   Result<void> mount(std::vector<std::string>& notes) override;
   void close() override { opened_.reset(); }
   Result<void> change(std::uint64_t number, History& acknowledged) override;
+  std::size_t copies(std::uint64_t) const override { return 1; }
   Contents contents() override;
   io::RocksKv& kv() override { return *opened_->kv; }
 

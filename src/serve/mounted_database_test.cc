@@ -9,6 +9,15 @@ constexpr std::string_view kBlobPrefix = "large-";
 
 std::string mailbox(std::uint64_t number) { return "u" + std::to_string(number) + "@d.example"; }
 
+/// New mailboxes come up all the time, some made by their first message alone.
+std::set<std::string> recipients(std::uint64_t number) {
+  const auto boxes = 2 + number % 500 / 30;
+  std::set<std::string> names{mailbox(number % boxes)};
+  if (number % 3 == 0) names.insert(mailbox((number / 3) % boxes));
+  if (number % 30 == 0) names.insert(mailbox(boxes - 1));
+  return names;
+}
+
 /// Writes a body as a file, in pieces, as one that arrives.
 Result<void> put_body(Blob& blob, const std::string& name, std::string_view body) {
   auto writer = blob.put(name);
@@ -50,12 +59,10 @@ Result<void> Mailboxes::change(std::uint64_t number, History& acknowledged) {
   return deliver(number, acknowledged);
 }
 
+std::size_t Mailboxes::copies(std::uint64_t number) const { return recipients(number).size(); }
+
 Result<void> Mailboxes::deliver(std::uint64_t number, History& acknowledged) {
-  // New mailboxes come up all the time, some made by their first message alone.
-  const auto boxes = 2 + number % 500 / 30;
-  std::set<std::string> names{mailbox(number % boxes)};
-  if (number % 3 == 0) names.insert(mailbox((number / 3) % boxes));
-  if (number % 30 == 0) names.insert(mailbox(boxes - 1));
+  const auto names = recipients(number);
   auto body = body_of(number, size_of(number));
   store::Store::Message message;
   message.queue_id = record::QueueId(number + 1);
@@ -76,6 +83,7 @@ Result<void> Mailboxes::deliver(std::uint64_t number, History& acknowledged) {
   auto delivery =
       opened_->store->deliver(batch, targets, message, message.blob.empty() ? std::string(copy) : "");
   if (!delivery) return std::unexpected(delivery.error());
+  if (batch.empty()) return {};
   const auto first = kv().engine().GetLatestSequenceNumber() + 1;
   if (auto done = commit(*opened_, std::move(batch)); !done) return done;
   delivery->committed();
