@@ -73,7 +73,9 @@ Result<void> make_logs_ready(const fs::path& database, const HeaderFile& file, T
                     " is of another database. Restore it from a copy; or have it made from what is there, "
                     "with: hikyaku store mount");
   }
-  if (const auto fault = manifest_fault(database / "db", header)) {
+  // A database that was never finished may not name its list of tables yet; nobody has written to it.
+  const bool creating = header.state == DatabaseHeader::State::creating;
+  if (const auto fault = creating ? std::nullopt : manifest_fault(database / "db", header)) {
     return fail(Fault::corrupt, "the database at " + database.string() +
                                     " is not opened, so that nothing is lost; nothing was changed. " +
                                     *fault +
