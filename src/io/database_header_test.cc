@@ -137,6 +137,37 @@ TEST_F(HeaderFileTest, TheAcknowledgedSequenceIsKeptAndItsDamageIsOfNoConsequenc
   EXPECT_EQ(file.header().signature, 5U);
 }
 
+TEST_F(HeaderFileTest, TheAcknowledgedSequenceIsStoredInTheGoldenForm) {
+  HeaderFile::open(path, Access::read_write, 5).value().note_acknowledged(1234567890123);
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(8192);
+  std::string mark(65, '\0');
+  file.read(mark.data(), static_cast<std::streamsize>(mark.size()));
+  mark.resize(static_cast<std::size_t>(file.gcount()));
+  std::string golden(
+      "hikyaku acknowledged\n\x05"
+      "\xcb\x89\xec\x8f\xf7\x23");
+  golden.resize(60);
+  golden += "\x8d\xe0\x1d\x12";
+  EXPECT_EQ(mark, golden);
+}
+
+TEST_F(HeaderFileTest, AHeaderThatIsLostBesideADatabaseIsNotMadeAnewByItself) {
+  const auto database = path.string() + "-database";
+  std::filesystem::create_directories(database + "/db");
+  for (const auto* name : {"/db/CURRENT", "/db/000012.log", "/db/000007.log", "/db/000013.sst"})
+    std::ofstream(database + name) << "x";
+  const std::filesystem::path header = database + "/header";
+  EXPECT_EQ(HeaderFile::open(header, Access::read_write, 5).error().fault, Fault::corrupt) << "missing";
+  EXPECT_FALSE(std::filesystem::exists(header));
+  std::ofstream(header).flush();
+  EXPECT_EQ(HeaderFile::open(header, Access::read_write, 5).error().fault, Fault::corrupt) << "empty";
+  EXPECT_EQ(HeaderFile::open_lost(header, Access::read_write).value().header().logs,
+            (std::vector<CataloguedLog>{{7}, {12}}));
+  EXPECT_EQ(std::filesystem::file_size(header), 0U) << "only stored when that is wanted";
+  std::filesystem::remove_all(database);
+}
+
 TEST_F(HeaderFileTest, OneProcessWritesAndAReaderKnowsOfIt) {
   EXPECT_EQ(HeaderFile::open(path, Access::read_only, 1).error().fault, Fault::not_found);
   {
