@@ -8,7 +8,7 @@
 #include <atomic>
 #include <sstream>
 
-#include "serve/mounted_database.h"
+#include "serve/crashed_database.h"
 #include "serve/recorded_disk.h"
 
 namespace hikyaku::serve {
@@ -17,9 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace testing_support;
 
-int rounds(int in_check, int nightly) {
-  return std::getenv("HIKYAKU_NIGHTLY") != nullptr ? nightly : in_check;
-}
+int rounds(int in_check, int at_night) { return nightly() ? at_night : in_check; }
 
 class MountCrash : public testing::TestWithParam<Kind> {
  protected:
@@ -249,7 +247,7 @@ TEST_P(MountCrash, WhereverThePowerFailsAllThatWasAcknowledgedIsThere) {
   fs::remove(journal);
   EXPECT_GT(std::ranges::count(events, DiskEvent::Kind::sync, &DiskEvent::kind), 150);
   std::minstd_rand random(20261201);
-  const int count = rounds(25, 1000);
+  const int count = rounds(kSanitized ? 12 : 25, 1000);
   for (int i = 0; i < count; ++i) {
     // Some early ones, while the database is being made, and all the rest.
     const auto most = i % 5 == 0 ? std::min<std::size_t>(events.size(), 300) : events.size();
@@ -355,7 +353,7 @@ class FailingDisk : public rocksdb::FileSystemWrapper {
 TEST_P(MountCrash, AfterAnErrorOfTheDiskNothingIsAcknowledgedThatIsNotThere) {
   int of_logs = 0;
   for (const auto operation : {Operation::write, Operation::sync, Operation::read}) {
-    for (int i = 0; i < rounds(6, 60); ++i) {
+    for (int i = 0; i < rounds(kSanitized ? 4 : 6, 60); ++i) {
       begin_again();
       const int countdown = operation == Operation::read ? 1 + i * 3 : 60 + i * i * 9;
       SCOPED_TRACE("operation " + std::to_string(static_cast<int>(operation)) + ", the " +

@@ -337,7 +337,11 @@ std::vector<DamageCase> rows() {
   std::vector<DamageCase> all;
   for (const auto kind : {Kind::mailboxes, Kind::queue}) {
     for (const auto& [file, outcomes] : table) {
-      for (std::size_t i = 0; i < outcomes.size(); ++i) all.push_back({kind, file, kDamages[i], outcomes[i]});
+      for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        // The engine and the header are the same code for both.
+        const bool same = kind == Kind::queue && file >= File::table && file <= File::identity;
+        if (!same || nightly() || !kSanitized) all.push_back({kind, file, kDamages[i], outcomes[i]});
+      }
     }
   }
   return all;
