@@ -31,9 +31,18 @@ class Blob {
   virtual Result<std::unique_ptr<Writer>> put(std::string_view name) = 0;
   /// At most `length` octets from `offset`; shorter only at the end. Fault::not_found without such a blob.
   virtual Result<std::string> get(std::string_view name, std::uint64_t offset, std::size_t length) const = 0;
+  /// Reads all of it against the checksum that was kept when it was written: Fault::corrupt when it is not
+  /// that any more. Nothing where none is kept.
+  virtual Result<void> verify(std::string_view name) const;
   /// Removing what is not there is no error.
   virtual Result<void> remove(std::string_view name) = 0;
   virtual Result<std::vector<std::string>> names() const = 0;
 };
+
+/// Whether a blob is there and has so many octets: reads its last one. Else Fault::not_found or
+/// Fault::corrupt, with what the Blob says of it.
+Result<void> check_blob_size(const Blob& blob, std::string_view name, std::uint64_t octets);
+
+inline Result<void> Blob::verify(std::string_view /*name*/) const { return {}; }
 
 }  // namespace hikyaku

@@ -254,6 +254,12 @@ int verify_database(const serve::DatabasePlace& place, bool as_json) {
     tables = io::check_tables(place.directory, place.spaces, std::ref(progress));
   }
   if (!tables) return tell_store_error(tables.error());
+  if (place.kind == serve::DatabasePlace::Kind::queue) {
+    // Those of mailboxes are verified with what refers to them.
+    auto bodies = io::check_bodies(place.blobs, {});
+    if (!bodies) return tell_store_error(bodies.error());
+    tables->insert(tables->end(), bodies->begin(), bodies->end());
+  }
   for (const auto& table : *tables) {
     octets += table.octets;
     if (table.reason.empty()) continue;

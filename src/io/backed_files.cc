@@ -128,6 +128,19 @@ Result<void> verify_file(const fs::path& path, const BackedFile& wanted, const O
   return {};
 }
 
+Result<void> verify_body(const fs::path& folder, const std::string& name, const BackedFile& wanted,
+                         const OctetsDone& done) {
+  const auto blob = FileBlob::open_read_only(folder);
+  if (!blob) return std::unexpected(blob.error());
+  const auto found = read_through(**blob, name, [&](std::string_view octets) -> Result<void> {
+    if (done) done(octets.size());
+    return {};
+  });
+  if (!found) return std::unexpected(found.error());
+  if (*found != wanted) return differs(folder / name, *found, wanted);
+  return (*blob)->verify(name);
+}
+
 Result<FileList> copy_bodies(const Blob& from, const fs::path& folder, const FileList& known,
                              const OctetsDone& done) {
   const auto names = from.names();
@@ -146,7 +159,7 @@ Result<FileList> copy_bodies(const Blob& from, const fs::path& folder, const Fil
     const auto body = copy_body(from, name, **to, done);
     if (!body) return std::unexpected(body.error());
     forget_cached(folder / name);
-    if (auto verified = verify_file(folder / name, *body, {}); !verified)
+    if (auto verified = verify_body(folder, name, *body, {}); !verified)
       return std::unexpected(verified.error());
     list.insert_or_assign(name, *body);
   }

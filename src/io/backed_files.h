@@ -33,6 +33,10 @@ Result<BackedFile> examine_file(const std::filesystem::path& path, const OctetsD
 /// Fault::corrupt, with its path, when it is not what the list says.
 Result<void> verify_file(const std::filesystem::path& path, const BackedFile& wanted, const OctetsDone& done);
 
+/// The same of a body in `folder`, of which the list tells its octets without what stands behind them.
+Result<void> verify_body(const std::filesystem::path& folder, const std::string& name,
+                         const BackedFile& wanted, const OctetsDone& done);
+
 /// Copies bodies that `known` has not, into `folder`, which is made, synced, and reads each again. Gives what
 /// all of them are. A body that is removed meanwhile is Fault::not_found.
 Result<FileList> copy_bodies(const Blob& from, const std::filesystem::path& folder, const FileList& known,

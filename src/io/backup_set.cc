@@ -305,8 +305,10 @@ Result<std::vector<BackupFault>> BackupSet::verify(const Progress& progress) con
   // What several share is read once.
   std::map<std::string, std::string> reasons;
   for (const auto& [name, file] : all) {
-    if (const auto verified = verify_file(state_->folder / name, file, count); !verified)
-      reasons.emplace(name, verified.error().text);
+    const auto body = std::string(body_name(name));
+    const auto verified = body.empty() ? verify_file(state_->folder / name, file, count)
+                                       : verify_body(state_->folder / kBodies, body, file, count);
+    if (!verified) reasons.emplace(name, verified.error().text);
   }
   for (const auto& [number, list] : lists) {
     for (const auto& [name, reason] : reasons) {

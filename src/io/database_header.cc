@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <random>
@@ -12,13 +13,16 @@
 
 #include "base/crc32c.h"
 #include "base/varint.h"
+#include "io/log_check.h"
+#include "io/synced_files.h"
 
 namespace hikyaku::io {
 namespace {
 
 constexpr std::string_view kMagic = "hikyaku database header\n";
 constexpr std::string_view kMarkMagic = "hikyaku acknowledged\n";
-constexpr std::uint64_t kFormat = 2;     // 1: the logs by their numbers alone, no times
+// 1: the logs by their numbers alone, no times; 2: no lists of tables
+constexpr std::uint64_t kFormat = 3;
 constexpr std::size_t kCopySize = 4096;  // one page: a write of it is not torn by a disk of such sectors
 constexpr std::size_t kSumSize = 4;
 
@@ -66,6 +70,24 @@ std::uint64_t decode_mark(std::string_view mark, std::uint64_t signature) {
   return of && sequence && *of == signature ? *sequence : 0;
 }
 
+bool take_manifests(std::string_view& rest, DatabaseHeader& header) {
+  const auto count = take_varint(rest);
+  if (!count || *count > rest.size()) return false;
+  for (std::uint64_t i = 0; i < *count; ++i) {
+    const auto number = take_varint(rest);
+    const auto octets = take_varint(rest);
+    const auto checksum = take_varint(rest);
+    if (!number || !octets || !checksum || *checksum > UINT32_MAX ||
+        (!header.manifests.empty() && *number <= header.manifests.back().number))
+      return false;
+    header.manifests.push_back({*number, *octets, static_cast<std::uint32_t>(*checksum)});
+  }
+  const auto identity = take_varint(rest);
+  if (!identity || *identity > UINT32_MAX) return false;
+  header.identity = static_cast<std::uint32_t>(*identity);
+  return true;
+}
+
 std::unexpected<Error> damaged() { return fail(Fault::corrupt, "database header: damaged"); }
 
 }  // namespace
@@ -89,6 +111,13 @@ Result<std::string> encode_header_copy(const DatabaseHeader& header, std::uint64
   }
   for (const auto time : {header.consistent, header.full_backup, header.incremental_backup})
     put_varint(out, microseconds(time));
+  put_varint(out, header.manifests.size());
+  for (const auto& manifest : header.manifests) {
+    put_varint(out, manifest.number);
+    put_varint(out, manifest.octets);
+    put_varint(out, manifest.checksum);
+  }
+  put_varint(out, header.identity);
   if (out.size() > kCopySize - kSumSize) {
     return fail(Fault::permanent,
                 "database header: " + std::to_string(header.logs.size()) + " logs do not fit in it");
@@ -136,6 +165,8 @@ Result<HeaderCopy> decode_header_copy(std::string_view copy) {
     if (!microseconds) return damaged();
     *time = time_of(*microseconds);
   }
+  if (*format < 3) return out;
+  if (!take_manifests(rest, out.header)) return damaged();
   return out;
 }
 
@@ -145,14 +176,25 @@ HeaderFile::HeaderFile(HeaderFile&& other) noexcept
       header_(std::move(other.header_)),
       count_(other.count_),
       acknowledged_(other.acknowledged_),
-      beside_writer_(other.beside_writer_) {}
+      beside_writer_(other.beside_writer_),
+      damage_(std::move(other.damage_)) {}
+
+HeaderFile& HeaderFile::operator=(HeaderFile&& other) noexcept {
+  path_.swap(other.path_);
+  std::swap(fd_, other.fd_);
+  std::swap(header_, other.header_);
+  std::swap(count_, other.count_);
+  std::swap(acknowledged_, other.acknowledged_);
+  std::swap(beside_writer_, other.beside_writer_);
+  damage_.swap(other.damage_);
+  return *this;
+}
 
 HeaderFile::~HeaderFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Result<HeaderFile> HeaderFile::open(const std::filesystem::path& path, Access access,
-                                    std::uint64_t signature) {
+Result<HeaderFile> HeaderFile::open_file(const std::filesystem::path& path, Access access) {
   HeaderFile file(path);
   const int flags = access == Access::read_write ? O_RDWR | O_CREAT : O_RDONLY;
   file.fd_ = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
@@ -160,16 +202,57 @@ Result<HeaderFile> HeaderFile::open(const std::filesystem::path& path, Access ac
     return fail(Fault::not_found, "there is no database at " + path.parent_path().string());
   if (file.fd_ < 0) return system_failure("open " + path.string());
   if (auto locked = file.lock(access); !locked) return std::unexpected(locked.error());
+  return file;
+}
+
+Result<HeaderFile> HeaderFile::open(const std::filesystem::path& path, Access access,
+                                    std::uint64_t signature) {
+  // A fresh one would say that nothing is there that could be damaged.
+  std::error_code error;
+  const bool used = std::filesystem::exists(path.parent_path() / "db" / "CURRENT", error);
+  const auto lost = [&](const char* how) {
+    return fail(Fault::corrupt, "the database's header " + path.string() + " is " + how +
+                                    ", and its folder db is there; nothing was changed. Restore it from a "
+                                    "copy; or have it made from what is there, with: hikyaku store mount");
+  };
+  if (used && !std::filesystem::exists(path, error)) return lost("missing");
+  auto file = open_file(path, access);
+  if (!file) return file;
   struct stat facts {};
-  if (::fstat(file.fd_, &facts) != 0) return system_failure("look at " + path.string());
+  if (::fstat(file->fd_, &facts) != 0) return system_failure("look at " + path.string());
+  if (facts.st_size == 0 && used) return lost("empty");
   if (facts.st_size == 0 && access == Access::read_write) {
     DatabaseHeader fresh;
     fresh.signature = signature;
-    if (auto made = file.store(fresh); !made) return std::unexpected(made.error());
+    if (auto made = file->store(fresh); !made) return std::unexpected(made.error());
+    if (auto synced = sync_path(path.parent_path()); !synced) return std::unexpected(synced.error());
     return file;
   }
-  if (auto done = file.read(); !done) return std::unexpected(done.error());
+  if (auto done = file->read(); !done) return std::unexpected(done.error());
   return file;
+}
+
+Result<HeaderFile> HeaderFile::open_lost(const std::filesystem::path& path, Access access) {
+  auto file = open_file(path, access);
+  if (!file) return file;
+  if (auto replaced = file->replace_lost(); !replaced) return std::unexpected(replaced.error());
+  return file;
+}
+
+Result<void> HeaderFile::replace_lost() {
+  header_ = {};
+  header_.state = DatabaseHeader::State::dirty;
+  header_.signature = random_signature();
+  acknowledged_ = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator one(path_.parent_path() / "db", error), end; !error && one != end;
+       one.increment(error)) {
+    if (const auto number = log_number(one->path().filename().string()); number != 0)
+      header_.logs.push_back({number});
+  }
+  if (error) return fail(Fault::permanent, "list the logs beside " + path_.string() + ": " + error.message());
+  std::ranges::sort(header_.logs, {}, &CataloguedLog::number);
+  return {};
 }
 
 Result<void> HeaderFile::lock(Access access) {
@@ -190,6 +273,10 @@ Result<void> HeaderFile::read() {
     octets.resize(static_cast<std::size_t>(got));
     auto copy = decode_header_copy(octets);
     if (!copy && copy.error().fault == Fault::permanent) return std::unexpected(copy.error());
+    if (!copy) {
+      damage_ = path_.string() + ": the copy at offset " + std::to_string(place * kCopySize) +
+                " is damaged; the other counts";
+    }
     if (!copy || (found && copy->count < count_)) continue;
     found = true;
     header_ = std::move(copy->header);
@@ -216,6 +303,9 @@ Result<void> HeaderFile::store(const DatabaseHeader& header) {
   if (::fdatasync(fd_) != 0) return system_failure("sync " + path_.string());
   ++count_;
   header_ = header;
+  // The other copy, for when this one rots. It needs no sync: it is never the only good one.
+  (void)::pwrite(fd_, copy->data(), copy->size(), static_cast<off_t>(count_ % 2 == 0 ? kCopySize : 0));
+  damage_.clear();
   return {};
 }
 

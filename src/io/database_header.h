@@ -21,10 +21,19 @@ struct CataloguedLog {
   bool operator==(const CataloguedLog&) const = default;
 };
 
+/// A list of tables (RocksDB's MANIFEST), as far as it is known to be synced: it may be longer, not shorter.
+struct CataloguedManifest {
+  std::uint64_t number = 0;  ///< of its file name
+  std::uint64_t octets = 0;
+  std::uint32_t checksum = 0;  ///< CRC-32C of these
+  bool operator==(const CataloguedManifest&) const = default;
+};
+
 /// What we ourselves keep about a database, beside the engine's files: whether it was closed in order, and
-/// which logs it needs. A file of two copies, each with a count and a CRC-32C; the newer intact one counts,
-/// and a write replaces the older, so that a write that was cut short leaves the one before. Behind them
-/// stands, without a sync of its own, the sequence number up to which changes were acknowledged.
+/// which logs and lists of tables it needs. A file of two equal copies, each with a count and a CRC-32C. A
+/// write replaces one, syncs it, and then replaces the other: one that was cut short leaves the one before,
+/// and a copy that is damaged later leaves the same again. Behind them stands, without a sync of its own, the
+/// sequence number up to which changes were acknowledged.
 struct DatabaseHeader {
   enum class State : std::uint8_t {
     creating = 1,  ///< the engine has not yet made its files
@@ -38,6 +47,9 @@ struct DatabaseHeader {
   std::vector<CataloguedLog> logs;           ///< that it needs, by number
   Time consistent{};                         ///< when it was last closed in order; 0: never
   Time full_backup{}, incremental_backup{};  ///< when the last of each was finished; 0: never
+  /// Those of which one is in use, by number; empty: not known.
+  std::vector<CataloguedManifest> manifests;
+  std::uint32_t identity = 0;  ///< CRC-32C of the engine's file IDENTITY; 0: not known
   bool operator==(const DatabaseHeader&) const = default;
 };
 
@@ -59,15 +71,22 @@ class HeaderFile {
   enum class Access : unsigned char { read_write, read_only };
   /// Opens and locks it; read_write makes it with `signature` when there is none. Fault::temporary when
   /// another process has it open for writing (or at all, for read_write), Fault::not_found when there is none
-  /// to read, Fault::corrupt when both copies are damaged.
+  /// to read, Fault::corrupt when both copies are damaged, or when it is missing or empty beside a `db`.
   static Result<HeaderFile> open(const std::filesystem::path& path, Access access, std::uint64_t signature);
+  /// The same where it is damaged, lost or another database's: gives a header that is made from what else is
+  /// there, with all logs in `db`, and is not stored before store().
+  static Result<HeaderFile> open_lost(const std::filesystem::path& path, Access access);
+  /// What open_lost() gives, in the place of the header that was read. The file is as it was.
+  Result<void> replace_lost();
   HeaderFile(HeaderFile&& other) noexcept;
-  HeaderFile& operator=(HeaderFile&&) = delete;
+  HeaderFile& operator=(HeaderFile&& other) noexcept;
   ~HeaderFile();
 
   const DatabaseHeader& header() const { return header_; }
   /// Opened for reading beside another process that writes: all of the database may change at any time.
   bool beside_writer() const { return beside_writer_; }
+  /// Which copy is damaged; empty: none is.
+  const std::string& damage() const { return damage_; }
   /// Writes and syncs it.
   Result<void> store(const DatabaseHeader& header);
 
@@ -80,6 +99,7 @@ class HeaderFile {
 
  private:
   explicit HeaderFile(std::filesystem::path path) : path_(std::move(path)) {}
+  static Result<HeaderFile> open_file(const std::filesystem::path& path, Access access);
   Result<void> lock(Access access);
   Result<void> read();
   std::filesystem::path path_;
@@ -88,6 +108,7 @@ class HeaderFile {
   std::uint64_t count_ = 0;  // of the copy that counts
   std::uint64_t acknowledged_ = 0;
   bool beside_writer_ = false;
+  std::string damage_;
 };
 
 }  // namespace hikyaku::io

@@ -9,6 +9,10 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+
+#include "base/crc32c.h"
+#include "io/blob_trailer.h"
 
 namespace hikyaku::io {
 namespace {
@@ -56,18 +60,15 @@ class FileWriter : public Blob::Writer {
   std::string unfinished_name() const { return std::string(kUnfinished) + name_; }
 
   Result<void> write(std::string_view octets) override {
-    while (!octets.empty()) {
-      const auto written = ::write(file_.fd(), octets.data(), octets.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return broken("write", errno);
-      octets.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return {};
+    trailer_.checksum = crc32c(octets, trailer_.checksum);
+    trailer_.octets += octets.size();
+    return append(octets);
   }
 
   Result<void> finish() override {
     // After a failed write or sync the octets on the disk are not known: trying again could succeed and lie.
     if (failed_) return fail(Fault::temporary, "finish " + path_ + ": an earlier write failed");
+    if (auto ended = append(trailer_.text()); !ended) return ended;
     if (::fsync(file_.fd()) != 0) return broken("sync", errno);
     if (::renameat(directory_, unfinished_name().c_str(), directory_, name_.c_str()) != 0)
       return broken("rename", errno);
@@ -77,6 +78,16 @@ class FileWriter : public Blob::Writer {
   }
 
  private:
+  Result<void> append(std::string_view octets) {
+    while (!octets.empty()) {
+      const auto written = ::write(file_.fd(), octets.data(), octets.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return broken("write", errno);
+      octets.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+  }
+
   std::unexpected<Error> broken(const char* verb, int error) {
     failed_ = true;
     return system_failure(std::string(verb) + " " + path_, error);
@@ -84,8 +95,49 @@ class FileWriter : public Blob::Writer {
   int directory_;
   Descriptor file_;
   std::string path_, name_;
+  BlobTrailer trailer_;
   bool finished_ = false, failed_ = false;
 };
+
+/// A blob that is being read.
+struct OpenBlob {
+  std::unique_ptr<Descriptor> file;
+  std::string path;
+  std::uint64_t octets = 0;  // without the trailer
+  std::optional<BlobTrailer> trailer;
+
+  Result<std::string> read(std::uint64_t offset, std::size_t length) const {
+    std::string out(length, '\0');
+    for (std::size_t done = 0; done < out.size();) {
+      const auto got =
+          ::pread(file->fd(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return system_failure("read " + path, errno);
+      if (got == 0) return fail(Fault::corrupt, "read " + path + ": it became shorter");
+      done += static_cast<std::size_t>(got);
+    }
+    return out;
+  }
+};
+
+Result<OpenBlob> open_blob(int directory, const std::filesystem::path& folder, std::string_view name) {
+  if (auto valid = check_name(name); !valid) return std::unexpected(valid.error());
+  OpenBlob blob;
+  blob.path = (folder / name).string();
+  blob.file =
+      std::make_unique<Descriptor>(::openat(directory, std::string(name).c_str(), O_RDONLY | O_CLOEXEC));
+  if (blob.file->fd() < 0) return system_failure("open " + blob.path, errno);
+  struct stat facts {};
+  if (::fstat(blob.file->fd(), &facts) != 0) return system_failure("look at " + blob.path, errno);
+  const auto size = static_cast<std::uint64_t>(facts.st_size);
+  blob.octets = size;
+  if (size < BlobTrailer::kSize) return blob;
+  const auto end = blob.read(size - BlobTrailer::kSize, BlobTrailer::kSize);
+  if (!end) return std::unexpected(end.error());
+  blob.trailer = BlobTrailer::parse(*end, size);
+  if (blob.trailer) blob.octets = blob.trailer->octets;
+  return blob;
+}
 
 Result<int> open_directory(const std::filesystem::path& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -143,24 +195,31 @@ Result<std::unique_ptr<Blob::Writer>> FileBlob::put(std::string_view name) {
 }
 
 Result<std::string> FileBlob::get(std::string_view name, std::uint64_t offset, std::size_t length) const {
-  if (auto valid = check_name(name); !valid) return std::unexpected(valid.error());
-  const auto path = (directory_ / name).string();
-  const Descriptor file(::openat(descriptor_, std::string(name).c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd() < 0) return system_failure("open " + path, errno);
-  struct stat facts {};
-  if (::fstat(file.fd(), &facts) != 0) return system_failure("look at " + path, errno);
-  const auto size = static_cast<std::uint64_t>(facts.st_size);
-  if (offset >= size) return std::string();
-  std::string out(static_cast<std::size_t>(std::min<std::uint64_t>(length, size - offset)), '\0');
-  for (std::size_t done = 0; done < out.size();) {
-    const auto got =
-        ::pread(file.fd(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_failure("read " + path, errno);
-    if (got == 0) return fail(Fault::corrupt, "read " + path + ": it became shorter");
-    done += static_cast<std::size_t>(got);
+  const auto file = open_blob(descriptor_, directory_, name);
+  if (!file) return std::unexpected(file.error());
+  if (offset >= file->octets) return std::string();
+  return file->read(offset, static_cast<std::size_t>(std::min<std::uint64_t>(length, file->octets - offset)));
+}
+
+Result<void> FileBlob::verify(std::string_view name) const {
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  const auto file = open_blob(descriptor_, directory_, name);
+  if (!file) return std::unexpected(file.error());
+  if (!file->trailer) return {};
+  if (file->trailer->damaged)
+    return fail(Fault::corrupt, file->path + ": what stands behind its octets is damaged, at offset " +
+                                    std::to_string(file->octets));
+  std::uint32_t sum = 0;
+  for (std::uint64_t at = 0; at < file->octets;) {
+    const auto piece =
+        file->read(at, static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, file->octets - at)));
+    if (!piece) return std::unexpected(piece.error());
+    sum = crc32c(*piece, sum);
+    at += piece->size();
   }
-  return out;
+  if (sum == file->trailer->checksum) return {};
+  return fail(Fault::corrupt,
+              file->path + ": checksum mismatch in its " + std::to_string(file->octets) + " octets");
 }
 
 Result<void> FileBlob::remove(std::string_view name) {

@@ -10,8 +10,8 @@
 
 namespace hikyaku::io {
 
-/// Blobs as files of one directory. A blob is written under a temporary name, synced, renamed, and the
-/// directory synced. Thread-safe.
+/// Blobs as files of one directory. A blob is written under a temporary name with its checksum behind it
+/// (blob_trailer.h), synced, renamed, and the directory synced. Thread-safe.
 class FileBlob : public Blob {
  public:
   /// Makes the directory (0700) when it is not there and removes unfinished blobs of an earlier run: only one
@@ -23,6 +23,8 @@ class FileBlob : public Blob {
 
   Result<std::unique_ptr<Writer>> put(std::string_view name) override;
   Result<std::string> get(std::string_view name, std::uint64_t offset, std::size_t length) const override;
+  /// A file of before there were checksums passes.
+  Result<void> verify(std::string_view name) const override;
   Result<void> remove(std::string_view name) override;
   /// While what it gives lives, nothing is removed: that is done after it, when the process lives so long.
   [[nodiscard]] std::shared_ptr<void> hold_removals();

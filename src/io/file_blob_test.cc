@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 namespace hikyaku::io {
 namespace {
@@ -50,6 +51,34 @@ TEST_F(FileBlobTest, AnUnfinishedBlobLeavesNothingBehind) {
   const auto reopened = FileBlob::open(directory).value();
   EXPECT_EQ(files(), 0U);
   delete left_by_a_crash;
+}
+
+TEST_F(FileBlobTest, ADamageIsSeenAtEachOctetAndCut) {
+  const std::string body(300, 'b');
+  put("x", body);
+  const auto path = directory / "x";
+  std::string octets(std::filesystem::file_size(path), '\0');
+  ASSERT_EQ(octets.size(), body.size() + 32);
+  std::ifstream(path, std::ios::binary).read(octets.data(), static_cast<std::streamsize>(octets.size()));
+  EXPECT_TRUE(blob->verify("x").has_value());
+  for (std::size_t at = 0; at < octets.size(); ++at) {
+    auto changed = octets;
+    changed[at] = static_cast<char>(changed[at] ^ 1);
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << changed;
+    EXPECT_EQ(blob->verify("x").error().fault, Fault::corrupt) << at;
+    EXPECT_EQ(blob->get("x", 0, 1000).value().size(), body.size()) << at;
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << octets.substr(0, at);
+    const bool seen = !blob->verify("x") || !check_blob_size(*blob, "x", body.size());
+    // Cut to just its octets it looks like one of before, and is whole.
+    EXPECT_EQ(seen, at != body.size()) << at;
+  }
+}
+
+TEST_F(FileBlobTest, AnOlderFileWithoutAChecksumIsRead) {
+  std::ofstream(directory / "old", std::ios::binary) << "older octets";
+  EXPECT_EQ(blob->get("old", 0, 100).value(), "older octets");
+  EXPECT_EQ(blob->get("old", 6, 100).value(), "octets");
+  EXPECT_TRUE(blob->verify("old").has_value());
 }
 
 TEST_F(FileBlobTest, RemovingWhatIsNotThereIsNoError) {

@@ -234,6 +234,10 @@ Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory
       report.state = LogReport::State::foreign;
       report.reason = "its first record is not the one that this database wrote";
     }
+    // In the newest one the record that the list knows of may not have been written yet.
+    const bool newest = needed && number == catalogue.back().number;
+    if (needed && !newest && report.octets == 0 && listed->first_record != 0)
+      mark_corrupt(report, "it is empty, and records were written to it");
     done += report.octets;
     if (progress) progress(done, all);
   }

@@ -17,9 +17,12 @@
 #include <mutex>
 
 #include "io/database_header.h"
+#include "io/empty_folder.h"
 #include "io/log_format.h"
+#include "io/manifest_check.h"
 #include "io/rocks_recovery.h"
 #include "io/row_lifetime.h"
+#include "io/table_check.h"
 #include "io/watched_files.h"
 
 namespace hikyaku::io {
@@ -120,27 +123,6 @@ class Silence : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
-/// Where the engine looks for logs and finds none.
-class EmptyFolder {
- public:
-  static Result<EmptyFolder> make() {
-    std::string name = (std::filesystem::temp_directory_path() / "hikyaku-no-logs-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) return fail(Fault::permanent, "make a folder like " + name);
-    return EmptyFolder(std::move(name));
-  }
-  EmptyFolder(EmptyFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  EmptyFolder& operator=(EmptyFolder&&) = delete;
-  ~EmptyFolder() {
-    std::error_code error;
-    if (!path_.empty()) std::filesystem::remove_all(path_, error);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  explicit EmptyFolder(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
-
 /// Sorted.
 std::vector<std::string> log_names(const std::filesystem::path& folder) {
   std::vector<std::string> names;
@@ -183,6 +165,7 @@ struct RocksKv::State {
   void spread_families(const std::vector<rocksdb::ColumnFamilyDescriptor>& kept,
                        const std::vector<rocksdb::ColumnFamilyDescriptor>& wanted);
   Result<void> open_beside_writer();
+  Result<void> flush();
   Result<void> leave_forced();
   Result<void> check(const Batch& batch) const;
   Result<void> room(std::size_t octets) const;
@@ -205,6 +188,9 @@ Result<std::unique_ptr<RocksKv>> RocksKv::open(const Options& options, Notes& no
   auto header = HeaderFile::open(options.directory / "header",
                                  write ? HeaderFile::Access::read_write : HeaderFile::Access::read_only,
                                  random_signature());
+  // What the tables hold needs no header.
+  if (!header && header.error().fault == Fault::corrupt && options.tables_only)
+    header = HeaderFile::open_lost(options.directory / "header", HeaderFile::Access::read_only);
   if (!header) return std::unexpected(header.error());
   const bool create = header->header().state == DatabaseHeader::State::creating;
   if (create && !write)
@@ -276,19 +262,35 @@ Result<void> RocksKv::State::open_engine(bool create) {
     }
     status = rocksdb::DB::Open(db_options, path, descriptors, &families, &opened);
   }
-  if (!status.ok()) return failure("open the database at " + where(), status);
+  if (!status.ok()) {
+    auto error = failure("open the database at " + where(), status).error();
+    // The engine blames the list of tables for what is wrong with a table, and calls one that is missing by
+    // the name that tables had before.
+    for (auto at = error.text.find(".ldb"); at != std::string::npos; at = error.text.find(".ldb"))
+      error.text.replace(at, 4, ".sst");
+    if (error.fault == Fault::corrupt) error.text += damaged_tables(options.directory);
+    return std::unexpected(std::move(error));
+  }
   db.reset(opened);
   if (options.access == Access::read_write) {
+    if (auto noted = files->note_identity(identity_sum(options.directory / "db")); !noted) return noted;
     if (auto begun = files->begin_at(db->GetLatestSequenceNumber()); !begun) return begun;
     if (header.header().state == DatabaseHeader::State::forced) return leave_forced();
   }
   return create ? files->set_state(DatabaseHeader::State::dirty) : Result<void>{};
 }
 
+Result<void> RocksKv::flush() { return state_->flush(); }
+
+Result<void> RocksKv::State::flush() {
+  if (const auto status = db->Flush({}, families); !status.ok())
+    return failure("put the logs of " + where() + " into tables", status);
+  return {};
+}
+
 /// The logs have gaps that would be taken for a damage the next time: what they hold goes into tables.
 Result<void> RocksKv::State::leave_forced() {
-  if (const auto status = db->Flush({}, families); !status.ok())
-    return failure("put the salvaged logs of " + where() + " into tables", status);
+  if (auto flushed = flush(); !flushed) return flushed;
   return files->set_state(DatabaseHeader::State::dirty);
 }
 

@@ -66,6 +66,9 @@ class RocksKv : public Kv {
   /// again, commits work again within some seconds.
   Result<void> commit(Batch batch, Durability durability) override;
 
+  /// Puts all that only logs hold into tables, in which it is safe from a lost log. Blocks.
+  Result<void> flush();
+
   /// A file of tables, or of large values, and the checksum that the engine keeps of it.
   struct TableFile {
     std::filesystem::path path;

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "io/log_check.h"
+#include "io/manifest_check.h"
 #include "io/synced_files.h"
 
 namespace hikyaku::io {
@@ -59,10 +60,27 @@ Result<void> make_logs_ready(const fs::path& database, const HeaderFile& file, T
     if (header.state == DatabaseHeader::State::creating) return {};
     return fail(Fault::corrupt, "the database at " + database.string() + ": its folder db is missing");
   }
+  if (!file.damage().empty()) notes.push_back(file.damage());
   const bool forced = header.state == DatabaseHeader::State::forced;
   auto logs = check_logs(database / "db", header.logs, file.acknowledged(), {},
                          forced ? Gaps::accepted : Gaps::refused);
   if (!logs) return std::unexpected(logs.error());
+  if (header_is_foreign(database / "db", header, *logs)) {
+    return fail(Fault::corrupt,
+                "the database at " + database.string() +
+                    " is not opened, so that nothing is lost; nothing was changed: its header " +
+                    (database / "header").string() +
+                    " is of another database. Restore it from a copy; or have it made from what is there, "
+                    "with: hikyaku store mount");
+  }
+  // A database that was never finished may not name its list of tables yet; nobody has written to it.
+  const bool creating = header.state == DatabaseHeader::State::creating;
+  if (const auto fault = creating ? std::nullopt : manifest_fault(database / "db", header)) {
+    return fail(Fault::corrupt, "the database at " + database.string() +
+                                    " is not opened, so that nothing is lost; nothing was changed. " +
+                                    *fault +
+                                    "\nRestore that file from a copy, or the database from a backup");
+  }
   std::string bad;
   const LogReport* torn = nullptr;
   for (const auto& log : *logs) {

@@ -4,6 +4,7 @@
 
 #include "io/log_format.h"
 #include "io/log_walk.h"
+#include "io/manifest_check.h"
 #include "io/mapped_file.h"
 #include "io/synced_files.h"
 
@@ -41,21 +42,39 @@ Result<std::string> intact_part(const fs::path& path) {
 
 Result<Salvage> Salvage::open(const fs::path& database, const Progress& progress) {
   std::error_code error;
-  if (!fs::exists(database / "header", error))
+  const auto path = database / "header";
+  if (!fs::exists(path, error) && !fs::exists(database / "db" / "CURRENT", error))
     return fail(Fault::not_found, "there is no database at " + database.string());
-  auto header = HeaderFile::open(database / "header", HeaderFile::Access::read_write, 0);
-  if (!header) return std::unexpected(header.error());
+  auto header = HeaderFile::open(path, HeaderFile::Access::read_write, 0);
+  std::string fault;
+  if (!header) {
+    if (header.error().fault != Fault::corrupt) return std::unexpected(header.error());
+    fault = path.string() + ": lost or damaged";
+    header = HeaderFile::open_lost(path, HeaderFile::Access::read_write);
+    if (!header) return std::unexpected(header.error());
+  }
   Salvage salvage(database, std::move(*header));
-  const bool forced = salvage.header().state == DatabaseHeader::State::forced;
-  auto logs = check_logs(database / "db", salvage.header().logs, salvage.acknowledged(), progress,
-                         forced ? Gaps::accepted : Gaps::refused);
-  if (!logs) return std::unexpected(logs.error());
-  salvage.logs_ = std::move(*logs);
+  salvage.header_fault_ = std::move(fault);
+  if (auto verified = salvage.verify(progress); !verified) return std::unexpected(verified.error());
+  if (!header_is_foreign(database / "db", salvage.header(), salvage.logs_)) return salvage;
+  if (auto replaced = salvage.header_.replace_lost(); !replaced) return std::unexpected(replaced.error());
+  salvage.header_fault_ = path.string() + ": of another database";
+  if (auto verified = salvage.verify(progress); !verified) return std::unexpected(verified.error());
   return salvage;
 }
 
+Result<void> Salvage::verify(const Progress& progress) {
+  const bool forced = header().state == DatabaseHeader::State::forced;
+  auto logs = check_logs(database_ / "db", header().logs, acknowledged(), progress,
+                         forced ? Gaps::accepted : Gaps::refused);
+  if (!logs) return std::unexpected(logs.error());
+  logs_ = std::move(*logs);
+  return {};
+}
+
 bool Salvage::needed() const {
-  return std::ranges::any_of(logs_, [](const LogReport& log) { return is_damage(log.state); });
+  return !header_fault_.empty() ||
+         std::ranges::any_of(logs_, [](const LogReport& log) { return is_damage(log.state); });
 }
 
 void Salvage::begin_gap(const fs::path& file, std::uint64_t offset, std::uint64_t end, std::string reason) {
@@ -79,7 +98,7 @@ Result<void> Salvage::read(const std::function<void(const SalvagedRow&)>& row,
   next_sequence_ = begins_after == 0 ? 0 : begins_after + 1;
   for (const auto& log : logs_) {
     if (log.state == LogReport::State::not_needed) continue;
-    if (is_ours(log)) {
+    if (is_ours(log) && (log.octets > 0 || !is_damage(log.state))) {
       if (auto read = read_log(log, row, gap); !read) return read;
       continue;
     }
@@ -136,6 +155,10 @@ Result<void> Salvage::carry_out(const fs::path& folder,
       return std::unexpected(copied.error());
   }
   std::error_code error;
+  if (!header_fault_.empty() && fs::exists(database_ / "header", error)) {
+    if (auto copied = copy_synced(database_ / "header", folder, database_); !copied)
+      return std::unexpected(copied.error());
+  }
   fs::create_directories(folder, error);
   if (error) return fail(Fault::permanent, "make the folder " + folder.string() + ": " + error.message());
   for (const auto& [name, contents] : files) {

@@ -38,14 +38,17 @@ struct LogGap {
 class Salvage {
  public:
   /// Locks the database and verifies its logs; changes nothing. Fault::temporary: it is open in another
-  /// process. Fault::not_found, Fault::corrupt (both copies of the header): there is nothing to begin with.
+  /// process. Fault::not_found: there is nothing to begin with.
   static Result<Salvage> open(const std::filesystem::path& database, const Progress& progress = {});
 
   const DatabaseHeader& header() const { return header_.header(); }
   std::uint64_t acknowledged() const { return header_.acknowledged(); }
   const std::vector<LogReport>& logs() const { return logs_; }
-  /// Whether any log is damaged: else there is nothing to do.
+  /// Whether any log is damaged, or the header is lost: else there is nothing to do.
   bool needed() const;
+  /// What is wrong with the header, which was made anew from what is there: a newest log that is missing is
+  /// not seen then. Empty: nothing is.
+  const std::string& header_fault() const { return header_fault_; }
 
   /// Reads all logs, from the oldest to the newest, and finds the gaps. `row` gets each row, `gap` is called
   /// where changes are missing; both may be empty.
@@ -53,15 +56,17 @@ class Salvage {
   /// After read().
   const std::vector<LogGap>& gaps() const { return gaps_; }
 
-  /// Copies the damaged logs into `folder` under the database, writes `files` (names and contents) beside
-  /// them, all synced; and only then puts in each log's place what is intact in it. After that the database
-  /// opens, and says in its header that it was forced until it was. May be done again after it was cut short.
+  /// Copies the damaged logs, and a header that is lost, into `folder` under the database, writes `files`
+  /// (names and contents) beside them, all synced; and only then puts in each log's place what is intact in
+  /// it. After that the database opens, and says in its header that it was forced until it was. May be done
+  /// again after it was cut short.
   Result<void> carry_out(const std::filesystem::path& folder,
                          const std::vector<std::pair<std::string, std::string>>& files);
 
  private:
   Salvage(std::filesystem::path database, HeaderFile header)
       : database_(std::move(database)), header_(std::move(header)) {}
+  Result<void> verify(const Progress& progress);
   Result<void> read_log(const LogReport& log, const std::function<void(const SalvagedRow&)>& row,
                         const std::function<void()>& gap);
   void begin_gap(const std::filesystem::path& file, std::uint64_t offset, std::uint64_t end,
@@ -70,6 +75,7 @@ class Salvage {
 
   std::filesystem::path database_;
   HeaderFile header_;
+  std::string header_fault_;
   std::vector<LogReport> logs_;
   std::vector<LogGap> gaps_;
   bool in_gap_ = false;

@@ -9,10 +9,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 
+#include "io/file_blob.h"
 #include "io/rocks_kv.h"
 
 namespace hikyaku::io {
@@ -127,6 +129,55 @@ Result<std::vector<TableReport>> check_tables(const fs::path& database, const st
   for (const auto& file : *now) gone.erase(file.path);
   std::erase_if(reports, [&](const TableReport& report) { return gone.contains(report.file); });
   return reports;
+}
+
+Result<std::vector<TableReport>> check_bodies(const fs::path& blobs, const Progress& progress) {
+  std::error_code error;
+  if (!fs::exists(blobs, error)) return std::vector<TableReport>{};
+  const auto blob = FileBlob::open_read_only(blobs);
+  if (!blob) return std::unexpected(blob.error());
+  const auto names = (*blob)->names();
+  if (!names) return std::unexpected(names.error());
+  std::vector<TableReport> reports;
+  std::uint64_t all = 0, done = 0;
+  for (const auto& name : *names) {
+    std::error_code gone;
+    const auto octets = fs::file_size(blobs / name, gone);
+    if (gone) continue;
+    all += octets;
+    reports.push_back({blobs / name, "", octets, ""});
+  }
+  for (auto& report : reports) {
+    const auto whole = (*blob)->verify(report.file.filename().string());
+    // A writer removes what was delivered.
+    if (!whole && whole.error().fault != Fault::not_found) report.reason = whole.error().text;
+    done += report.octets;
+    if (progress) progress(done, all);
+  }
+  return reports;
+}
+
+std::string damaged_tables(const fs::path& database) {
+  std::map<fs::path, std::string> owners;
+  std::map<std::string, std::size_t> tables_of;
+  std::string told;
+  for (const auto& file : found(database)) {
+    if (!file.table) continue;
+    rocksdb::SstFileReader reader{rocksdb::Options()};
+    auto status = reader.Open(file.path.string());
+    if (status.ok()) {
+      owners[file.path] = reader.GetTableProperties()->db_id;
+      ++tables_of[owners[file.path]];
+      status = reader.VerifyChecksum();
+    }
+    if (!status.ok()) told += "\n  " + file.path.string() + ": " + status.ToString();
+  }
+  // Each table says which database made it; IDENTITY may be lost, so that the most of them count.
+  const auto most = std::ranges::max_element(tables_of, {}, [](const auto& one) { return one.second; });
+  for (const auto& [path, owner] : owners) {
+    if (owner != most->first) told += "\n  " + path.string() + ": of another database";
+  }
+  return told;
 }
 
 }  // namespace hikyaku::io

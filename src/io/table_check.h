@@ -26,4 +26,11 @@ struct TableReport {
 Result<std::vector<TableReport>> check_tables(const std::filesystem::path& database,
                                               const std::vector<KvSpace>& spaces, const Progress& progress);
 
+/// The same of the files of bodies in a folder of a FileBlob.
+Result<std::vector<TableReport>> check_bodies(const std::filesystem::path& blobs, const Progress& progress);
+
+/// For when the engine does not open: names the tables in `database`/db that are damaged, or another
+/// database's; a line each, with a line end before it.
+std::string damaged_tables(const std::filesystem::path& database);
+
 }  // namespace hikyaku::io

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/crc32c.h"
 #include "io/log_check.h"
+#include "io/manifest_check.h"
 
 namespace hikyaku::io {
 namespace {
@@ -53,6 +55,43 @@ rocksdb::IOStatus io_status(const Result<void>& result) {
                                                   : rocksdb::IOStatus::IOError(result.error().text);
 }
 
+class WatchedManifest : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  WatchedManifest(std::unique_ptr<rocksdb::FSWritableFile> file, std::uint64_t number, WatchedFiles& files)
+      : FSWritableFileOwnerWrapper(std::move(file)), files_(files) {
+    manifest_.number = number;
+  }
+
+  rocksdb::IOStatus Append(const rocksdb::Slice& octets, const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* debug) override {
+    return appended(FSWritableFileOwnerWrapper::Append(octets, options, debug), octets);
+  }
+  rocksdb::IOStatus Append(const rocksdb::Slice& octets, const rocksdb::IOOptions& options,
+                           const rocksdb::DataVerificationInfo& verification,
+                           rocksdb::IODebugContext* debug) override {
+    return appended(FSWritableFileOwnerWrapper::Append(octets, options, verification, debug), octets);
+  }
+  rocksdb::IOStatus Sync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
+    return synced(FSWritableFileOwnerWrapper::Sync(options, debug));
+  }
+  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
+    return synced(FSWritableFileOwnerWrapper::Fsync(options, debug));
+  }
+
+ private:
+  rocksdb::IOStatus appended(rocksdb::IOStatus status, const rocksdb::Slice& octets) {
+    if (!status.ok()) return status;
+    manifest_.checksum = crc32c({octets.data(), octets.size()}, manifest_.checksum);
+    manifest_.octets += octets.size();
+    return status;
+  }
+  rocksdb::IOStatus synced(const rocksdb::IOStatus& status) {
+    return status.ok() ? io_status(files_.note_manifest(manifest_)) : status;
+  }
+  CataloguedManifest manifest_;
+  WatchedFiles& files_;
+};
+
 rocksdb::IOStatus WatchedLog::note_first(const rocksdb::Slice& octets) {
   if (begun_ || octets.empty()) return rocksdb::IOStatus::OK();
   auto noted = io_status(files_.note_first_record(number_, {octets.data(), octets.size()}));
@@ -66,13 +105,13 @@ rocksdb::IOStatus WatchedFiles::NewWritableFile(const std::string& name, const r
                                                 std::unique_ptr<rocksdb::FSWritableFile>* file,
                                                 rocksdb::IODebugContext* debug) {
   auto status = target()->NewWritableFile(name, options, file, debug);
+  if (!status.ok()) return status;
+  const auto manifest = manifest_number(std::filesystem::path(name).filename().string());
+  if (manifest != 0) *file = std::make_unique<WatchedManifest>(std::move(*file), manifest, *this);
   const auto number = log_of(name);
-  if (!status.ok() || number == 0) return status;
+  if (number == 0) return status;
   // The name must be on the disk before the list says that it is.
-  std::unique_ptr<rocksdb::FSDirectory> directory;
-  status = target()->NewDirectory(std::filesystem::path(name).parent_path().string(), options.io_options,
-                                  &directory, debug);
-  if (status.ok()) status = directory->Fsync(options.io_options, debug);
+  status = sync_directory_of(name, options.io_options, debug);
   if (status.ok()) {
     const std::scoped_lock lock(mutex_);
     auto header = header_.header();
@@ -98,7 +137,50 @@ rocksdb::IOStatus WatchedFiles::RenameFile(const std::string& from, const std::s
                                            const rocksdb::IOOptions& options,
                                            rocksdb::IODebugContext* debug) {
   if (auto taken = take_off(log_of(from)); !taken) return io_status(taken);
-  return target()->RenameFile(from, to, options, debug);
+  auto status = target()->RenameFile(from, to, options, debug);
+  if (!status.ok() || std::filesystem::path(to).filename() != "CURRENT") return status;
+  status = sync_directory_of(to, options, debug);
+  return status.ok() ? note_current(to) : status;
+}
+
+rocksdb::IOStatus WatchedFiles::sync_directory_of(const std::string& name, const rocksdb::IOOptions& options,
+                                                  rocksdb::IODebugContext* debug) {
+  std::unique_ptr<rocksdb::FSDirectory> directory;
+  auto status =
+      target()->NewDirectory(std::filesystem::path(name).parent_path().string(), options, &directory, debug);
+  return status.ok() ? directory->Fsync(options, debug) : status;
+}
+
+/// From now on one manifest counts.
+rocksdb::IOStatus WatchedFiles::note_current(const std::string& name) {
+  const auto number = current_manifest(std::filesystem::path(name).parent_path());
+  const std::scoped_lock lock(mutex_);
+  auto header = header_.header();
+  const auto others =
+      std::erase_if(header.manifests, [&](const CataloguedManifest& one) { return one.number != number; });
+  return others == 0 ? rocksdb::IOStatus::OK() : io_status(header_.store(header));
+}
+
+Result<void> WatchedFiles::note_manifest(const CataloguedManifest& manifest) {
+  const std::scoped_lock lock(mutex_);
+  auto header = header_.header();
+  const auto at =
+      std::ranges::lower_bound(header.manifests, manifest.number, {}, &CataloguedManifest::number);
+  if (at != header.manifests.end() && at->number == manifest.number) {
+    if (*at == manifest) return {};
+    *at = manifest;
+  } else {
+    header.manifests.insert(at, manifest);
+  }
+  return header_.store(header);
+}
+
+Result<void> WatchedFiles::note_identity(std::uint32_t sum) {
+  const std::scoped_lock lock(mutex_);
+  auto header = header_.header();
+  if (header.identity == sum) return {};
+  header.identity = sum;
+  return header_.store(header);
 }
 
 Result<void> WatchedFiles::take_off(std::uint64_t log) {

@@ -10,10 +10,12 @@
 
 namespace hikyaku::io {
 
-/// Stands between RocksDB and its files: keeps the list of logs in the database's header, and notices a
-/// failed sync of a log. A log enters the list, synced, after its file is made and before anything is written
-/// to it, and once more with the checksum of its first record before that is written; it leaves the list
-/// before its file is removed or put into the archive. So at any moment the listed logs are the needed ones.
+/// Stands between RocksDB and its files: keeps the lists of logs and of manifests in the database's header,
+/// and notices a failed sync of a log. A log enters the list, synced, after its file is made and before
+/// anything is written to it, and once more with the checksum of its first record before that is written; it
+/// leaves the list before its file is removed or put into the archive. So at any moment the listed logs are
+/// the needed ones. A manifest is noted, synced, after each sync of its own; the one that is in use alone is
+/// kept once CURRENT names it.
 class WatchedFiles : public rocksdb::FileSystemWrapper {
  public:
   WatchedFiles(std::shared_ptr<rocksdb::FileSystem> files, HeaderFile& header)
@@ -38,6 +40,10 @@ class WatchedFiles : public rocksdb::FileSystemWrapper {
   Result<void> note_backup(bool full, Time when);
   /// The first octets of a log are about to be written.
   Result<void> note_first_record(std::uint64_t log, std::string_view octets);
+  /// So much of a manifest is synced.
+  Result<void> note_manifest(const CataloguedManifest& manifest);
+  /// The engine's file IDENTITY, so that another database's header is known as such.
+  Result<void> note_identity(std::uint32_t sum);
   /// The engine is open, and this is its last change: the newest log, made before that was known, comes
   /// after.
   Result<void> begin_at(std::uint64_t sequence);
@@ -48,6 +54,9 @@ class WatchedFiles : public rocksdb::FileSystemWrapper {
 
  private:
   Result<void> take_off(std::uint64_t log);
+  rocksdb::IOStatus sync_directory_of(const std::string& name, const rocksdb::IOOptions& options,
+                                      rocksdb::IODebugContext* debug);
+  rocksdb::IOStatus note_current(const std::string& name);
   std::mutex mutex_;
   HeaderFile& header_;  // under mutex_
   std::atomic<std::uint64_t> written_;

@@ -457,15 +457,18 @@ Queue::Counts Queue::counts() const {
   return {shown(messages_), shown(held_), shown(octets_)};
 }
 
-Result<std::vector<std::string>> Queue::orphans() const {
+Result<std::vector<std::string>> Queue::orphans(const std::function<void(const BadBody&)>& bad) const {
   auto names = blob_.names();
-  if (!names || names->empty()) return names;
+  if (!names || (names->empty() && !bad)) return names;
   std::set<std::string, std::less<>> left(names->begin(), names->end());
   bool unreadable = false;
   auto all = for_all(kv_, kEntry, {}, {}, [&](const std::string&, const std::string& value) -> Result<void> {
     const auto entry = record::decode_queue_entry(value);
     if (entry) {
       left.erase(entry->blob);
+      if (!bad || entry->blob.empty()) return {};
+      if (auto fault = check_blob_size(blob_, entry->blob, entry->size); !fault)
+        bad({entry->id, fault.error().text});
     } else {
       unreadable = true;
     }

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -135,7 +136,13 @@ class Queue {
 
   /// Names of blobs that no message refers to: left by a crash between the blob's end and the commit. Only
   /// right before the first accept(). O(messages with blobs).
-  Result<std::vector<std::string>> orphans() const;
+  Result<std::vector<std::string>> orphans() const { return orphans({}); }
+  /// The same, and tells of each message whose blob is missing or has another size.
+  struct BadBody {
+    record::QueueId id;
+    std::string text;  ///< with the file, where there is one
+  };
+  Result<std::vector<std::string>> orphans(const std::function<void(const BadBody&)>& bad) const;
 
  private:
   Queue(Kv& kv, const Blob& blob) : kv_(kv), blob_(blob) {}

@@ -77,6 +77,7 @@ Result<DatabaseMount> DatabaseMount::open(DatabasePlace place, const io::Progres
 
 Result<MountLoss> DatabaseMount::foretell() {
   MountLoss loss;
+  loss.header_fault = salvage_->header_fault();
   std::ranges::copy_if(logs(), std::back_inserter(loss.bad_logs),
                        [](const io::LogReport& log) { return io::is_damage(log.state); });
   const bool mailboxes = place_.kind == DatabasePlace::Kind::mailboxes;
@@ -126,7 +127,7 @@ Result<fs::path> DatabaseMount::force(const MountLoss& loss, Time now) {
   if (!done) return std::unexpected(done.error());
   // Where the number is not known, more than the logs of a database can hold.
   constexpr std::uint64_t kManyChanges = 10'000'000;
-  lost_changes_ = loss.changes + (loss.more_changes ? kManyChanges : 0);
+  lost_changes_ = loss.changes + (loss.more_changes || !loss.header_fault.empty() ? kManyChanges : 0);
   return folder;
 }
 
@@ -139,8 +140,7 @@ Result<void> DatabaseMount::complete(Time now, std::vector<std::string>& notes) 
   auto kv = io::RocksKv::open(options, notes);
   if (!kv) return std::unexpected(kv.error());
   if (!lost_changes_ || place_.kind != DatabasePlace::Kind::mailboxes) return {};
-  if (auto skipped = store::skip_given(**kv, *lost_changes_); !skipped) return skipped;
-  const auto blob = io::FileBlob::open(place_.directory / "blobs");
+  const auto blob = io::FileBlob::open(place_.blobs);
   if (!blob) return std::unexpected(blob.error());
   constexpr std::size_t kMostTold = 1000;
   std::size_t told = 0;
@@ -153,6 +153,8 @@ Result<void> DatabaseMount::complete(Time now, std::vector<std::string>& notes) 
     }
   });
   if (!repaired) return std::unexpected(repaired.error());
+  // After that, so that no mailbox is left out.
+  if (auto skipped = store::skip_given(**kv, *lost_changes_); !skipped) return skipped;
   if (told > kMostTold) {
     notes.push_back(fmt::format("and {} more like these; hikyaku store verify tells what is not mended",
                                 told - kMostTold));
@@ -200,6 +202,7 @@ nlohmann::json loss_json(const MountLoss& loss, const DatabasePlace& place, Time
   }
   return Json{{"database", place.directory.string()},
               {"time", iso_text(now)},
+              {"header_fault", loss.header_fault},
               {"logs", logs},
               {"gaps", gaps},
               {"missing_changes", loss.changes},
@@ -218,7 +221,12 @@ std::string loss_text(const MountLoss& loss, const DatabasePlace& place, Time no
         log.state == io::LogReport::State::corrupt ? fmt::format(" at offset {}", log.intact) : "",
         log.reason, ese_number(log.state));
   }
-  text += "What is missing in them:\n";
+  if (!loss.header_fault.empty()) {
+    text += fmt::format(
+        "{}; it is made anew from what is there. Were the newest log missing, that could not be seen\n",
+        loss.header_fault);
+  }
+  if (!loss.gaps.empty()) text += "What is missing in them:\n";
   for (const auto& gap : loss.gaps) {
     text += fmt::format("  {}: {}{}\n", place_of(gap), gap.reason,
                         gap.changes > 0 ? fmt::format("; {} from number {} on",

@@ -22,11 +22,15 @@ struct DatabasePlace {
   enum class Kind : unsigned char { mailboxes, queue };
   Kind kind = Kind::mailboxes;
   std::filesystem::path directory;  ///< of `header` and `db`
+  std::filesystem::path blobs;      ///< of the large bodies
   std::vector<KvSpace> spaces;
 };
 
 /// What mounting a damaged database by force loses, or has lost.
 struct MountLoss {
+  /// What is wrong with the database's header; empty: nothing. It is made anew, and then nobody knows whether
+  /// a newest log is missing.
+  std::string header_fault;
   std::vector<io::LogReport> bad_logs;
   std::vector<io::LogGap> gaps;
   std::vector<store::MailboxLoss> mailboxes;

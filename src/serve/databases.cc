@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "io/synced_files.h"
 #include "store/usage.h"
 
 namespace hikyaku::serve {
@@ -16,28 +17,73 @@ Result<void> make_directory(const fs::path& directory) {
   return {};
 }
 
-template <class Owner>
-Result<void> remove_orphans(const Owner& owner, Blob& blob, const std::string& what,
-                            std::vector<std::string>& notes) {
-  const auto orphans = owner.orphans();
-  if (!orphans) return std::unexpected(orphans.error());
-  for (const auto& name : *orphans) {
-    if (auto removed = blob.remove(name); !removed) return removed;
+io::RocksKv::Options engine_options(const DatabasePlace& place, const DatabaseSettings& settings, Time now) {
+  io::RocksKv::Options options;
+  options.directory = place.directory;
+  options.spaces = place.spaces;
+  options.memory = settings.memory;
+  options.wrap_files = settings.wrap_files;
+  options.log_lifetime = settings.log_lifetime;
+  options.now = now;
+  return options;
+}
+
+/// After a mount with loss a body without a message may be all that is left of one: it is kept until somebody
+/// has acknowledged the loss.
+Result<void> set_aside(const DatabasePlace& place, const std::string& blob, const fs::path& loss) {
+  std::error_code error;
+  const auto folder = loss / "blobs";
+  fs::create_directories(folder, error);
+  if (!error) fs::rename(place.blobs / blob, folder / blob, error);
+  if (error)
+    return fail(Fault::permanent,
+                "bring " + (place.blobs / blob).string() + " to " + folder.string() + ": " + error.message());
+  for (const auto& path : {folder, loss}) {
+    if (auto synced = io::sync_path(path); !synced) return synced;
   }
-  if (!orphans->empty())
-    notes.push_back(std::to_string(orphans->size()) + " " + what + " without a message were removed");
+  return {};
+}
+
+std::string text_of(const store::Store::BadBody& bad) {
+  return (bad.mailbox.empty() ? "a mailbox without a name" : bad.mailbox) + ", UID " +
+         std::to_string(bad.uid) + ": " + bad.text;
+}
+std::string text_of(const queue::Queue::BadBody& bad) { return bad.id.text() + ": " + bad.text; }
+
+/// `notes` also tell of each message whose body is missing: it is not found out when somebody wants to read
+/// it.
+template <class Owner>
+Result<void> remove_orphans(const Owner& owner, Blob& blob, const DatabasePlace& place,
+                            const std::string& what, std::vector<std::string>& notes) {
+  std::size_t bad = 0;
+  const auto orphans = owner.orphans([&](const auto& body) {
+    constexpr std::size_t kMostTold = 100;
+    if (++bad <= kMostTold) notes.push_back(text_of(body));
+  });
+  if (bad > 0) notes.push_back(std::to_string(bad) + " messages have lost their " + what);
+  if (!orphans) return std::unexpected(orphans.error());
+  if (orphans->empty()) return {};
+  const auto losses = unacknowledged_losses(place.directory);
+  for (const auto& name : *orphans) {
+    auto removed = losses.empty() ? blob.remove(name) : set_aside(place, name, losses.back());
+    if (!removed) return removed;
+  }
+  notes.push_back(std::to_string(orphans->size()) + " " + what + " without a message were " +
+                  (losses.empty() ? "removed" : "set aside in " + (losses.back() / "blobs").string()));
   return {};
 }
 
 }  // namespace
 
 DatabasePlace queue_place(const Running& running) {
-  return {DatabasePlace::Kind::queue, fs::path(running.queue_directory) / "hikyaku" / "queue",
+  const auto base = fs::path(running.queue_directory) / "hikyaku";
+  return {DatabasePlace::Kind::queue, base / "queue", base / "blobs",
           queue::spaces(running.files.main.duration("hikyaku_ledger_lifetime") + running.retry.lifetime)};
 }
 
 DatabasePlace mailbox_place(const Running& running) {
-  return {DatabasePlace::Kind::mailboxes, fs::path(running.data_directory) / "mailboxes" / "default",
+  const auto base = fs::path(running.data_directory) / "mailboxes" / "default";
+  return {DatabasePlace::Kind::mailboxes, base, base / "blobs",
           store::spaces(running.retry.lifetime + std::chrono::days{3})};
 }
 
@@ -45,24 +91,25 @@ std::string control_path(const std::string& queue_directory) { return queue_dire
 
 Result<std::unique_ptr<QueueDatabase>> QueueDatabase::open(const Running& running, Time now,
                                                            std::vector<std::string>& notes) {
+  return open(queue_place(running), {}, now, notes);
+}
+
+Result<std::unique_ptr<QueueDatabase>> QueueDatabase::open(const DatabasePlace& place,
+                                                           const DatabaseSettings& settings, Time now,
+                                                           std::vector<std::string>& notes) {
   auto opened = std::make_unique<QueueDatabase>();
-  const fs::path base = fs::path(running.queue_directory) / "hikyaku";
-  if (auto made = make_directory(base); !made) return std::unexpected(std::move(made.error()));
-  io::RocksKv::Options options;
-  auto place = queue_place(running);
-  options.directory = std::move(place.directory);
-  options.spaces = std::move(place.spaces);
-  options.now = now;
-  auto kv = io::RocksKv::open(options, notes);
+  if (auto made = make_directory(place.directory.parent_path()); !made)
+    return std::unexpected(std::move(made.error()));
+  auto kv = io::RocksKv::open(engine_options(place, settings, now), notes);
   if (!kv) return std::unexpected(std::move(kv.error()));
   opened->kv = std::move(*kv);
-  auto blob = io::FileBlob::open(base / "blobs");
+  auto blob = io::FileBlob::open(place.blobs);
   if (!blob) return std::unexpected(std::move(blob.error()));
   opened->blob = std::move(*blob);
   auto queue = queue::Queue::open(*opened->kv, *opened->blob);
   if (!queue) return std::unexpected(std::move(queue.error()));
   opened->queue = std::move(*queue);
-  if (auto removed = remove_orphans(*opened->queue, *opened->blob, "bodies", notes); !removed)
+  if (auto removed = remove_orphans(*opened->queue, *opened->blob, place, "bodies", notes); !removed)
     return std::unexpected(std::move(removed.error()));
   opened->commits = std::make_unique<io::GroupCommitter>(*opened->kv);
   return opened;
@@ -70,19 +117,20 @@ Result<std::unique_ptr<QueueDatabase>> QueueDatabase::open(const Running& runnin
 
 Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const Running& running, Time now,
                                                            std::vector<std::string>& notes) {
+  return open(mailbox_place(running),
+              {.log_lifetime = running.mailbox_log_lifetime, .quota = running.mailbox_quota}, now, notes);
+}
+
+Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const DatabasePlace& place,
+                                                           const DatabaseSettings& settings, Time now,
+                                                           std::vector<std::string>& notes) {
   auto opened = std::make_unique<StoreDatabase>();
-  auto place = mailbox_place(running);
-  const auto base = place.directory;
-  if (auto made = make_directory(base.parent_path()); !made) return std::unexpected(std::move(made.error()));
-  io::RocksKv::Options options;
-  options.directory = base;
-  options.spaces = std::move(place.spaces);
-  options.log_lifetime = running.mailbox_log_lifetime;
-  options.now = now;
-  auto kv = io::RocksKv::open(options, notes);
+  if (auto made = make_directory(place.directory.parent_path()); !made)
+    return std::unexpected(std::move(made.error()));
+  auto kv = io::RocksKv::open(engine_options(place, settings, now), notes);
   if (!kv) return std::unexpected(std::move(kv.error()));
   opened->kv = std::move(*kv);
-  auto blob = io::FileBlob::open(base / "blobs");
+  auto blob = io::FileBlob::open(place.blobs);
   if (!blob) return std::unexpected(std::move(blob.error()));
   opened->blob = std::move(*blob);
   auto store = store::Store::open(*opened->kv, *opened->blob);
@@ -91,8 +139,8 @@ Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const Running& runnin
   const auto counted = store::count_older_database(*opened->store);
   if (!counted) return std::unexpected(counted.error());
   if (*counted > 0) notes.push_back("the mailboxes of " + std::to_string(*counted) + " users were counted");
-  opened->store->set_default_quota({running.mailbox_quota, 0});
-  if (auto removed = remove_orphans(*opened->store, *opened->blob, "mailbox bodies", notes); !removed)
+  opened->store->set_default_quota({settings.quota, 0});
+  if (auto removed = remove_orphans(*opened->store, *opened->blob, place, "mailbox bodies", notes); !removed)
     return std::unexpected(std::move(removed.error()));
   opened->commits = std::make_unique<io::GroupCommitter>(*opened->kv);
   return opened;

@@ -1,4 +1,6 @@
 #pragma once
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +21,14 @@ DatabasePlace queue_place(const Running& running);
 /// "$data_directory/mailboxes/default", and its spaces.
 DatabasePlace mailbox_place(const Running& running);
 
+/// How a database is opened, beside where it is.
+struct DatabaseSettings {
+  std::chrono::seconds log_lifetime{0};  ///< hikyaku_mailbox_log_lifetime
+  std::uint64_t quota = 0;  ///< hikyaku_mailbox_quota: of accounts that have none of their own; 0: none
+  std::size_t memory = std::size_t{128} << 20;            ///< io::RocksKv::Options::memory
+  decltype(io::RocksKv::Options::wrap_files) wrap_files;  ///< for tests
+};
+
 /// The queue's database, opened: for a hub, or for a command while no hub runs.
 struct QueueDatabase {
   std::unique_ptr<io::RocksKv> kv;
@@ -30,6 +40,9 @@ struct QueueDatabase {
   /// bodies that a crash left without a message. Errors name the folder.
   static Result<std::unique_ptr<QueueDatabase>> open(const Running& running, Time now,
                                                      std::vector<std::string>& notes);
+  static Result<std::unique_ptr<QueueDatabase>> open(const DatabasePlace& place,
+                                                     const DatabaseSettings& settings, Time now,
+                                                     std::vector<std::string>& notes);
 };
 
 /// The mailboxes' database, the same.
@@ -40,6 +53,9 @@ struct StoreDatabase {
   std::unique_ptr<io::GroupCommitter> commits;
 
   static Result<std::unique_ptr<StoreDatabase>> open(const Running& running, Time now,
+                                                     std::vector<std::string>& notes);
+  static Result<std::unique_ptr<StoreDatabase>> open(const DatabasePlace& place,
+                                                     const DatabaseSettings& settings, Time now,
                                                      std::vector<std::string>& notes);
 };
 

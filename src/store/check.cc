@@ -13,6 +13,7 @@
 #include "store/bodies.h"
 #include "store/keys.h"
 #include "store/mailbox_name.h"
+#include "store/nameless.h"
 #include "store/scan_all.h"
 
 namespace hikyaku::store {
@@ -229,12 +230,10 @@ void Checker::unused(Kv::Space space, const std::string& key, std::string_view w
 }
 
 void Checker::check_blob(const Body& body) {
-  // One octet more than there should be is asked for, from the last one on.
-  const auto last = body.size == 0 ? 0 : body.size - 1;
-  const auto end = blob_.get(body.blob, last, 2);
-  if (!end) return problem(Kind::no_body, body.mailbox, body.uid, end.error().text);
-  if (end->size() != body.size - last)
-    problem(Kind::no_body, body.mailbox, body.uid, "its body '" + body.blob + "' has not the size it should");
+  auto good = check_blob_size(blob_, body.blob, body.size);
+  // What mends has no use for a checksum: a body can't be mended.
+  if (good && mending_ == nullptr) good = blob_.verify(body.blob);
+  if (!good) problem(Kind::no_body, body.mailbox, body.uid, good.error().text);
 }
 
 Result<void> Checker::bodies() {
@@ -446,6 +445,7 @@ Result<Checked> check(const Kv& kv, const Blob& blob, const std::function<void(c
 }
 
 Result<Checked> repair(Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report) {
+  if (auto named = name_nameless_mailboxes(kv, report); !named) return std::unexpected(named.error());
   return Checker(kv, blob, report, &kv).run();
 }
 

@@ -16,7 +16,7 @@ struct Problem {
   enum class Kind : unsigned char {
     unreadable,  ///< a row can't be decoded
     no_mailbox,  ///< of a message: it belongs to none
-    no_body,     ///< of a message: it is missing, or has another size
+    no_body,     ///< of a message: it is missing, damaged, or has another size
     references,  ///< how many messages have a body is counted wrongly
     unused,      ///< a body, an envelope or a count that no message has
     uid_floor,   ///< a UID that was given might be given again
@@ -38,13 +38,13 @@ struct Checked {
 };
 /// Goes through the whole database and hands every problem to `report`, going on behind each. For a database
 /// that does not change meanwhile: closed otherwise, or seen as of one moment. Fails only when it can't be
-/// read at all. O(rows), and memory for each body's key.
+/// read at all. Reads all bodies in the Blob. O(rows), and memory for each body's key.
 Result<Checked> check(const Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report);
 
-/// check(), and puts right what follows from the messages: counts of references, usage, floors of UIDs, rows
-/// of changes and of removals; and, when everything could be read, takes away what is unused. Changes no
-/// message that can be read. Nobody else may have the database open. Safe to end at any moment and to begin
-/// again.
+/// check(), and puts right what follows from the messages: mailboxes whose row is lost (nameless.h), counts
+/// of references, usage, floors of UIDs, rows of changes and of removals; and, when everything could be read,
+/// takes away what is unused. Changes no message that can be read. Nobody else may have the database open.
+/// Safe to end at any moment and to begin again.
 Result<Checked> repair(Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report);
 
 }  // namespace hikyaku::store

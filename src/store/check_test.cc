@@ -131,5 +131,38 @@ TEST(Check, AMessageOfNoMailboxIsNamedAndItsBodyKept) {
   EXPECT_EQ(kinds, (Strings{"no mailbox", "unused", "usage"}));
 }
 
+TEST(Repair, AMailboxWhoseRowIsLostHasItsNameAgainByWhoGotMailInIt) {
+  Full at;
+  const auto before = at.contents("v@d");
+  at.kv.rows(kMailbox).erase("v@d");
+  ASSERT_TRUE(at.open());
+  Strings told;
+  ASSERT_TRUE(repair(at.kv, at.blob, [&](const Problem& one) {
+                if (one.kind == Problem::Kind::no_mailbox) told.push_back(one.mailbox);
+                EXPECT_TRUE(one.mended) << one.text;
+              }).has_value());
+  EXPECT_EQ(told, Strings{"v@d"});
+  ASSERT_TRUE(at.open());
+  EXPECT_EQ(at.contents("v@d"), before);
+  EXPECT_EQ(at.problems(), Strings{});
+}
+
+TEST(Repair, ALostNameThatHasBeenGivenToANewMailboxStaysWithThat) {
+  Full at;
+  const auto before = at.contents("v@d");
+  at.kv.rows(kMailbox).erase("v@d");
+  ASSERT_TRUE(at.open());
+  EXPECT_FALSE(at.deliver(9, {"v@d"}, "new").empty());
+  ASSERT_TRUE(repair(at.kv, at.blob, [](const Problem&) {}).has_value());
+  ASSERT_TRUE(at.open());
+  EXPECT_EQ(at.contents("v@d"), Strings{"1 new"});
+  Strings found;
+  for (const auto& name : at.names()) {
+    if (name.starts_with("v@d/")) found = at.contents(name);
+  }
+  EXPECT_EQ(found, before);
+  EXPECT_EQ(at.problems(), Strings{});
+}
+
 }  // namespace
 }  // namespace hikyaku::store

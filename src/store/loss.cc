@@ -77,6 +77,18 @@ void LossSurvey::row(Kv::Space space, std::string_view key, std::optional<std::s
     }
     return;
   }
+  if (space == kDelivery && value) {
+    const auto id_octets = record::QueueId().key().size();
+    // In a log the time of writing stands behind it.
+    const auto place = place_of(value->substr(0, message_key(0, 0).size()));
+    if (place && intact) boxes_[place->mailbox].arrived.insert(place->uid);
+    if (place && key.size() > id_octets) {
+      if (const auto recipient = mail::Address::from_internal(key.substr(id_octets)))
+        recipients_.try_emplace(place->mailbox, mailbox_name(*recipient));
+    }
+    return;
+  }
+  if (space == kBody && value && intact) bodies_.emplace(key);
   if (space == kBody && value && !intact) headers_[std::string(key)] = value->substr(0, kHeaderKept);
   if (space != kMessage) return;
   const auto mailbox = mailbox_of(key);
@@ -89,12 +101,11 @@ void LossSurvey::row(Kv::Space space, std::string_view key, std::optional<std::s
   }
   if (intact) {
     const bool fresh = box.delivered.insert(*uid).second;
-    if (fresh && gaps_ > 0 && (!box.first_after_gap || *uid < *box.first_after_gap))
-      box.first_after_gap = *uid;
-    if (headers_.empty()) return;
-    // Its flags were changed later: the record is whole again, and the body is not.
+    if (!fresh || gaps_ == 0) return;
+    box.after_gap.insert(*uid);
+    // A new message, or one of which the flags were changed: then its body may be in the gap.
     auto message = record::decode_message_record(*value);
-    if (message && headers_.contains(message->body_key)) box.bodiless[*uid] = std::move(*message);
+    if (message && message->blob.empty()) box.changed[*uid] = std::move(*message);
     return;
   }
   if (box.delivered.contains(*uid)) {
@@ -117,6 +128,27 @@ LostMessage LossSurvey::describe(Uid uid, const record::MessageRecord& message) 
   if (const auto body = headers_.find(message.body_key); body != headers_.end())
     lost.subject = subject_of(body->second);
   return lost;
+}
+
+/// What is in tables already, or came in the gap, may only have been changed behind it: that it is there says
+/// nothing of the UIDs before it.
+std::optional<Uid> LossSurvey::first_new_after_gap(const Box& box, Uid from) const {
+  const auto begin = box.after_gap.lower_bound(from);
+  const auto at = std::find_if(begin, box.after_gap.end(), [&](Uid uid) {
+    const auto message = box.changed.find(uid);
+    return box.arrived.contains(uid) ||
+           (message != box.changed.end() && bodies_.contains(message->second.body_key));
+  });
+  if (at != box.after_gap.end()) return *at;
+  return begin == box.after_gap.end() ? std::nullopt : std::optional(*begin);
+}
+
+std::string LossSurvey::name_of(std::uint32_t mailbox,
+                                const std::map<std::uint32_t, std::string>& in_tables) const {
+  for (const auto* names : {&names_, &in_tables, &recipients_}) {
+    if (const auto name = names->find(mailbox); name != names->end()) return name->second;
+  }
+  return "mailbox number " + std::to_string(mailbox);
 }
 
 Result<std::vector<MailboxLoss>> LossSurvey::finish(const Kv* tables) const {
@@ -143,32 +175,34 @@ Result<std::vector<MailboxLoss>> LossSurvey::finish(const Kv* tables) const {
     } else if (!there.empty()) {
       from = *there.begin();
     }
-    if (box.first_after_gap) {
+    if (const auto first = first_new_after_gap(box, tables == nullptr ? 1 : from)) {
       for (Uid uid = from; uid < *box.delivered.rbegin(); ++uid) {
-        if (!there.contains(uid) && (uid < *box.first_after_gap || gaps_ > 1)) candidates.insert(uid);
+        if (!there.contains(uid) && (uid < *first || gaps_ > 1)) candidates.insert(uid);
       }
     }
     for (const auto uid : there) candidates.erase(uid);
-    for (const auto& [uid, message] : box.bodiless) {
+    std::map<Uid, const record::MessageRecord*> bodiless;
+    for (const auto& [uid, message] : box.changed) {
+      if (bodies_.contains(message.body_key)) continue;
       if (tables != nullptr) {
         const auto body = tables->get(kBody, message.body_key);
         if (!body) return std::unexpected(body.error());
         if (*body) continue;
+      } else if (!headers_.contains(message.body_key)) {
+        continue;
       }
+      bodiless[uid] = &message;
       candidates.insert(uid);
     }
-    const auto name = names_.contains(id)        ? names_.at(id)
-                      : known.names.contains(id) ? known.names.at(id)
-                                                 : "mailbox number " + std::to_string(id);
+    const auto name = name_of(id, known.names);
     for (const auto uid : candidates) {
       if (losses.empty() || losses.back().mailbox != name || losses.back().last + 1 != uid)
         losses.push_back({name, uid, uid, {}});
       losses.back().last = uid;
-      for (const auto* records : {&box.damaged, &box.bodiless}) {
-        const auto message = records->find(uid);
-        if (message == records->end()) continue;
+      if (const auto message = box.damaged.find(uid); message != box.damaged.end()) {
         losses.back().known.push_back(describe(uid, message->second));
-        break;
+      } else if (const auto body = bodiless.find(uid); body != bodiless.end()) {
+        losses.back().known.push_back(describe(uid, *body->second));
       }
     }
   }

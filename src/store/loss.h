@@ -44,18 +44,23 @@ class LossSurvey {
 
  private:
   struct Box {
-    std::set<Uid> delivered;             // by intact records
-    std::optional<Uid> first_after_gap;  // the lowest of them that stands behind a gap
+    std::set<Uid> delivered;                       // by intact records, or changed
+    std::set<Uid> after_gap;                       // those of them whose first record stands behind a gap
+    std::map<Uid, record::MessageRecord> changed;  // the latter, that have a body in the Kv
+    std::set<Uid> arrived;                         // by intact records of deliveries
     std::map<Uid, record::MessageRecord> damaged;
-    std::map<Uid, record::MessageRecord> bodiless;  // intact, but their body was in a damaged record
-    std::set<Uid> unreadable;                       // in a damaged record, which can't be decoded
+    std::set<Uid> unreadable;  // in a damaged record, which can't be decoded
   };
+  std::optional<Uid> first_new_after_gap(const Box& box, Uid from) const;
+  std::string name_of(std::uint32_t mailbox, const std::map<std::uint32_t, std::string>& in_tables) const;
   LostMessage describe(Uid uid, const record::MessageRecord& message) const;
 
   unsigned gaps_ = 0;
   std::map<std::uint32_t, Box> boxes_;
   std::map<std::uint32_t, std::string> names_;
   std::map<std::string, std::string, std::less<>> headers_;  // of bodies in damaged records
+  std::set<std::string, std::less<>> bodies_;                // in intact records
+  std::map<std::uint32_t, std::string> recipients_;          // who got mail in a mailbox
   std::uint64_t other_changes_ = 0;
 };
 

@@ -29,6 +29,7 @@ class Loss : public testing::Test {
  protected:
   void delivered(std::uint32_t box, Uid uid) {
     survey.row(kMessage, message_key(box, uid), message("a@b.example"), true);
+    survey.row(kBody, "b", "body", true);
   }
   std::string told(bool with_tables = true) const {
     std::string text;
@@ -98,6 +99,31 @@ TEST_F(Loss, AMessageWhoseFlagsWereChangedLaterIsLostWithItsBody) {
   tables.rows(kMessage)[message_key(1, 1)] = message("a@b.example");
   tables.rows(kBody)["k2"] = "in a table";
   EXPECT_EQ(told(), "");
+}
+
+TEST_F(Loss, MailOfTablesWhoseFlagsWereChangedBehindAGapHidesNoLoss) {
+  tables.rows(kMailbox)["joe@a.example"] = mailbox(1);
+  tables.rows(kMessage)[message_key(1, 1)] = message("a@b.example");
+  tables.rows(kBody)["b"] = "body";
+  survey.gap();
+  survey.row(kMessage, message_key(1, 1), message("a@b.example"), true);
+  delivered(1, 4);
+  EXPECT_EQ(told(), "joe@a.example:2-3 ");
+}
+
+TEST_F(Loss, AMessageThatWasChangedBehindAGapIsLostWithItsBody) {
+  tables.rows(kMailbox)["joe@a.example"] = mailbox(1);
+  survey.gap();
+  survey.row(kMessage, message_key(1, 1), message("a@b.example", "k1"), true);
+  delivered(1, 2);
+  EXPECT_EQ(told(), "joe@a.example:1-1[1 a@b.example ] ");
+}
+
+TEST_F(Loss, AMailboxOfWhichTheNameIsLostHasThatOfWhoGotMailInIt) {
+  survey.gap();
+  delivered(7, 3);
+  survey.row(kDelivery, delivery_key(record::QueueId(1), "Joe@A.example"), message_key(7, 3), true);
+  EXPECT_EQ(told(), "Joe@a.example:1-2 ");
 }
 
 TEST_F(Loss, ADamagedRecordAtTheEndIsTold) {

@@ -125,9 +125,15 @@ Result<std::string> Store::read(const Item& item, std::uint64_t offset, std::siz
   return out.append(**body, static_cast<std::size_t>(skip), want);
 }
 
-Result<std::vector<std::string>> Store::orphans() const {
+Result<std::vector<std::string>> Store::orphans(const std::function<void(const BadBody&)>& bad) const {
   auto names = blob_.names();
-  if (!names || names->empty()) return names;
+  if (!names || (names->empty() && !bad)) return names;
+  std::map<std::uint32_t, std::string> mailboxes;
+  if (bad) {
+    const auto all = list_mailboxes();
+    if (!all) return std::unexpected(all.error());
+    for (const auto& mailbox : *all) mailboxes[mailbox.id] = mailbox.name;
+  }
   std::set<std::string, std::less<>> left(names->begin(), names->end());
   bool unknown = false;
   const auto keep = [&](const auto& record, const std::string& blob) {
@@ -138,9 +144,13 @@ Result<std::vector<std::string>> Store::orphans() const {
     }
   };
   auto messages =
-      scan_all(kv_, kMessage, {}, {}, [&](const std::string&, const std::string& value) -> Result<void> {
+      scan_all(kv_, kMessage, {}, {}, [&](const std::string& key, const std::string& value) -> Result<void> {
         const auto record = record::decode_message_record(value);
         keep(record, record ? record->blob : std::string());
+        if (!bad || !record || record->blob.empty()) return {};
+        const auto place = place_of(key);
+        if (const auto fault = check_blob_size(blob_, record->blob, record->body_size); !fault && place)
+          bad({mailboxes[place->mailbox], place->uid, fault.error().text});
         return {};
       });
   if (!messages) return std::unexpected(messages.error());

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -142,7 +143,14 @@ class Store {
 
   /// Names of blobs that no message refers to, also none that can be restored. Only right before the first
   /// deliver(). O(messages).
-  Result<std::vector<std::string>> orphans() const;
+  Result<std::vector<std::string>> orphans() const { return orphans({}); }
+  /// The same, and tells of each message whose blob is missing or has another size.
+  struct BadBody {
+    std::string mailbox;  ///< its name; empty: it has none
+    Uid uid;
+    std::string text;  ///< with the file, where there is one
+  };
+  Result<std::vector<std::string>> orphans(const std::function<void(const BadBody&)>& bad) const;
 
   /// The quota of all accounts that have none of their own; for their next message.
   void set_default_quota(const record::Quota& quota);
