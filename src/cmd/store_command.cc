@@ -16,6 +16,7 @@
 #include "cmd/running_configuration.h"
 #include "cmd/store_backup.h"
 #include "cmd/store_export.h"
+#include "cmd/store_import.h"
 #include "cmd/store_recovery.h"
 #include "io/system_random.h"
 #include "serve/databases.h"
@@ -76,6 +77,9 @@ int store_command(int argc, char** argv) {
       "  hikyaku store -c DIR export joe@example.org --recursive --format maildir --output Maildir\n"
       "  hikyaku store -c DIR export --all --format maildir --output /srv/mail\n"
       "  hikyaku store -c DIR export joe@example.org --uid 7 --format eml\n"
+      "  hikyaku store -c DIR import joe@example.org /home/joe/Maildir\n"
+      "  hikyaku store -c DIR import joe@example.org/Old old.mbox --skip-duplicates\n"
+      "  hikyaku store -c DIR import --all /srv/mail\n"
       "  hikyaku store -c DIR check-logs --queue --json\n"
       "  hikyaku store -c DIR mount            replays the logs; tells what is lost when one is bad\n"
       "  hikyaku store -c DIR mount --force    without the bad logs, which are kept in quarantine\n"
@@ -129,6 +133,7 @@ int store_command(int argc, char** argv) {
   restore_command.option("--at", &at,
                          "to this moment, as 2026-11-24T23:48:20Z; without: as far as backup and logs reach");
   StoreExport export_command(app);
+  StoreImport import_command(app);
   if (const auto end = app.parse(argc, argv)) return *end;
 
   io::SystemRandom random;
@@ -148,6 +153,7 @@ int store_command(int argc, char** argv) {
   if (backups_command.called()) return show_backups(backups, verify, as_json);
   if (restore_command.called()) return restore_database(place, backups, at, as_json);
   if (acknowledge_command.called()) return acknowledge_loss(place, as_json);
+  if (import_command.called()) return import_command.run(*loaded.running, as_json);
   return export_command.run(mailboxes, as_json);
 }
 

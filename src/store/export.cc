@@ -142,8 +142,9 @@ std::string maildir_name(const Store::Item& item, std::string_view letters) {
   if (item.message.keywords.contains("$Forwarded"))
     info.insert(std::min(info.find_first_of("RST"), info.size()), "P");
   info += letters;
-  const auto unique = std::to_string(seconds) + "." + item.message.queue_id.text() + "_" +
-                      std::to_string(item.uid) + ".hikyaku";
+  // The UID first: those of one second stay in order.
+  const auto unique = std::to_string(seconds) + "." + std::to_string(item.uid) + "_" +
+                      item.message.queue_id.text() + ".hikyaku";
   return info.empty() ? "new/" + unique : "cur/" + unique + ":2," + info;
 }
 

@@ -42,7 +42,7 @@ Result<void> write_message(const Store& store, const Store::Item& item, const Si
 Result<void> write_mbox_entry(const Store& store, const Store::Item& item, const Sink& sink);
 /// The message with line ends of files, for Maildir.
 Result<void> write_maildir_file(const Store& store, const Store::Item& item, const Sink& sink);
-/// The file's name in a Maildir, with its folder: "cur/1795564100.4jYzyr0sf8z0_7.hikyaku:2,Sa". `letters`: of
+/// The file's name in a Maildir, with its folder: "cur/1795564100.7_4jYzyr0sf8z0.hikyaku:2,Sa". `letters`: of
 /// its keywords (MaildirKeywords), ascending.
 std::string maildir_name(const Store::Item& item, std::string_view letters = {});
 /// "SF": seen, answered, flagged, deleted, draft as Maildir letters, in order.

@@ -104,7 +104,8 @@ void MboxSplitter::consume(const Line& line) {
 std::optional<FromLine> MboxSplitter::separator(const Line& line) const {
   if (!line.begins || offset_ < whole_until_ || !line.octets.starts_with(kFrom)) return std::nullopt;
   // Behind a Content-Length that was believed, no empty line is needed.
-  if (!after_empty_ && offset_ != whole_until_) return std::nullopt;
+  const bool behind_length = offset_ == whole_until_;
+  if (!after_empty_ && !behind_length && state_ != State::outside) return std::nullopt;
   return FromLine::parse(without_line_end(line.octets));
 }
 

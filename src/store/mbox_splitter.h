@@ -13,7 +13,7 @@ namespace hikyaku::store {
 /// Takes an mbox file (RFC 4155) apart into its messages, whatever program wrote it, in bounded memory. Pure.
 /// Loop: feed() the next octets of the file, finish() after the last; next() until NeedBytes or Done.
 ///
-/// A message begins where a line that FromLine can read stands at the beginning of the file or behind an
+/// The first message begins at the first line that FromLine can read, each other at one that stands behind an
 /// empty line, which belongs to neither. A Content-Length is believed when such a line, or the end of the
 /// file, is where it ends; then no line within is one. Line ends are LF or CRLF, and are given as they are.
 /// What mail programs keep in the header about the message (Status, X-Status, X-Keywords, X-UID, X-IMAP,
