@@ -86,7 +86,8 @@ int store_command(int argc, char** argv) {
       "  hikyaku store -c DIR backup /srv/backup        beside a running hub\n"
       "  hikyaku store -c DIR backups /srv/backup --verify\n"
       "  hikyaku store -c DIR restore /srv/backup --at 2026-11-24T09:00:00+09:00\n"
-      "Exit code 65: something is damaged; 66: there is no such database, mailbox or message.");
+      "Exit code 65: something is damaged, or was left out of what went in or out; 66: there is no such "
+      "database, mailbox, message or file; 75: it is in use, or not mounted.");
 
   bool queue = false;
   const auto with_queue = [&](const char* name, const char* help) -> CommandLine& {

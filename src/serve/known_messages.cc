@@ -1,6 +1,5 @@
 #include "serve/known_messages.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -43,13 +42,13 @@ bool KnownMessages::contains(const store::Store& store, std::uint64_t size,
   if (at == sizes_.end()) return false;
   auto& [unread, hashes] = at->second;
   for (const auto uid : std::exchange(unread, {})) {
-    if (const auto read = hash_of(store, mailbox_, uid)) hashes.push_back(*read);
+    if (const auto read = hash_of(store, mailbox_, uid)) hashes.insert(*read);
   }
-  return std::ranges::find(hashes, hash) != hashes.end();
+  return hashes.contains(hash);
 }
 
 void KnownMessages::add(std::uint64_t size, const io::ContentHash::Value& hash) {
-  sizes_[size].hashes.push_back(hash);
+  sizes_[size].hashes.insert(hash);
 }
 
 }  // namespace hikyaku::serve

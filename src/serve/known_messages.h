@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -11,7 +13,7 @@
 namespace hikyaku::serve {
 
 /// Which contents the messages of a mailbox have, to tell whether it has one already. Memory: a few octets a
-/// message, and 32 for each whose size was asked for.
+/// message, and about 60 for each whose size was asked for.
 class KnownMessages {
  public:
   /// Reads the index of the mailbox, no bodies. O(messages).
@@ -21,9 +23,17 @@ class KnownMessages {
   void add(std::uint64_t size, const io::ContentHash::Value& hash);
 
  private:
+  /// It is a hash already: any octets of it will do.
+  struct FirstOctets {
+    std::size_t operator()(const io::ContentHash::Value& hash) const {
+      std::size_t value = 0;
+      std::memcpy(&value, hash.data(), sizeof value);
+      return value;
+    }
+  };
   struct OfSize {
     std::vector<store::Uid> unread;
-    std::vector<io::ContentHash::Value> hashes;
+    std::unordered_set<io::ContentHash::Value, FirstOctets> hashes;
   };
   explicit KnownMessages(std::string mailbox) : mailbox_(std::move(mailbox)) {}
   std::string mailbox_;

@@ -313,3 +313,57 @@ def test_a_message_that_cannot_be_read_is_named_and_the_others_go_out(lab):
         assert imported(hub, copy, folder)[0]["messages"] == 2
         assert subjects(hub, copy) == ["number 0", "number 2"], subjects(hub, copy)
         assert not [f for f in folder.rglob("*") if f.is_file() and (f.suffix == ".part" or f.parent.name == "tmp")]
+
+
+def test_folders_of_other_programs(lab):
+    hub = lab.hub(BOXES, tables=TABLES)
+    box = "From - Sun Sep 13 12:26:40 2020\nX-Mozilla-Status: 0001\nX-Mozilla-Status2: 00000000\n"
+    bird = hub.home / "bird"
+    (bird / "Sent.sbd").mkdir(parents=True)
+    (bird / "Inbox").write_text(box + text("in the inbox"))
+    (bird / "Sent").write_text(box + text("sent"))
+    (bird / "Sent.sbd/2020").write_text(box + text("sent in 2020"))
+    (bird / "Sent.msf").write_text("// an index\n")
+    summary, told = imported(hub, JOE, bird)
+    assert summary["messages"] == 3 and summary["faults"] == 0 and [Path(r["file"]).name for r in told] == ["Sent.msf"], (summary, told)
+    assert subjects(hub, JOE) == ["in the inbox"] and subjects(hub, f"{JOE}/Sent") == ["sent"] and subjects(hub, f"{JOE}/Sent/2020") == ["sent in 2020"]
+    assert rows(hub, JOE)[0]["flags"] == "S" and "Mozilla" not in rows(hub, JOE)[0]["message"]
+
+    nested = hub.home / "nested"
+    for folder, subject in (("", "in"), ("Work", "work"), ("Work/v1.2", "deeper")):
+        for part in ("cur", "new", "tmp"):
+            (nested / folder / part).mkdir(parents=True)
+        (nested / folder / f"cur/{DATE}.x:2,S").write_text(text(subject))
+    (nested / "maildirsize").write_text("")
+    assert imported(hub, ANN, nested)[0]["messages"] == 3
+    assert subjects(hub, f"{ANN}/Work/v1.2") == ["deeper"], names(hub)
+
+    line = "From a@b.example Sun Sep 13 12:26:40 2020\n"
+    uw = hub.home / "uw"
+    uw.write_text(line + "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\nX-IMAP: 1600000000 0000000001\nStatus: RO\n\nnot mail\n\n"
+                  + line + text("mail", ">>From one\n>From other\n"))
+    assert imported(hub, "rd", uw)[0]["messages"] == 1
+    assert imported(hub, "o", uw, "--format", "mboxo")[0]["messages"] == 1
+    assert rows(hub, "rd")[0]["message"].endswith("\r\n\r\n>From one\r\nFrom other\r\n")
+    assert rows(hub, "o")[0]["message"].endswith("\r\n\r\n>>From one\r\nFrom other\r\n")
+
+
+def test_an_export_takes_the_place_of_nothing(lab):
+    hub = lab.hub(BOXES, tables=TABLES)
+    imported(hub, JOE, make_maildir(hub.home / "Maildir"))
+    for form in ("mbox", "maildir", "eml"):
+        folder = hub.home / f"out-{form}"
+        arguments = ("store", "export", "--all", "--format", form, "--output", str(folder))
+        hub.run(*arguments)
+        before = {f: f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+        code, _, err = hub.run(*arguments, want=None)
+        assert code == 65 and ("File exists" in err or "it is there already" in err) and " mailboxes not written" in err, err
+        assert {f: f.read_bytes() for f in folder.rglob("*") if f.is_file()} == before
+    # Into a Maildir that has keywords already: they keep their letters.
+    folder = hub.home / "kept"
+    for part in ("cur", "new", "tmp"):
+        (folder / part).mkdir(parents=True)
+    (folder / "dovecot-keywords").write_text("0 other\n1 work\n")
+    hub.run("store", "export", f"{JOE}/Sent", "--format", "maildir", "--output", str(folder))
+    assert (folder / "dovecot-keywords").read_text() == "0 other\n1 work\n2 $Junk\n"
+    assert [f.name.split(":2,")[1] for f in (folder / "cur").iterdir()] == ["Sbc"]
