@@ -18,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::size_t kMostKeywordOctets = 16384;
+/// It may lead round in a circle, or to what is read in its own place as well.
+constexpr const char* kLink = "a symbolic link to a folder is not followed";
 
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
@@ -59,6 +61,11 @@ Result<std::vector<std::string>> names_in(const fs::path& folder) {
     return before(a, b) || (!before(b, a) && a < b);
   });
   return names;
+}
+
+bool is_link(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_symlink(fs::symlink_status(path, ignored));
 }
 
 bool is_maildir(const fs::path& folder) { return is_folder(folder / "cur") || is_folder(folder / "new"); }
@@ -150,7 +157,7 @@ Result<void> ImportReader::read_all(const fs::path& path, std::optional<ImportFo
     const auto account = store::part_of_folder_file(name);
     if (!account) continue;
     if (!is_folder(path / name)) {
-      tell_({path / name, std::nullopt, "it is no folder of an account: passed over", false});
+      remark(path / name, "it is no folder of an account: passed over");
       continue;
     }
     if (!store::is_inbox(*account)) {
@@ -174,6 +181,10 @@ Result<void> ImportReader::maildir(const fs::path& folder, const std::string& ma
     const auto place = folder / name;
     if (name == "cur" || name == "new" || name == "tmp" || !is_folder(place) || !is_maildir(place)) continue;
     // Maildir++ has all folders beside each other; Dovecot's LAYOUT=fs has them in each other.
+    if (is_link(place)) {
+      remark(place, kLink);
+      continue;
+    }
     const bool dotted = name.starts_with('.');
     const auto part = dotted ? store::below_of_maildir_folder(name) : store::part_of_folder_file(name);
     if (!part) {
@@ -243,7 +254,9 @@ Result<void> ImportReader::tree(const fs::path& folder, const std::string& mailb
     progress_(++done, names->size());
     if (name.starts_with('.')) continue;
     const auto place = folder / name;
-    if (is_folder(place) || (format != ImportFormat::eml && is_other_mbox(place))) {
+    if (is_folder(place) && is_link(place)) {
+      remark(place, kLink);
+    } else if (is_folder(place) || (format != ImportFormat::eml && is_other_mbox(place))) {
       others.push_back(name);
     } else if (auto imported = tree_file(place, format); !imported) {
       return imported;
@@ -268,7 +281,7 @@ Result<void> ImportReader::tree_file(const fs::path& file, std::optional<ImportF
     return import_mbox(target_, file, quoting_of(format), tell_, progress_);
   if (format == ImportFormat::eml || (!format && file.extension() == ".eml"))
     return import_message(target_, file, {}, tell_);
-  tell_({file, std::nullopt, "it is neither an mbox nor an .eml file: passed over", false});
+  remark(file, "it is neither an mbox nor an .eml file: passed over");
   return {};
 }
 

@@ -49,6 +49,9 @@ class ImportReader {
   void unreadable(const std::filesystem::path& file, const std::string& why) {
     tell_({file, std::nullopt, why, true});
   }
+  void remark(const std::filesystem::path& file, const std::string& what) {
+    tell_({file, std::nullopt, what, false});
+  }
 
   ImportTarget& target_;
   Tell tell_;

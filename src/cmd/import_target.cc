@@ -28,10 +28,9 @@ class DatabaseTarget : public ImportTarget {
   ~DatabaseTarget() override { database_->commits->stop(); }
 
   Result<void> mailbox(const std::string& name) override {
-    auto opened = import_.open(name);
-    if (opened || (opened.error().fault != Fault::malformed && opened.error().fault != Fault::permanent))
-      return opened;
-    refused_(name, opened.error().text);
+    const auto opened = import_.open(name);
+    if (!opened) return std::unexpected(opened.error());
+    if (*opened) refused_(name, **opened);
     return {};
   }
   Result<void> begin(const serve::ImportHead& head) override { return import_.begin(head); }

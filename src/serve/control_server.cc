@@ -12,6 +12,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -30,6 +31,15 @@ constexpr int kBodyPatience = 120'000;  // the same, for the next octets of a bo
 std::string line_of(const json& value) {
   // Octets that are no UTF-8 came from outside and must not stop an answer.
   return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+/// A signal, as that to reload, ends no wait.
+bool ready(std::span<pollfd> descriptors, int patience) {
+  int count = 0;
+  do {
+    count = ::poll(descriptors.data(), descriptors.size(), patience);
+  } while (count < 0 && errno == EINTR);
+  return count > 0;
 }
 
 /// One conversation, on a pool: blocking, with limits. Owns the descriptor.
@@ -83,8 +93,8 @@ class Conversation {
 
  private:
   bool wait(short events) const {
-    pollfd one{descriptor_, events, 0};
-    return ::poll(&one, 1, kPatience) > 0;
+    std::array<pollfd, 1> one{pollfd{descriptor_, events, 0}};
+    return ready(one, kPatience);
   }
 
   bool send_line(const json& value) const {
@@ -107,9 +117,9 @@ class Conversation {
       return size;
     }
     std::array<pollfd, 2> both{pollfd{descriptor_, POLLIN, 0}, pollfd{stopping_, POLLIN, 0}};
-    const int ready = ::poll(both.data(), both.size(), kBodyPatience);
+    const bool came = ready(both, kBodyPatience);
     if (both[1].revents != 0) return fail(Fault::temporary, "the hub stops");
-    if (ready <= 0) return fail(Fault::temporary, "nothing came for too long");
+    if (!came) return fail(Fault::temporary, "nothing came for too long");
     const auto got = ::recv(descriptor_, room.data(), room.size(), MSG_DONTWAIT);
     return got > 0 ? static_cast<std::size_t>(got) : 0;
   }

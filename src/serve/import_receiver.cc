@@ -52,10 +52,9 @@ class Receiver {
 
  private:
   Result<void> open(const std::string& mailbox) {
-    auto opened = import_.open(mailbox);
-    if (opened || (opened.error().fault != Fault::malformed && opened.error().fault != Fault::permanent))
-      return opened;
-    row_({{"mailbox", mailbox}, {"error", opened.error().text}});
+    const auto opened = import_.open(mailbox);
+    if (!opened) return std::unexpected(opened.error());
+    if (*opened) row_({{"mailbox", mailbox}, {"error", **opened}});
     return {};
   }
   void tell_counts() {

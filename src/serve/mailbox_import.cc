@@ -50,8 +50,7 @@ Result<StoreDatabase*> MailboxImport::database() {
 }
 
 Result<void> MailboxImport::make(const std::string& mailbox) {
-  if (auto valid = store::check_mailbox_name(mailbox); !valid) return valid;
-  Result<void> done;
+  std::string last;
   for (int i = 0; i < kTries; ++i) {
     const auto opened = database();
     if (!opened) return std::unexpected(opened.error());
@@ -61,31 +60,30 @@ Result<void> MailboxImport::make(const std::string& mailbox) {
     if (found.error().fault != Fault::not_found) return std::unexpected(found.error());
     Kv::Batch batch;
     auto made = store::create_mailbox(*store, batch, mailbox, clock_.now());
-    if (made) {
-      done = commits->commit(std::move(batch));
-      if (done) {
-        made->committed();
-        return {};
-      }
-    } else {
-      done = std::unexpected(made.error());
+    if (!made) {
+      last = made.error().text;
+      continue;
     }
-    if (done.error().fault == Fault::malformed) return done;
+    auto done = commits->commit(std::move(batch));
+    if (done) made->committed();
+    if (done || done.error().fault != Fault::not_found) return done;
+    last = done.error().text;
   }
   // Its first mail is under way, or somebody makes, removes or renames it.
-  return fail(Fault::temporary, done.error().text + ": try again");
+  return fail(Fault::temporary, last + ": try again");
 }
 
-Result<void> MailboxImport::open(const std::string& mailbox) {
-  if (auto committed = commit(); !committed) return committed;
+Result<std::optional<std::string>> MailboxImport::open(const std::string& mailbox) {
+  using Refusal = std::optional<std::string>;
+  if (auto committed = commit(); !committed) return std::unexpected(std::move(committed.error()));
   mailbox_.clear();
   known_.reset();
-  if (auto made = make(mailbox); !made) {
-    database_.reset();
-    return made;
-  }
+  if (const auto valid = store::check_mailbox_name(mailbox); !valid) return Refusal(valid.error().text);
+  auto made = make(mailbox);
+  database_.reset();
+  if (!made) return std::unexpected(std::move(made.error()));
   mailbox_ = mailbox;
-  return {};
+  return Refusal();
 }
 
 Result<void> MailboxImport::begin(ImportHead head) {
@@ -177,6 +175,7 @@ Result<void> MailboxImport::end() {
     if (known_->contains(store, arriving_->size, hash)) {
       arriving_.reset();  // an unfinished blob leaves nothing
       ++counts_.duplicates;
+      if (waiting_.empty()) database_.reset();
       return {};
     }
     known_->add(arriving_->size, hash);

@@ -40,10 +40,8 @@ struct ImportCounts {
 /// Puts messages from elsewhere into mailboxes: in a running hub or with the database opened by a command.
 /// A message comes in pieces, with line ends of files or of SMTP; up to `small_body` octets go into the
 /// database, more into a file of its own while they come. Many messages are committed at once; what they
-/// count is counted once they are on the disk. No quota stops it: it is the administrator's own act. Blocks.
-///
-/// An error of open() with Fault::malformed or Fault::permanent is about that mailbox: messages are refused
-/// until the next open(). Any other error, and one of another call, ends the import.
+/// count is counted once they are on the disk. No quota stops it: it is the administrator's own act. An Error
+/// of any call ends the import. Blocks.
 class MailboxImport {
  public:
   enum class Duplicates : unsigned char {
@@ -65,8 +63,9 @@ class MailboxImport {
   MailboxImport(const MailboxImport&) = delete;
   MailboxImport& operator=(const MailboxImport&) = delete;
 
-  /// The mailbox that the next messages go to. Made, with those above it, when there is none.
-  Result<void> open(const std::string& mailbox);
+  /// The mailbox that the next messages go to. Made, with those above it, when there is none. Commits what
+  /// waits for the one before. A value: why this mailbox can't be had; its messages are refused.
+  Result<std::optional<std::string>> open(const std::string& mailbox);
   /// begin(), write() as often as there are pieces, then end(), or abandon() when it can't be read to its
   /// end.
   Result<void> begin(ImportHead head);

@@ -261,7 +261,7 @@ def test_an_import_that_was_interrupted_is_run_again_without_duplicates(lab):
     process = import_until_something_is_there(hub, path)
     hub.stop()
     out, err = process.communicate(timeout=30)
-    first = json.loads(out.splitlines()[-1])
+    first = json.loads(out.splitlines()[-1])  # what is safe is known, also when it did not come to its end
     assert process.returncode == (0 if first["whole"] else 75), (process.returncode, out, err)
     hub.start()
     assert len(subjects(hub, JOE)) == first["messages"] > 0, first
@@ -335,7 +335,9 @@ def test_folders_of_other_programs(lab):
             (nested / folder / part).mkdir(parents=True)
         (nested / folder / f"cur/{DATE}.x:2,S").write_text(text(subject))
     (nested / "maildirsize").write_text("")
-    assert imported(hub, ANN, nested)[0]["messages"] == 3
+    (nested / "round").symlink_to(nested)
+    summary, told = imported(hub, ANN, nested)
+    assert summary["messages"] == 3 and "not followed" in told[0]["remark"], (summary, told)
     assert subjects(hub, f"{ANN}/Work/v1.2") == ["deeper"], names(hub)
 
     line = "From a@b.example Sun Sep 13 12:26:40 2020\n"
@@ -367,3 +369,24 @@ def test_an_export_takes_the_place_of_nothing(lab):
     hub.run("store", "export", f"{JOE}/Sent", "--format", "maildir", "--output", str(folder))
     assert (folder / "dovecot-keywords").read_text() == "0 other\n1 work\n2 $Junk\n"
     assert [f.name.split(":2,")[1] for f in (folder / "cur").iterdir()] == ["Sbc"]
+
+
+def test_mail_arrives_and_the_database_is_dismounted_while_an_import_runs(lab):
+    hub = lab.hub(BOXES, tables=TABLES)
+    path = hub.home / "in.mbox"
+    make_large_mbox(path, 6000)
+    process = import_until_something_is_there(hub, path)
+    for number in range(5):
+        mail = send(hub, "a@b.example", JOE, sample("a@b.example", JOE, f"mail {number}"))
+        hub.wait_log(f"{mail}: to=<{JOE}>.*status=sent")
+    hub.reload()
+    command(hub, "dismount")
+    out, err = process.communicate(timeout=30)
+    first = json.loads(out.splitlines()[-1])
+    assert process.returncode == (0 if first["whole"] else 75), (process.returncode, out, err)
+    command(hub, "mount")
+    summary, _ = imported(hub, JOE, path, "--skip-duplicates")
+    assert (summary["duplicates"], summary["messages"]) == (first["messages"], 6000 - first["messages"]), (first, summary)
+    assert sorted(subjects(hub, JOE)) == sorted([f"number {n}" for n in range(6000)] + [f"mail {n}" for n in range(5)])
+    hub.stop()
+    assert "0 problems" in command(hub, "verify")
