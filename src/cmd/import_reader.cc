@@ -136,12 +136,18 @@ Result<void> ImportReader::read(const fs::path& path, const std::string& mailbox
   if (!fs::exists(path, error))
     return fail(Fault::not_found,
                 path.string() + ": " + (error ? error.message() : "there is no such file or folder"));
+  if (format == ImportFormat::maildir && !is_folder(path))
+    return fail(Fault::malformed, path.string() + ": a Maildir is a folder");
+  return take(path, mailbox, format);
+}
+
+/// A path that may have gone since its name was read: then it is told as one that can't be read.
+Result<void> ImportReader::take(const fs::path& path, const std::string& mailbox,
+                                std::optional<ImportFormat> format) {
   if (is_folder(path)) {
     if (format == ImportFormat::maildir || (!format && has_maildirs(path))) return maildir(path, mailbox);
     return tree(path, mailbox, format, 0);
   }
-  if (format == ImportFormat::maildir)
-    return fail(Fault::malformed, path.string() + ": a Maildir is a folder");
   if (auto opened = target_.mailbox(mailbox); !opened) return opened;
   const auto name = path.filename().string();
   const bool mbox = is_own_mbox(name) || is_other_mbox(path);
@@ -164,7 +170,7 @@ Result<void> ImportReader::read_all(const fs::path& path, std::optional<ImportFo
       unreadable(path / name, "its name is not that of an account");
       continue;
     }
-    if (auto done = read(path / name, *account, format); !done) return done;
+    if (auto done = take(path / name, *account, format); !done) return done;
   }
   return {};
 }
@@ -269,7 +275,7 @@ Result<void> ImportReader::tree(const fs::path& folder, const std::string& mailb
     const auto inferior = below(mailbox, *part);
     auto imported = is_folder(place) && (format || !is_maildir(place))
                         ? tree(place, inferior, format, depth + 1)
-                        : read(place, inferior, format);
+                        : take(place, inferior, format);
     if (!imported) return imported;
   }
   return {};

@@ -41,6 +41,8 @@ class ImportReader {
   Result<void> read_all(const std::filesystem::path& path, std::optional<ImportFormat> format);
 
  private:
+  Result<void> take(const std::filesystem::path& path, const std::string& mailbox,
+                    std::optional<ImportFormat> format);
   Result<void> maildir(const std::filesystem::path& folder, const std::string& mailbox);
   Result<void> maildir_messages(const std::filesystem::path& folder);
   Result<void> tree(const std::filesystem::path& folder, const std::string& mailbox,

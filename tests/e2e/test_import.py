@@ -268,10 +268,11 @@ def test_an_import_that_was_interrupted_is_run_again_without_duplicates(lab):
     hub.run("mailbox", "delete", JOE)
     process = import_until_something_is_there(hub, path)
     hub.kill()
-    process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=30)
+    told = json.loads(out.splitlines()[-1])
     hub.start()
     before = len(subjects(hub, JOE))
-    assert before > 0
+    assert before >= told["messages"] and before > 0, (before, told)
     summary, _ = imported(hub, JOE, path, "--skip-duplicates")
     assert summary["messages"] + summary["duplicates"] == 6000 and summary["whole"], (first, before, summary)
     assert summary["duplicates"] == before, (before, summary)
