@@ -12,12 +12,12 @@
 #include "cmd/command_line.h"
 #include "cmd/commands.h"
 #include "cmd/configuration_files.h"
-#include "cmd/mailbox_export.h"
+#include "cmd/open_store.h"
 #include "cmd/running_configuration.h"
 #include "cmd/store_backup.h"
+#include "cmd/store_export.h"
+#include "cmd/store_import.h"
 #include "cmd/store_recovery.h"
-#include "io/file_blob.h"
-#include "io/rocks_kv.h"
 #include "io/system_random.h"
 #include "serve/databases.h"
 #include "store/store.h"
@@ -27,32 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-/// The mailboxes as they are now, for reading, also while a hub runs.
-struct OpenStore {
-  std::unique_ptr<io::RocksKv> kv;
-  std::unique_ptr<io::FileBlob> blob;
-  std::unique_ptr<store::Store> store;
-
-  static Result<OpenStore> open(const fs::path& directory) {
-    io::RocksKv::Options options;
-    options.directory = directory;
-    options.spaces = store::spaces();
-    options.access = io::RocksKv::Access::read_only;
-    io::RocksKv::Notes notes;
-    OpenStore opened;
-    auto kv = io::RocksKv::open(options, notes);
-    if (!kv) return std::unexpected(kv.error());
-    opened.kv = std::move(*kv);
-    auto blob = io::FileBlob::open_read_only(directory / "blobs");
-    if (!blob) return std::unexpected(blob.error());
-    opened.blob = std::move(*blob);
-    auto store = store::Store::open(*opened.kv, *opened.blob);
-    if (!store) return std::unexpected(store.error());
-    opened.store = std::move(*store);
-    return opened;
-  }
-};
 
 int list(const fs::path& directory, bool as_json) {
   const auto opened = OpenStore::open(directory);
@@ -86,27 +60,6 @@ int list(const fs::path& directory, bool as_json) {
   return code;
 }
 
-ExportFormat export_format(std::string_view name) {
-  if (name == "maildir") return ExportFormat::maildir;
-  return name == "eml" ? ExportFormat::eml : ExportFormat::mbox;
-}
-
-int export_one(const fs::path& directory, const std::string& mailbox, store::Uid uid, ExportFormat format,
-               const fs::path& output) {
-  const bool to_folder = format == ExportFormat::maildir || (format == ExportFormat::eml && uid == 0);
-  if (to_folder && output.empty()) {
-    std::fputs("hikyaku store export: --output names the folder that maildir and eml files go to\n", stderr);
-    return EX_USAGE;
-  }
-  const auto opened = OpenStore::open(directory);
-  if (!opened) return tell_store_error(opened.error());
-  const auto result = export_mailbox(*opened->store, mailbox, uid, format, output);
-  if (!result) return tell_store_error(result.error());
-  if (!output.empty())
-    std::fprintf(stderr, "%llu messages\n", static_cast<unsigned long long>(result->messages));
-  return result->damaged > 0 ? EX_DATAERR : EX_OK;
-}
-
 }  // namespace
 
 int store_command(int argc, char** argv) {
@@ -121,15 +74,20 @@ int store_command(int argc, char** argv) {
   app.flag("--json", as_json, "one JSON object a line");
   app.footer(
       "Examples:\n  hikyaku store -c DIR list\n  hikyaku store -c DIR export joe@example.org > joe.mbox\n"
-      "  hikyaku store -c DIR export joe@example.org --format maildir --output Maildir\n"
+      "  hikyaku store -c DIR export joe@example.org --recursive --format maildir --output Maildir\n"
+      "  hikyaku store -c DIR export --all --format maildir --output /srv/mail\n"
       "  hikyaku store -c DIR export joe@example.org --uid 7 --format eml\n"
+      "  hikyaku store -c DIR import joe@example.org /home/joe/Maildir\n"
+      "  hikyaku store -c DIR import joe@example.org/Old old.mbox --skip-duplicates\n"
+      "  hikyaku store -c DIR import --all /srv/mail\n"
       "  hikyaku store -c DIR check-logs --queue --json\n"
       "  hikyaku store -c DIR mount            replays the logs; tells what is lost when one is bad\n"
       "  hikyaku store -c DIR mount --force    without the bad logs, which are kept in quarantine\n"
       "  hikyaku store -c DIR backup /srv/backup        beside a running hub\n"
       "  hikyaku store -c DIR backups /srv/backup --verify\n"
       "  hikyaku store -c DIR restore /srv/backup --at 2026-11-24T09:00:00+09:00\n"
-      "Exit code 65: something is damaged; 66: there is no such database, mailbox or message.");
+      "Exit code 65: something is damaged, or was left out of what went in or out; 66: there is no such "
+      "database, mailbox, message or file; 75: it is in use, or not mounted.");
 
   bool queue = false;
   const auto with_queue = [&](const char* name, const char* help) -> CommandLine& {
@@ -175,13 +133,8 @@ int store_command(int argc, char** argv) {
   restore_command.option("folder", &backups, "as given to `backup`", {.required = true});
   restore_command.option("--at", &at,
                          "to this moment, as 2026-11-24T23:48:20Z; without: as far as backup and logs reach");
-  auto& export_command = app.subcommand("export", "the messages of a mailbox as mbox, Maildir or .eml files");
-  std::string mailbox, output, format = "mbox";
-  store::Uid uid = 0;
-  export_command.option("mailbox", &mailbox, "its name: user@domain, or user", {.required = true});
-  export_command.option("--uid", &uid, "this message alone");
-  export_command.option("--format", &format, "what is written", {.one_of = {"mbox", "maildir", "eml"}});
-  export_command.option("--output", &output, "the new mbox file, or the folder for maildir and eml");
+  StoreExport export_command(app);
+  StoreImport import_command(app);
   if (const auto end = app.parse(argc, argv)) return *end;
 
   io::SystemRandom random;
@@ -201,7 +154,8 @@ int store_command(int argc, char** argv) {
   if (backups_command.called()) return show_backups(backups, verify, as_json);
   if (restore_command.called()) return restore_database(place, backups, at, as_json);
   if (acknowledge_command.called()) return acknowledge_loss(place, as_json);
-  return export_one(mailboxes, mailbox, uid, as_json ? ExportFormat::json : export_format(format), output);
+  if (import_command.called()) return import_command.run(*loaded.running, as_json);
+  return export_command.run(mailboxes, as_json);
 }
 
 }  // namespace hikyaku::cmd

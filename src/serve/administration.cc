@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/explanation.h"
+#include "io/system_random.h"
 #include "mail/header.h"
 #include "serve/backups.h"
 #include "serve/mailbox_administration.h"
@@ -80,8 +81,9 @@ Result<std::vector<record::QueueId>> Administration::wanted(const json& request)
   return ids;
 }
 
-Result<int> Administration::answer(const json& request, const Row& row) {
+Result<int> Administration::answer(const json& request, const Row& row, const RequestBody& body) {
   const auto command = request.value("command", std::string{});
+  if (command == "store.import" && mailboxes_ != nullptr && body) return import(request, row, body);
   if (command == "store.backup" && mailboxes_ != nullptr) return back_up(request, row);
   if (command.starts_with("store.") && mailboxes_ != nullptr) return mount(command, row);
   if (command.starts_with("mailbox.") && mailboxes_ != nullptr) {
@@ -147,6 +149,14 @@ Result<int> Administration::back_up(const nlohmann::json& request, const Row& ro
   if (!made) return std::unexpected(made.error());
   row(backup_row(*made));
   return EX_OK;
+}
+
+Result<int> Administration::import(const json& request, const Row& row, const RequestBody& body) {
+  io::SystemRandom random;
+  MailboxImport::Options options;
+  if (request.value("skip_duplicates", false)) options.duplicates = MailboxImport::Duplicates::skip;
+  MailboxImport import([this] { return mailboxes_->use(); }, clock_, random, options);
+  return receive_import(import, body, row);
 }
 
 Result<int> Administration::mount(const std::string& command, const Row& row) {

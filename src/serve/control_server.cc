@@ -1,6 +1,7 @@
 #include "serve/control_server.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -11,7 +12,11 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <utility>
 
 namespace hikyaku::serve {
 namespace {
@@ -20,58 +25,119 @@ namespace asio = boost::asio;
 using nlohmann::json;
 
 constexpr std::size_t kMaxRequest = std::size_t{1} << 20;
-constexpr int kPatience = 10'000;  // milliseconds that a client may let us wait
+constexpr int kPatience = 10'000;       // milliseconds that a client may let us wait
+constexpr int kBodyPatience = 120'000;  // the same, for the next octets of a body: it reads files for them
 
 std::string line_of(const json& value) {
   // Octets that are no UTF-8 came from outside and must not stop an answer.
   return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-/// One conversation, on the pool: blocking, with a limit.
-void answer(int descriptor, Administration& administration) {
-  const auto wait = [descriptor](short events) {
-    pollfd one{descriptor, events, 0};
-    return ::poll(&one, 1, kPatience) > 0;
-  };
-  const auto send_line = [&](const json& value) {
+/// A signal, as that to reload, ends no wait.
+bool ready(std::span<pollfd> descriptors, int patience) {
+  int count = 0;
+  do {
+    count = ::poll(descriptors.data(), descriptors.size(), patience);
+  } while (count < 0 && errno == EINTR);
+  return count > 0;
+}
+
+/// One conversation, on a pool: blocking, with limits. Owns the descriptor.
+class Conversation {
+ public:
+  Conversation(int descriptor, int stopping) : descriptor_(descriptor), stopping_(stopping) {}
+  Conversation(Conversation&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)),
+        stopping_(other.stopping_),
+        received_(std::move(other.received_)) {}
+  Conversation& operator=(Conversation&&) = delete;
+  ~Conversation() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  /// nullopt: there was none, which has been told.
+  std::optional<json> request() {
+    std::array<char, 4096> room;
+    auto end = received_.find('\n');
+    for (; end == std::string::npos; end = received_.find('\n')) {
+      if (received_.size() > kMaxRequest || !wait(POLLIN)) return std::nullopt;
+      const auto got = ::recv(descriptor_, room.data(), room.size(), MSG_DONTWAIT);
+      if (got <= 0) return std::nullopt;
+      received_.append(room.data(), static_cast<std::size_t>(got));
+    }
+    auto parsed =
+        json::parse(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+    received_.erase(0, end + 1);
+    if (!parsed.is_discarded() && parsed.is_object()) return parsed;
+    send_line({{"error", "a request is one line of JSON"}});
+    return std::nullopt;
+  }
+
+  void answer(Administration& administration, const json& request) {
+    try {
+      const auto result = administration.answer(
+          request,
+          [this](const json& row) {
+            return send_line({{"row", row}});
+          },
+          [this](std::span<char> room) { return body(room); });
+      if (result) {
+        send_line({{"exit", *result}});
+      } else {
+        send_line({{"error", result.error().text}, {"fault", result.error().fault}});
+      }
+    } catch (const json::exception& error) {  // a field of the wrong type
+      send_line({{"error", std::string("bad request: ") + error.what()}});
+    }
+  }
+
+ private:
+  bool wait(short events) const {
+    std::array<pollfd, 1> one{pollfd{descriptor_, events, 0}};
+    return ready(one, kPatience);
+  }
+
+  bool send_line(const json& value) const {
     const auto text = line_of(value);
     std::string_view rest = text;
     while (!rest.empty()) {
       if (!wait(POLLOUT)) return false;
-      const auto sent = ::send(descriptor, rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      const auto sent = ::send(descriptor_, rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent <= 0) return false;
       rest.remove_prefix(static_cast<std::size_t>(sent));
     }
     return true;
-  };
-  std::string request;
-  std::array<char, 4096> room;
-  while (request.find('\n') == std::string::npos) {
-    if (request.size() > kMaxRequest || !wait(POLLIN)) return;
-    const auto got = ::recv(descriptor, room.data(), room.size(), MSG_DONTWAIT);
-    if (got <= 0) return;
-    request.append(room.data(), static_cast<std::size_t>(got));
   }
-  const auto parsed = json::parse(request, nullptr, false);
-  if (parsed.is_discarded() || !parsed.is_object()) {
-    send_line({{"error", "a request is one line of JSON"}});
-    return;
-  }
-  try {
-    const auto result = administration.answer(parsed, [&](const json& row) {
-      return send_line({{"row", row}});
-    });
-    if (result) {
-      send_line({{"exit", *result}});
-    } else {
-      send_line({{"error", result.error().text}, {"fault", result.error().fault}});
+
+  /// As RequestBody has it.
+  Result<std::size_t> body(std::span<char> room) {
+    if (!received_.empty()) {
+      const auto size = received_.copy(room.data(), room.size());
+      received_.erase(0, size);
+      return size;
     }
-  } catch (const json::exception& error) {  // a field of the wrong type
-    send_line({{"error", std::string("bad request: ") + error.what()}});
+    std::array<pollfd, 2> both{pollfd{descriptor_, POLLIN, 0}, pollfd{stopping_, POLLIN, 0}};
+    const bool came = ready(both, kBodyPatience);
+    if (both[1].revents != 0) return fail(Fault::temporary, "the hub stops");
+    if (!came) return fail(Fault::temporary, "nothing came for too long");
+    const auto got = ::recv(descriptor_, room.data(), room.size(), MSG_DONTWAIT);
+    return got > 0 ? static_cast<std::size_t>(got) : 0;
   }
-}
+
+  int descriptor_;
+  int stopping_;
+  std::string received_;  // and not used yet
+};
 
 }  // namespace
+
+ControlServer::ControlServer(asio::io_context& context, std::string path, Services& services,
+                             Administration& administration)
+    : acceptor_(context),
+      path_(std::move(path)),
+      services_(services),
+      administration_(administration),
+      stopping_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& context, const std::string& path,
                                                            Services& services,
@@ -93,13 +159,30 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& con
   return server;
 }
 
-ControlServer::~ControlServer() { ::unlink(path_.c_str()); }
+ControlServer::~ControlServer() {
+  ::unlink(path_.c_str());
+  ::close(stopping_);
+}
 
 void ControlServer::start() { asio::co_spawn(acceptor_.get_executor(), accept(), asio::detached); }
 
 void ControlServer::stop() {
   boost::system::error_code ignored;
   acceptor_.close(ignored);
+  (void)::eventfd_write(stopping_, 1);
+}
+
+void ControlServer::converse(int descriptor) {
+  Conversation conversation(descriptor, stopping_);
+  auto request = conversation.request();
+  if (!request) return;
+  const bool has_body = request->value("command", json()) == "store.import";
+  if (!has_body) return conversation.answer(administration_, *request);
+  // It waits for whoever sends, and may take hours: not where mail is delivered.
+  services_.waiting.post(
+      [this, conversation = std::move(conversation), request = std::move(*request)]() mutable {
+        conversation.answer(administration_, request);
+      });
 }
 
 asio::awaitable<void> ControlServer::accept() {
@@ -108,10 +191,7 @@ asio::awaitable<void> ControlServer::accept() {
     if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
     if (error) continue;
     const int descriptor = socket.release();
-    services_.pool.post([this, descriptor] {
-      answer(descriptor, administration_);
-      ::close(descriptor);
-    });
+    services_.pool.post([this, descriptor] { converse(descriptor); });
   }
 }
 

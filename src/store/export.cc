@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/from_line.h"
+
 namespace hikyaku::store {
 namespace {
 
 constexpr std::size_t kPiece = std::size_t{256} << 10;
 constexpr std::string_view kFrom = "From ";
+constexpr std::size_t kFoldAfter = 900;  // octets: 64 keywords may be more than a line takes
 
 /// Hands the message to `each` in pieces; a body in the Kv comes as one, because each read takes it whole.
 template <class Each>
@@ -41,21 +44,29 @@ Result<void> write_text(const Store& store, const Store::Item& item, FileText::Q
   return sink(out);
 }
 
-/// "Tue Nov 24 23:48:20 2026": asctime, in UTC as RFC 4155 has it.
-std::string mbox_time(Time time) {
-  const auto rfc = rfc5322_text(time);  // "Tue, 24 Nov 2026 23:48:20 +0000"
-  const std::string_view text = rfc;
-  const auto comma = text.find(',');
-  const auto day_end = text.find(' ', comma + 2);
-  auto day = std::string(text.substr(comma + 2, day_end - comma - 2));
-  if (day.size() > 1 && day.front() == '0') day.front() = ' ';
-  if (day.size() == 1) day.insert(day.begin(), ' ');
-  const auto month = text.substr(day_end + 1, 3);
-  const auto year = text.substr(day_end + 5, 4);
-  const auto clock = text.substr(day_end + 10, 8);
-  std::string out(text.substr(0, 3));
-  out.append(" ").append(month).append(" ").append(day).append(" ").append(clock).append(" ").append(year);
-  return out;
+/// What mutt, Dovecot and UW-IMAP read, and MboxSplitter.
+std::string status_fields(const record::MessageRecord& message) {
+  const auto& flags = message.flags;
+  std::string out;
+  if (flags.seen) out += "Status: RO\n";
+  std::string more;
+  if (flags.answered) more += 'A';
+  if (flags.flagged) more += 'F';
+  if (flags.deleted) more += 'D';
+  if (flags.draft) more += 'T';
+  if (!more.empty()) out += "X-Status: " + more + "\n";
+  if (message.keywords.empty()) return out;
+  out += "X-Keywords:";
+  std::size_t width = 0;
+  for (const auto& word : message.keywords.words()) {
+    if (width + word.size() > kFoldAfter) {
+      out += '\n';
+      width = 0;
+    }
+    out.append(" ").append(word);
+    width += word.size() + 1;
+  }
+  return out + "\n";
 }
 
 }  // namespace
@@ -103,10 +114,8 @@ Result<void> write_message(const Store& store, const Store::Item& item, const Si
 }
 
 Result<void> write_mbox_entry(const Store& store, const Store::Item& item, const Sink& sink) {
-  const auto& sender = item.message.sender;
-  auto address = sender.null() ? std::string("MAILER-DAEMON") : sender.text();
-  std::ranges::replace(address, ' ', '-');
-  if (auto head = sink("From " + address + " " + mbox_time(item.message.received) + "\n"); !head) return head;
+  const FromLine from{item.message.sender.text(), item.message.received};
+  if (auto head = sink(from.text() + "\n" + status_fields(item.message)); !head) return head;
   if (auto text = write_text(store, item, FileText::Quote::from, sink); !text) return text;
   return sink("\n");
 }
@@ -125,13 +134,18 @@ std::string flag_letters(const Flags& flags) {
   return out;
 }
 
-std::string maildir_name(const Store::Item& item) {
+std::string maildir_name(const Store::Item& item, std::string_view letters) {
   const auto seconds =
       std::chrono::floor<std::chrono::seconds>(item.message.received).time_since_epoch().count();
-  const auto letters = flag_letters(item.message.flags);
-  const auto unique = std::to_string(seconds) + "." + item.message.queue_id.text() + "_" +
-                      std::to_string(item.uid) + ".hikyaku";
-  return letters.empty() ? "new/" + unique : "cur/" + unique + ":2," + letters;
+  auto info = flag_letters(item.message.flags);
+  // The letters stand in the order of ASCII.
+  if (item.message.keywords.contains("$Forwarded"))
+    info.insert(std::min(info.find_first_of("RST"), info.size()), "P");
+  info += letters;
+  // The UID first: those of one second stay in order.
+  const auto unique = std::to_string(seconds) + "." + std::to_string(item.uid) + "_" +
+                      item.message.queue_id.text() + ".hikyaku";
+  return info.empty() ? "new/" + unique : "cur/" + unique + ":2," + info;
 }
 
 }  // namespace hikyaku::store

@@ -32,18 +32,19 @@ class FileText {
   bool line_open_ = false;
 };
 
-/// Takes octets; an error ends the export.
+/// Takes octets; an error ends the message.
 using Sink = std::function<Result<void>(std::string_view)>;
 
 /// The whole message as it was received, in pieces.
 Result<void> write_message(const Store& store, const Store::Item& item, const Sink& sink);
-/// One entry of an mbox file (RFC 4155, mboxrd), with the line of its envelope sender and an empty line after
-/// it.
+/// One entry of an mbox file (RFC 4155, mboxrd), with the line of its envelope sender, its flags and keywords
+/// as Status, X-Status and X-Keywords before its own fields when it has some, and an empty line after it.
 Result<void> write_mbox_entry(const Store& store, const Store::Item& item, const Sink& sink);
 /// The message with line ends of files, for Maildir.
 Result<void> write_maildir_file(const Store& store, const Store::Item& item, const Sink& sink);
-/// The file's name in a Maildir, with its folder: "cur/1795564100.4jYzyr0sf8z0_7.hikyaku:2,S".
-std::string maildir_name(const Store::Item& item);
+/// The file's name in a Maildir, with its folder: "cur/1795564100.7_4jYzyr0sf8z0.hikyaku:2,Sa". `letters`: of
+/// its keywords (MaildirKeywords), ascending.
+std::string maildir_name(const Store::Item& item, std::string_view letters = {});
 /// "SF": seen, answered, flagged, deleted, draft as Maildir letters, in order.
 std::string flag_letters(const Flags& flags);
 

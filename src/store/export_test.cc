@@ -72,9 +72,18 @@ TEST(Export, AMessageGoesToMboxMaildirAndAFile) {
   out.clear();
   ASSERT_TRUE(write_maildir_file(*store, item, sink).has_value());
   EXPECT_EQ(out, "P: q\nSubject: x\n\nFrom here\n");
-  EXPECT_EQ(maildir_name(item), "new/1796255300.4jYzyr0sf8z0_1.hikyaku");
+  EXPECT_EQ(maildir_name(item), "new/1796255300.1_4jYzyr0sf8z0.hikyaku");
   item.message.flags = {.seen = true, .answered = true, .draft = true};
-  EXPECT_EQ(maildir_name(item), "cur/1796255300.4jYzyr0sf8z0_1.hikyaku:2,DRS");
+  EXPECT_EQ(maildir_name(item), "cur/1796255300.1_4jYzyr0sf8z0.hikyaku:2,DRS");
+  ASSERT_TRUE(item.message.keywords.add("$Forwarded").has_value());
+  ASSERT_TRUE(item.message.keywords.add("work").has_value());
+  EXPECT_EQ(maildir_name(item, "ab"), "cur/1796255300.1_4jYzyr0sf8z0.hikyaku:2,DPRSab");
+  out.clear();
+  ASSERT_TRUE(write_mbox_entry(*store, item, sink).has_value());
+  EXPECT_TRUE(
+      out.starts_with("From a@b.example Wed Dec  2 23:48:20 2026\nStatus: RO\nX-Status: AT\n"
+                      "X-Keywords: $Forwarded work\nP: q\nSubject: x\n\n>From here\n"))
+      << out;
 }
 
 }  // namespace

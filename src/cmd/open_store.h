@@ -1,0 +1,22 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+
+#include "base/result.h"
+#include "io/file_blob.h"
+#include "io/rocks_kv.h"
+#include "store/store.h"
+
+namespace hikyaku::cmd {
+
+/// The mailboxes as they are now, for reading, also while a hub runs.
+struct OpenStore {
+  std::unique_ptr<io::RocksKv> kv;
+  std::unique_ptr<io::FileBlob> blob;
+  std::unique_ptr<store::Store> store;
+
+  /// `directory` as serve::mailbox_place() has it.
+  static Result<OpenStore> open(const std::filesystem::path& directory);
+};
+
+}  // namespace hikyaku::cmd
