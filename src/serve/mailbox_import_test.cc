@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "serve/mounted_database.h"
 #include "store/messages.h"
 #include "store/usage.h"
 
@@ -35,6 +36,19 @@ class MailboxImportTest : public testing::Test {
     std::string pattern = (fs::temp_directory_path() / "hikyaku-import-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  /// Runs a test's body with an empty database, in a process of its own.
+  void with_database(const std::function<void()>& body) {
+    EXPECT_TRUE(testing_support::in_child([&] {
+      open_database();
+      body();
+      database_->commits->stop();
+      database_.reset();
+    }));
+  }
+  void open_database() {
     database_ = std::make_shared<StoreDatabase>();
     io::RocksKv::Options options;
     options.directory = directory_;
@@ -46,12 +60,6 @@ class MailboxImportTest : public testing::Test {
     database_->store = store::Store::open(*database_->kv, *database_->blob).value();
     database_->commits = std::make_unique<io::GroupCommitter>(*database_->kv);
   }
-  void TearDown() override {
-    database_->commits->stop();
-    database_.reset();
-    fs::remove_all(directory_);
-  }
-
   std::unique_ptr<MailboxImport> begin(Duplicates duplicates = Duplicates::add) {
     return std::make_unique<MailboxImport>(
         [this]() -> Result<std::shared_ptr<StoreDatabase>> {
@@ -87,106 +95,120 @@ class MailboxImportTest : public testing::Test {
 };
 
 TEST_F(MailboxImportTest, SmallAndLargeMessagesAreKeptWithLineEndsOfSmtp) {
-  const auto import = begin();
-  ASSERT_TRUE(import->open("u@d/A/B").has_value());
-  std::string large = "Subject: large\n\n";
-  for (int i = 0; i < 500; ++i) large += "line\r\n";
-  ImportHead head;
-  head.flags.seen = true;
-  ASSERT_TRUE(put(*import, "Subject: small\nTo: x\n\nbody", head));
-  ASSERT_TRUE(put(*import, large));
-  EXPECT_EQ(import->counts(), ImportCounts{}) << "not on the disk yet";
-  ASSERT_TRUE(import->commit().has_value());
-  const auto all = contents("u@d/A/B");
-  ASSERT_EQ(all.size(), 2U);
-  EXPECT_EQ(all[0], "Subject: small\r\nTo: x\r\n\r\nbody\r\n");
-  EXPECT_TRUE(all[1].starts_with("Subject: large\r\n\r\nline\r\nline\r\n"));
-  EXPECT_EQ(all[1].size(), 18U + 500 * 6);
-  EXPECT_EQ(blobs(), 1U);
-  const auto listing = database_->store->scan("u@d/A/B", 1, 10).value();
-  EXPECT_TRUE(listing.items[0].message.flags.seen);
-  EXPECT_EQ(listing.items[0].message.header_size, 25U);
-  EXPECT_EQ(listing.items[1].message.header_size, 18U);
-  const auto envelopes = store::envelopes(*database_->store, listing.items).value();
-  EXPECT_EQ((*envelopes[1])[record::Envelope::subject].value, "large");
-  EXPECT_EQ(import->counts(), (ImportCounts{2, all[0].size() + all[1].size(), 0, 0}));
-  EXPECT_EQ(store::usage_of(*database_->store, "u@d").value().messages, 2);
+  with_database([this] {
+    const auto import = begin();
+    ASSERT_TRUE(import->open("u@d/A/B").has_value());
+    std::string large = "Subject: large\n\n";
+    for (int i = 0; i < 500; ++i) large += "line\r\n";
+    ImportHead head;
+    head.flags.seen = true;
+    ASSERT_TRUE(put(*import, "Subject: small\nTo: x\n\nbody", head));
+    ASSERT_TRUE(put(*import, large));
+    EXPECT_EQ(import->counts(), ImportCounts{}) << "not on the disk yet";
+    ASSERT_TRUE(import->commit().has_value());
+    const auto all = contents("u@d/A/B");
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0], "Subject: small\r\nTo: x\r\n\r\nbody\r\n");
+    EXPECT_TRUE(all[1].starts_with("Subject: large\r\n\r\nline\r\nline\r\n"));
+    EXPECT_EQ(all[1].size(), 18U + 500 * 6);
+    EXPECT_EQ(blobs(), 1U);
+    const auto listing = database_->store->scan("u@d/A/B", 1, 10).value();
+    EXPECT_TRUE(listing.items[0].message.flags.seen);
+    EXPECT_EQ(listing.items[0].message.header_size, 25U);
+    EXPECT_EQ(listing.items[1].message.header_size, 18U);
+    const auto envelopes = store::envelopes(*database_->store, listing.items).value();
+    EXPECT_EQ((*envelopes[1])[record::Envelope::subject].value, "large");
+    EXPECT_EQ(import->counts(), (ImportCounts{2, all[0].size() + all[1].size(), 0, 0}));
+    EXPECT_EQ(store::usage_of(*database_->store, "u@d").value().messages, 2);
+  });
 }
 
 TEST_F(MailboxImportTest, WhatTheMailboxHasIsSkippedWhenThatIsAskedFor) {
-  const std::string large = "large\n" + std::string(5000, 'x');
-  {
-    const auto import = begin();
+  with_database([this] {
+    const std::string large = "large\n" + std::string(5000, 'x');
+    {
+      const auto import = begin();
+      ASSERT_TRUE(import->open("u@d").has_value());
+      ASSERT_TRUE(put(*import, "one\n") && put(*import, large) && import->commit());
+    }
+    const auto import = begin(Duplicates::skip);
     ASSERT_TRUE(import->open("u@d").has_value());
-    ASSERT_TRUE(put(*import, "one\n") && put(*import, large) && import->commit());
-  }
-  const auto import = begin(Duplicates::skip);
-  ASSERT_TRUE(import->open("u@d").has_value());
-  ASSERT_TRUE(put(*import, "one\r\n") && put(*import, "two\n") && put(*import, large) &&
-              put(*import, "two\n"));
-  ASSERT_TRUE(import->open("v@d").has_value());
-  ASSERT_TRUE(put(*import, "one\n") && import->commit());
-  EXPECT_EQ(import->counts().messages, 2U);
-  EXPECT_EQ(import->counts().duplicates, 3U);
-  EXPECT_EQ(contents("u@d").size(), 3U);
-  EXPECT_EQ(contents("v@d"), Strings{"one\r\n"});
-  EXPECT_EQ(blobs(), 1U) << "a large one that is skipped leaves no file";
+    ASSERT_TRUE(put(*import, "one\r\n") && put(*import, "two\n") && put(*import, large) &&
+                put(*import, "two\n"));
+    ASSERT_TRUE(import->open("v@d").has_value());
+    ASSERT_TRUE(put(*import, "one\n") && import->commit());
+    EXPECT_EQ(import->counts().messages, 2U);
+    EXPECT_EQ(import->counts().duplicates, 3U);
+    EXPECT_EQ(contents("u@d").size(), 3U);
+    EXPECT_EQ(contents("v@d"), Strings{"one\r\n"});
+    EXPECT_EQ(blobs(), 1U) << "a large one that is skipped leaves no file";
+  });
 }
 
 TEST_F(MailboxImportTest, WhatIsAbandonedOrNotCommittedLeavesNothing) {
-  const std::string large(5000, 'x');
-  {
-    const auto import = begin();
-    ASSERT_TRUE(import->open("u@d").has_value());
-    ASSERT_TRUE(import->begin({}).has_value() && import->write(large).has_value());
-    import->abandon();
-    ASSERT_TRUE(put(*import, "one\n") && import->commit());
-    ASSERT_TRUE(put(*import, large));
-    EXPECT_EQ(blobs(), 1U);
-  }
-  EXPECT_EQ(contents("u@d"), Strings{"one\r\n"});
-  EXPECT_EQ(blobs(), 0U);
+  with_database([this] {
+    const std::string large(5000, 'x');
+    {
+      const auto import = begin();
+      ASSERT_TRUE(import->open("u@d").has_value());
+      ASSERT_TRUE(import->begin({}).has_value() && import->write(large).has_value());
+      import->abandon();
+      ASSERT_TRUE(put(*import, "one\n") && import->commit());
+      ASSERT_TRUE(put(*import, large));
+      EXPECT_EQ(blobs(), 1U);
+    }
+    EXPECT_EQ(contents("u@d"), Strings{"one\r\n"});
+    EXPECT_EQ(blobs(), 0U);
+  });
 }
 
 TEST_F(MailboxImportTest, AMailboxThatCanNotBeHadRefusesItsMessagesAlone) {
-  const auto import = begin();
-  EXPECT_TRUE(import->open("u@d//x").value().has_value());
-  ASSERT_TRUE(put(*import, "one\n"));
-  ASSERT_TRUE(import->open("u@d").has_value());
-  ASSERT_TRUE(put(*import, "two\n") && import->commit());
-  EXPECT_EQ(import->counts().refused, 1U);
-  EXPECT_EQ(contents("u@d"), Strings{"two\r\n"});
+  with_database([this] {
+    const auto import = begin();
+    EXPECT_TRUE(import->open("u@d//x").value().has_value());
+    ASSERT_TRUE(put(*import, "one\n"));
+    ASSERT_TRUE(import->open("u@d").has_value());
+    ASSERT_TRUE(put(*import, "two\n") && import->commit());
+    EXPECT_EQ(import->counts().refused, 1U);
+    EXPECT_EQ(contents("u@d"), Strings{"two\r\n"});
+  });
 }
 
 TEST_F(MailboxImportTest, TheDatabaseIsGivenBackBetweenGroups) {
-  const auto import = begin();
-  ASSERT_TRUE(import->open("u@d").has_value());
-  ASSERT_TRUE(put(*import, "one\n") && import->commit());
-  EXPECT_EQ(database_.use_count(), 1);
-  dismounted_ = true;
-  ASSERT_TRUE(put(*import, "two\n")) << "it is not needed yet";
-  EXPECT_EQ(import->commit().error().fault, Fault::temporary);
+  with_database([this] {
+    const auto import = begin();
+    ASSERT_TRUE(import->open("u@d").has_value());
+    ASSERT_TRUE(put(*import, "one\n") && import->commit());
+    EXPECT_EQ(database_.use_count(), 1);
+    dismounted_ = true;
+    ASSERT_TRUE(put(*import, "two\n")) << "it is not needed yet";
+    EXPECT_EQ(import->commit().error().fault, Fault::temporary);
+  });
 }
 
 TEST_F(MailboxImportTest, ManyAreCommittedInGroups) {
-  const auto import = begin();
-  ASSERT_TRUE(import->open("u@d").has_value());
-  for (int i = 0; i < 1234; ++i) ASSERT_TRUE(put(*import, "message " + std::to_string(i) + "\n"));
-  EXPECT_EQ(import->counts().messages, 1000U);
-  ASSERT_TRUE(import->commit().has_value());
-  const auto all = contents("u@d");
-  ASSERT_EQ(all.size(), 1234U);
-  EXPECT_EQ(all[1233], "message 1233\r\n");
-  EXPECT_LT(database_->commits->statistics().groups, 10U);
+  with_database([this] {
+    const auto import = begin();
+    ASSERT_TRUE(import->open("u@d").has_value());
+    for (int i = 0; i < 1234; ++i) ASSERT_TRUE(put(*import, "message " + std::to_string(i) + "\n"));
+    EXPECT_EQ(import->counts().messages, 1000U);
+    ASSERT_TRUE(import->commit().has_value());
+    const auto all = contents("u@d");
+    ASSERT_EQ(all.size(), 1234U);
+    EXPECT_EQ(all[1233], "message 1233\r\n");
+    EXPECT_LT(database_->commits->statistics().groups, 10U);
+  });
 }
 
 TEST_F(MailboxImportTest, CallsOutOfOrderAreFaults) {
-  const auto import = begin();
-  ASSERT_TRUE(import->open("u@d").has_value());
-  EXPECT_FALSE(import->write("x").has_value());
-  EXPECT_FALSE(import->end().has_value());
-  ASSERT_TRUE(import->begin({}).has_value());
-  EXPECT_FALSE(import->begin({}).has_value());
+  with_database([this] {
+    const auto import = begin();
+    ASSERT_TRUE(import->open("u@d").has_value());
+    EXPECT_FALSE(import->write("x").has_value());
+    EXPECT_FALSE(import->end().has_value());
+    ASSERT_TRUE(import->begin({}).has_value());
+    EXPECT_FALSE(import->begin({}).has_value());
+  });
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ class MountCrash : public testing::TestWithParam<Kind> {
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);
     std::fflush(nullptr);
+    expect_no_engine_threads();
     const auto child = ::fork();
     if (child != 0) {
       ::close(ends[1]);

@@ -142,6 +142,8 @@ std::map<std::string, std::uint32_t> expected_after(const History& history);
 /// Runs a test's body in a process of its own: the engine keeps threads for good, and a process that has them
 /// can't be forked. False: it failed, or died.
 bool in_child(const std::function<void()>& body);
+/// A child that is forked beside such threads waits for them for ever.
+void expect_no_engine_threads();
 
 /// What is written from now on stays in logs. For a process that ends soon: writers wait in the end.
 inline void stop_making_tables() {

@@ -286,7 +286,17 @@ std::map<std::string, std::uint32_t> expected_after(const History& history) {
   return there;
 }
 
+void expect_no_engine_threads() {
+  for (const auto& task : fs::directory_iterator("/proc/self/task")) {
+    std::ifstream file(task.path() / "comm");
+    std::string name;
+    std::getline(file, name);
+    EXPECT_FALSE(name.starts_with("rocksdb")) << "an earlier test opened a database outside of in_child()";
+  }
+}
+
 bool in_child(const std::function<void()>& body) {
+  expect_no_engine_threads();
   std::fflush(nullptr);
   const auto child = ::fork();
   if (child == 0) {
