@@ -9,6 +9,7 @@ from pathlib import Path
 
 from client import sample
 from hub import json_rows
+from marks import long
 from test_recovery import command
 from test_rewrite_and_route import send
 from test_store import BOXES
@@ -221,6 +222,7 @@ def test_a_dismounted_database_takes_nothing(lab):
     assert imported(hub, JOE, path)[0]["messages"] == 4
 
 
+@long
 def test_a_large_message_goes_through_in_bounded_memory(lab):
     hub = lab.hub(BOXES, tables=TABLES)
     path = hub.home / "large.mbox"
