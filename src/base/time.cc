@@ -88,6 +88,12 @@ std::string iso_text(Time time) {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
+std::string file_name_text(Time time) {
+  auto text = iso_text(time);
+  std::erase(text, ':');
+  return text;
+}
+
 std::string rfc5322_text(Time time) {
   // Not %a and %b: those follow the locale, and the names in a mail do not.
   static constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};

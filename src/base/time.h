@@ -11,6 +11,8 @@ using Time = std::chrono::sys_time<std::chrono::microseconds>;
 
 /// "2026-11-24T23:48:20Z"
 std::string iso_text(Time time);
+/// The same for the names of files: "2026-11-24T234820Z"
+std::string file_name_text(Time time);
 /// "Tue, 24 Nov 2026 23:48:20 +0000" (RFC 5322 s. 3.3)
 std::string rfc5322_text(Time time);
 

@@ -1,8 +1,11 @@
 #include "cmd/administer.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/escape.h"
 #include "cmd/control_client.h"
 #include "cmd/exit_code.h"
 #include "cmd/running_configuration.h"
@@ -12,9 +15,14 @@
 #include "serve/mailbox_administration.h"
 
 namespace hikyaku::cmd {
+
 void print_json(const nlohmann::json& value) {
   const auto text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::puts(text.c_str());
+}
+
+void tell_notes(const std::vector<std::string>& notes) {
+  for (const auto& note : notes) fmt::print(stderr, "hikyaku: {}\n", escaped(note, 4000));
 }
 
 int administer(const std::string& directory, const nlohmann::json& request,
@@ -34,6 +42,7 @@ int administer(const std::string& directory, const nlohmann::json& request,
   };
   if (request.value("command", std::string()).starts_with("mailbox.")) {
     auto mailboxes = serve::StoreDatabase::open(*loaded.running, clock.now(), notes);
+    tell_notes(notes);
     if (!mailboxes) return tell_error("hikyaku", mailboxes.error());
     auto& [kv, blob, store, commits] = **mailboxes;
     serve::MailboxAdministration administration(*store, *commits, *blob, clock);
@@ -42,6 +51,7 @@ int administer(const std::string& directory, const nlohmann::json& request,
     return result ? *result : tell_error("hikyaku", result.error());
   }
   auto database = serve::QueueDatabase::open(*loaded.running, clock.now(), notes);
+  tell_notes(notes);
   if (!database) return tell_error("hikyaku", database.error());
   auto& [kv, blob, queue, commits] = **database;
   serve::Administration administration(*queue, *commits, *blob, clock, nullptr);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "cmd/administer.h"
 #include "cmd/control_client.h"
 #include "io/system_clock.h"
 #include "io/system_random.h"
@@ -124,6 +125,7 @@ Result<std::unique_ptr<ImportTarget>> ImportTarget::open(const serve::Running& r
   if (*connected) return hub;
   std::vector<std::string> notes;
   auto database = serve::StoreDatabase::open(running, io::SystemClock().now(), notes);
+  tell_notes(notes);
   if (!database) return std::unexpected(std::move(database.error()));
   return std::make_unique<DatabaseTarget>(std::move(*database), duplicates, std::move(refused));
 }

@@ -24,10 +24,12 @@ using nlohmann::json;
 
 void print_backup(const json& row, bool as_json) {
   if (as_json) return print_json(row);
-  fmt::print("{}  {:<11}  {:>14} octets  {:>6} files  {}, {}\n", row["time"].get<std::string>(),
+  fmt::print("{:<20}  {:<11}  {:>14} octets  {:>6} files  {}, {}\n", row["time"].get<std::string>(),
              row["kind"].get<std::string>(), row["octets"].get<std::uint64_t>(),
              row["files"].get<std::uint64_t>(), row["set"].get<std::string>(),
              row["number"].get<std::uint32_t>());
+  if (row.contains("why_full")) fmt::print("  full: {}\n", row["why_full"].get<std::string>());
+  if (row.contains("fault")) fmt::print("  damaged: {}\n", row["fault"].get<std::string>());
 }
 
 }  // namespace
@@ -50,6 +52,7 @@ int back_up_database(const serve::Running& running, const std::string& folder, b
   const io::SystemClock clock;
   std::vector<std::string> notes;
   const auto database = serve::StoreDatabase::open(running, clock.now(), notes);
+  tell_notes(notes);
   if (!database) return tell_store_error(database.error());
   const auto made =
       serve::back_up(*(*database)->kv, *(*database)->blob, path, full, clock.now(), std::ref(progress));

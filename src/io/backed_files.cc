@@ -108,6 +108,7 @@ Result<FileList> decode_file_list(std::string_view text) {
 }
 
 Result<BackedFile> examine_file(const fs::path& path, const OctetsDone& done) {
+  forget_cached(path);
   const auto mapped = MappedFile::open(path);
   if (!mapped) return std::unexpected(mapped.error());
   auto rest = mapped->contents();
@@ -158,7 +159,6 @@ Result<FileList> copy_bodies(const Blob& from, const fs::path& folder, const Fil
     if (auto removed = (*to)->remove(name); !removed) return std::unexpected(removed.error());
     const auto body = copy_body(from, name, **to, done);
     if (!body) return std::unexpected(body.error());
-    forget_cached(folder / name);
     if (auto verified = verify_body(folder, name, *body, {}); !verified)
       return std::unexpected(verified.error());
     list.insert_or_assign(name, *body);

@@ -18,6 +18,7 @@
 #include "io/backed_files.h"
 #include "io/database_header.h"
 #include "io/mapped_file.h"
+#include "io/rocks_status.h"
 #include "io/synced_files.h"
 
 namespace hikyaku::io {
@@ -25,28 +26,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::unexpected<Error> failure(const std::string& what, const rocksdb::Status& status) {
-  const auto fault = status.IsNoSpace()      ? Fault::temporary
-                     : status.IsCorruption() ? Fault::corrupt
-                     : status.IsNotFound()   ? Fault::not_found
-                                             : Fault::permanent;
-  return fail(fault, what + ": " + status.ToString());
-}
-
 /// What we have the engine keep with a backup: "SIGNATURE TIME", the time in microseconds.
 std::string facts_text(std::uint64_t signature, Time begun) {
   return std::to_string(signature) + ' ' + std::to_string(begun.time_since_epoch().count());
 }
 
-Backup backup_of(const rocksdb::BackupInfo& info) {
-  Backup backup{info.backup_id, {}, 0, info.size, info.number_files};
+void read_facts(const rocksdb::BackupInfo& info, Backup& backup) {
   const auto* const begin = info.app_metadata.data();
   const auto* const end = begin + info.app_metadata.size();
   const auto signature = std::from_chars(begin, end, backup.signature);
   std::int64_t micros = 0;
   if (signature.ec == std::errc() && signature.ptr != end) std::from_chars(signature.ptr + 1, end, micros);
   backup.begun = Time{Time::duration{micros}};
-  return backup;
 }
 
 rocksdb::BackupEngineOptions engine_options(const fs::path& folder) {
@@ -126,18 +117,10 @@ struct BackupSet::State {
     return *reader;
   }
   fs::path list_of(std::uint32_t number) const { return folder / "lists" / std::to_string(number); }
-  std::vector<rocksdb::BackupInfo> infos() const {
-    std::vector<rocksdb::BackupInfo> all;
-    base().GetBackupInfo(&all);
-    std::erase_if(all, [this](const auto& info) {
-      std::error_code error;
-      return !fs::exists(list_of(info.backup_id), error);
-    });
-    return all;
-  }
   Result<void> remove_unfinished();
-  /// Of all that were finished, also when the engine's own part of one is damaged.
-  std::vector<std::uint32_t> numbers() const;
+  /// Of all that were finished, sorted, also when the engine's own part of one is damaged.
+  Result<std::vector<std::uint32_t>> numbers() const;
+  Backup describe(std::uint32_t number) const;
   Result<void> verify_new(std::uint32_t number, const FileList& known, FileList& list);
   Result<void> write_database(std::uint32_t number, const FileList& list, const fs::path& database,
                               const Progress& progress) const;
@@ -178,33 +161,58 @@ Result<BackupSet> BackupSet::open_read_only(const fs::path& folder) {
   return BackupSet(std::move(state));
 }
 
-std::vector<Backup> BackupSet::list() const {
+Result<std::vector<Backup>> BackupSet::list() const {
+  const auto numbers = state_->numbers();
+  if (!numbers) return std::unexpected(numbers.error());
   std::vector<Backup> all;
-  for (const auto& info : state_->infos()) all.push_back(backup_of(info));
-  std::ranges::sort(all, {}, &Backup::number);
+  for (const auto number : *numbers) all.push_back(state_->describe(number));
   return all;
 }
 
-std::vector<std::uint32_t> BackupSet::State::numbers() const {
+Backup BackupSet::State::describe(std::uint32_t number) const {
+  Backup backup;
+  backup.number = number;
+  if (const auto list = read_list(list_of(number)); list) {
+    backup.files = list->size();
+    for (const auto& [name, file] : *list) backup.octets += file.octets;
+  } else {
+    backup.fault = list.error().text;
+  }
+  rocksdb::BackupInfo info;
+  if (const auto status = base().GetBackupInfo(number, &info); status.ok()) {
+    read_facts(info, backup);
+  } else if (backup.fault.empty()) {
+    backup.fault = (folder / "meta" / std::to_string(number)).string() + ": " + status.ToString();
+  }
+  return backup;
+}
+
+Result<std::vector<std::uint32_t>> BackupSet::State::numbers() const {
   std::vector<std::uint32_t> all;
   std::error_code error;
-  for (const auto& file : fs::directory_iterator(folder / "lists", error)) {
-    const auto name = file.path().filename().string();
+  const auto lists = folder / "lists";
+  for (fs::directory_iterator file(lists, error), end; !error && file != end; file.increment(error)) {
+    const auto name = file->path().filename().string();
     std::uint32_t number = 0;
-    const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), number);
-    if (wrong == std::errc() && end == name.data() + name.size()) all.push_back(number);
+    const auto [rest, wrong] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (wrong == std::errc() && rest == name.data() + name.size()) all.push_back(number);
   }
+  if (error) return fail(Fault::permanent, "list " + lists.string() + ": " + error.message());
   std::ranges::sort(all);
   return all;
 }
 
 Result<void> BackupSet::State::remove_unfinished() {
-  std::vector<rocksdb::BackupInfo> all;
-  engine->GetBackupInfo(&all);
-  for (const auto& info : all) {
-    std::error_code error;
-    if (fs::exists(list_of(info.backup_id), error)) continue;
-    if (const auto status = engine->DeleteBackup(info.backup_id); !status.ok())
+  const auto finished = numbers();
+  if (!finished) return std::unexpected(finished.error());
+  std::vector<rocksdb::BackupInfo> infos;
+  engine->GetBackupInfo(&infos);
+  std::vector<rocksdb::BackupID> all;
+  engine->GetCorruptedBackups(&all);
+  for (const auto& info : infos) all.push_back(info.backup_id);
+  for (const auto number : all) {
+    if (std::ranges::binary_search(*finished, number)) continue;
+    if (const auto status = engine->DeleteBackup(number); !status.ok())
       return failure("remove an unfinished backup in " + folder.string(), status);
   }
   return {};
@@ -236,11 +244,14 @@ Result<Backup> BackupSet::add(RocksKv& kv, FileBlob& bodies, Time now, const Pro
   auto& state = *state_;
   if (auto removed = state.remove_unfinished(); !removed) return std::unexpected(removed.error());
   FileList known, known_bodies;
-  const auto infos = state.infos();
-  for (const auto& info : infos) {
-    const auto list = read_list(state.list_of(info.backup_id));
-    if (!list) return std::unexpected(list.error());
-    known.insert(list->begin(), list->end());
+  const auto before = list();
+  if (!before) return std::unexpected(before.error());
+  for (const auto& one : *before) {
+    if (!one.fault.empty())
+      return fail(Fault::corrupt, "a backup in " + state.folder.string() + " is damaged: " + one.fault);
+    const auto files = read_list(state.list_of(one.number));
+    if (!files) return std::unexpected(files.error());
+    known.insert(files->begin(), files->end());
   }
   for (const auto& [name, file] : known) {
     if (const auto body = body_name(name); !body.empty()) known_bodies.emplace(body, file);
@@ -262,31 +273,35 @@ Result<Backup> BackupSet::add(RocksKv& kv, FileBlob& bodies, Time now, const Pro
   if (!status.ok()) return failure("back up to " + state.folder.string(), status);
   const auto copied = copy_bodies(bodies, state.folder / kBodies, known_bodies, count);
   if (!copied) return std::unexpected(copied.error());
-  FileList list;
-  for (const auto& [name, file] : *copied) list.emplace(std::string(kBodies) + '/' + name, file);
-  if (auto verified = state.verify_new(number, known, list); !verified)
+  FileList written;
+  for (const auto& [name, file] : *copied) written.emplace(std::string(kBodies) + '/' + name, file);
+  if (auto verified = state.verify_new(number, known, written); !verified)
     return std::unexpected(verified.error());
-  if (auto stored = replace_synced(state.list_of(number), encode_file_list(list)); !stored)
+  if (auto stored = replace_synced(state.list_of(number), encode_file_list(written)); !stored)
     return std::unexpected(stored.error());
   if (auto synced = sync_path(state.folder); !synced) return std::unexpected(synced.error());
-  if (auto noted = kv.note_backup(infos.empty(), now); !noted) return std::unexpected(noted.error());
+  if (auto noted = kv.note_backup(before->empty(), now); !noted) return std::unexpected(noted.error());
   return list_one(number);
 }
 
 Result<Backup> BackupSet::list_one(std::uint32_t number) const {
-  const auto all = list();
-  const auto found = std::ranges::find(all, number, &Backup::number);
-  if (found == all.end())
+  const auto numbers = state_->numbers();
+  if (!numbers) return std::unexpected(numbers.error());
+  if (!std::ranges::binary_search(*numbers, number))
     return fail(Fault::not_found,
                 "there is no backup " + std::to_string(number) + " in " + state_->folder.string());
-  return *found;
+  auto backup = state_->describe(number);
+  if (!backup.fault.empty()) return fail(Fault::corrupt, backup.fault);
+  return backup;
 }
 
 Result<std::vector<BackupFault>> BackupSet::verify(const Progress& progress) const {
   std::vector<BackupFault> faults;
   std::map<std::uint32_t, FileList> lists;
   FileList all;
-  for (const auto number : state_->numbers()) {
+  const auto numbers = state_->numbers();
+  if (!numbers) return std::unexpected(numbers.error());
+  for (const auto number : *numbers) {
     const auto path = state_->list_of(number);
     const auto list = read_list(path);
     if (!list) {

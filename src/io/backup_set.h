@@ -24,6 +24,9 @@ struct Backup {
   std::uint64_t signature = 0;
   std::uint64_t octets = 0;  ///< of all its files, those that it shares with others too
   std::uint64_t files = 0;
+  /// Why it can't be restored, as far as its list and the engine's own part tell; empty: they are whole. The
+  /// time and the signature may be missing then.
+  std::string fault;
 };
 
 /// What verifying a backup found to be wrong.
@@ -45,11 +48,12 @@ class BackupSet {
   BackupSet(BackupSet&&) noexcept;
   ~BackupSet();
 
-  /// Those that were finished, oldest first.
-  std::vector<Backup> list() const;
+  /// Those that were finished, oldest first, damaged ones too.
+  Result<std::vector<Backup>> list() const;
 
   /// Adds a backup of a database that is in use, and reads what was written once more. Removal of bodies
-  /// waits meanwhile. A backup that was cut short is done away with by the next one. `progress` may be empty.
+  /// waits meanwhile. A backup that was cut short is done away with by the next one. Fault::corrupt: one in
+  /// the set is damaged, which this one would share files with. `progress` may be empty.
   Result<Backup> add(RocksKv& kv, FileBlob& bodies, Time now, const Progress& progress);
 
   /// Reads every octet of all backups and compares with the checksums. Goes on past each damage.

@@ -179,6 +179,38 @@ TEST_F(BackupTest, EachDamagedFileIsNamed) {
   });
 }
 
+TEST_F(BackupTest, OneWithADamagedListOrMetaIsShownAndTakesNoMore) {
+  in_child([this] {
+    begin();
+    write(0, 50);
+    add();
+    now += std::chrono::hours{1};
+    write(50, 60);
+    add();
+    for (const auto& path : {set / "lists" / "1", set / "meta" / "1"}) {
+      const auto octets = fs::file_size(path);
+      fs::resize_file(path, octets / 2);
+      const auto all = BackupSet::open_read_only(set).value().list().value();
+      ASSERT_EQ(all.size(), 2U);
+      EXPECT_THAT(all[0].fault, HasSubstr(path.string()));
+      EXPECT_EQ(all[1].fault, "");
+      EXPECT_EQ(all[1].begun, now);
+      const auto added = BackupSet::open(set).value().add(*kv, *bodies, now, {});
+      ASSERT_FALSE(added.has_value());
+      EXPECT_EQ(added.error().fault, Fault::corrupt);
+      EXPECT_THAT(added.error().text, HasSubstr(path.string()));
+      EXPECT_EQ(BackupSet::open_read_only(set).value().restore(1, restored, {}).error().fault,
+                Fault::corrupt);
+      if (path.parent_path().filename() == "lists") {  // of the next, only the engine's part is damaged
+        fs::remove_all(set);
+        add();
+        now += std::chrono::hours{1};
+        add();
+      }
+    }
+  });
+}
+
 TEST_F(BackupTest, OneThatWasCutShortIsNoneAndTheNextTakesItsPlace) {
   in_child([this] {
     begin();
@@ -187,10 +219,10 @@ TEST_F(BackupTest, OneThatWasCutShortIsNoneAndTheNextTakesItsPlace) {
     write(50, 60);
     add();
     fs::remove(set / "lists" / "2");
-    EXPECT_EQ(BackupSet::open_read_only(set).value().list().size(), 1U);
+    EXPECT_EQ(BackupSet::open_read_only(set).value().list().value().size(), 1U);
     write(60, 70);
     const auto next = add();
-    EXPECT_EQ(BackupSet::open_read_only(set).value().list().size(), 2U);
+    EXPECT_EQ(BackupSet::open_read_only(set).value().list().value().size(), 2U);
     restore(next.number);
     expect_messages(70);
   });
@@ -288,6 +320,7 @@ TEST_F(ReplayTest, AllThatTheLogsHaveComesOnTopOfTheBackup) {
     const auto last = kv->engine().GetLatestSequenceNumber();
     restore(1);
     const auto done = forward();
+    EXPECT_FALSE(done.reached);
     EXPECT_EQ(done.changes, 2700U);
     EXPECT_EQ(done.last, last);
     EXPECT_EQ(done.stopped, "");
@@ -309,6 +342,7 @@ TEST_F(ReplayTest, UpToAMoment) {
     write(500, 900);
     restore(1);
     const auto done = forward(moment);
+    EXPECT_TRUE(done.reached);
     EXPECT_EQ(done.stopped, "");
     EXPECT_LE(done.until, moment);
     expect_messages(500);

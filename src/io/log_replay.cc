@@ -59,6 +59,7 @@ class Replay {
     const auto written = log_format::written_at(one.contents);
     if (until_ && written && *written > *until_) {
       going_ = false;
+      replayed_.reached = true;
       return;
     }
     if (!read_rows(one.contents, [](const BatchRow&) {}))

@@ -19,6 +19,7 @@ struct Replayed {
   std::uint64_t changes = 0;  ///< that were taken in
   std::uint64_t last = 0;     ///< the sequence number of the last change in the database now
   Time until{};               ///< when the last of those was written; 0: none was, or not known
+  bool reached = false;       ///< the wanted moment: the logs have changes of after it
   /// Why it ended before the end of the logs or the wanted moment; empty: it did not.
   std::string stopped;
 };

@@ -21,6 +21,7 @@
 #include "io/log_format.h"
 #include "io/manifest_check.h"
 #include "io/rocks_recovery.h"
+#include "io/rocks_status.h"
 #include "io/row_lifetime.h"
 #include "io/table_check.h"
 #include "io/watched_files.h"
@@ -32,18 +33,6 @@ constexpr std::size_t kSmallBlock = std::size_t{64} << 10;
 constexpr std::size_t kLargeValue = 2048;  // octets from which values of a write_once space stand apart
 
 rocksdb::Slice slice(std::string_view octets) { return {octets.data(), octets.size()}; }
-
-bool disk_full(const rocksdb::Status& status) {
-  return status.IsNoSpace() || status.subcode() == rocksdb::Status::SubCode::kNoSpace;
-}
-
-std::unexpected<Error> failure(const std::string& what, const rocksdb::Status& status) {
-  const auto fault = disk_full(status)                        ? Fault::temporary
-                     : status.IsCorruption()                  ? Fault::corrupt
-                     : status.IsTimedOut() || status.IsBusy() ? Fault::temporary
-                                                              : Fault::permanent;
-  return fail(fault, what + ": " + status.ToString());
-}
 
 rocksdb::DBOptions engine_options(const RocksKv::Options& options, rocksdb::Env* env) {
   rocksdb::DBOptions db;
@@ -86,10 +75,9 @@ rocksdb::ColumnFamilyOptions space_options(const KvSpace& space, const RocksKv::
   // that all are written, so none may be full long before the others.
   family.write_buffer_size = options.memory / 4;
   family.max_write_buffer_number = 3;
-  family.arena_block_size = kSmallBlock;
+  family.arena_block_size = space.write_once ? 0 : kSmallBlock;  // 0: the engine's own choice
   family.compression = rocksdb::kLZ4Compression;
   if (space.write_once) {
-    family.arena_block_size = 0;  // the engine's own choice
     family.compression = rocksdb::kNoCompression;
     family.enable_blob_files = true;
     family.min_blob_size = kLargeValue;

@@ -47,9 +47,7 @@ std::string describe(const LogReport& log) {
 }  // namespace
 
 fs::path quarantine_folder(const fs::path& database, Time now) {
-  auto time = iso_text(now);
-  std::erase(time, ':');
-  return database / "quarantine" / time;
+  return database / "quarantine" / file_name_text(now);
 }
 
 Result<void> make_logs_ready(const fs::path& database, const HeaderFile& file, Time now, bool write,

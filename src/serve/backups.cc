@@ -20,12 +20,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSet = "full-";
 
-std::string folder_time(Time now) {
-  auto text = iso_text(now);
-  std::erase(text, ':');
-  return text;
-}
-
 /// Sorted by their names, which is by time.
 Result<std::vector<fs::path>> sets_in(const fs::path& folder) {
   std::error_code error;
@@ -40,16 +34,45 @@ Result<std::vector<fs::path>> sets_in(const fs::path& folder) {
   return sets;
 }
 
-/// The newest set, when it is of this database and has a backup.
-fs::path set_to_continue(const fs::path& folder, std::uint64_t signature) {
-  const auto found = list_backups(folder);
-  if (!found || found->empty() || found->back().backup.signature != signature) return {};
-  return found->back().set;
+/// The set that the next backup goes into, or why that is a new one.
+struct Continued {
+  fs::path set;
+  std::string why_full;
+};
+
+Continued set_to_continue(const fs::path& folder, std::uint64_t signature) {
+  const auto sets = sets_in(folder);
+  if (!sets) {
+    return {{}, sets.error().fault == Fault::not_found ? "the first in this folder" : sets.error().text};
+  }
+  if (sets->empty()) return {{}, "the first in this folder"};
+  const auto& newest = sets->back();
+  const auto set = io::BackupSet::open_read_only(newest);
+  if (!set && set.error().fault == Fault::not_found) return {newest, "the one before was not finished"};
+  if (!set) return {{}, set.error().text};
+  const auto backups = set->list();
+  if (!backups) return {{}, backups.error().text};
+  if (backups->empty()) return {newest, "the one before was not finished"};
+  for (const auto& one : *backups) {
+    if (!one.fault.empty()) return {{}, "the newest set is damaged: " + one.fault};
+  }
+  if (backups->back().signature != signature) return {{}, "the newest set is of another database"};
+  return {newest, {}};
+}
+
+/// A name that no set has.
+fs::path new_set(const fs::path& folder, Time now) {
+  const auto name = std::string(kSet) + file_name_text(now);
+  auto path = folder / name;
+  std::error_code ignored;
+  for (int i = 2; fs::exists(path, ignored); ++i) path = folder / (name + '-' + std::to_string(i));
+  return path;
 }
 
 /// The database that is there, locked.
 struct Present {
   std::optional<io::HeaderFile> header;
+  std::string fault;  ///< why it has no header that can be read
   std::uint64_t signature() const { return header ? header->header().signature : 0; }
 };
 
@@ -60,7 +83,11 @@ Result<Present> lock_present(const fs::path& database) {
   auto header = io::HeaderFile::open(database / "header", io::HeaderFile::Access::read_write, 0);
   // One that can't be read needs the backup all the more.
   if (!header && header.error().fault == Fault::temporary) return std::unexpected(header.error());
-  if (header) present.header.emplace(std::move(*header));
+  if (header) {
+    present.header.emplace(std::move(*header));
+  } else {
+    present.fault = header.error().text;
+  }
   return present;
 }
 
@@ -92,10 +119,8 @@ std::uint64_t changes_undone(const Present& present, bool same, std::uint64_t re
 Result<void> bring_forward(const DatabasePlace& place, const fs::path& database, const Present& present,
                            std::optional<Time> at, Time now, const io::Progress& progress,
                            Restored& restored) {
-  io::RocksKv::Options options;
+  auto options = place.options(now);
   options.directory = database;
-  options.spaces = place.spaces;
-  options.now = now;
   auto kv = io::RocksKv::open(options, restored.notes);
   if (!kv) return std::unexpected(kv.error());
   const bool same = present.header && present.signature() == restored.backup.backup.signature;
@@ -110,13 +135,14 @@ Result<void> bring_forward(const DatabasePlace& place, const fs::path& database,
   } else {
     restored.notes.push_back(std::string("nothing newer than the backup is taken in: ") +
                              (present.header ? "the database that is there is not the one that was backed up"
-                                             : "there is no database whose logs could be followed"));
+                              : present.fault.empty() ? "there is no database whose logs could be followed"
+                                                      : present.fault));
   }
   restored.changes = replayed.changes;
   restored.until = replayed.until;
   if (!replayed.stopped.empty()) restored.stopped = replayed.stopped;
   const auto acknowledged = same ? present.header->acknowledged() : 0;
-  if (!at && restored.stopped.empty() && acknowledged > replayed.last) {
+  if (!replayed.reached && restored.stopped.empty() && acknowledged > replayed.last) {
     restored.stopped = fmt::format("changes {} to {} were acknowledged and are not in the logs",
                                    replayed.last + 1, acknowledged);
   }
@@ -141,7 +167,7 @@ Result<void> bring_forward(const DatabasePlace& place, const fs::path& database,
 Result<void> put_in_place(const DatabasePlace& place, const fs::path& made, Time now, Restored& restored) {
   std::error_code error;
   if (fs::exists(place.directory, error)) {
-    restored.put_aside = place.directory.string() + ".before-restore-" + folder_time(now);
+    restored.put_aside = place.directory.string() + ".before-restore-" + file_name_text(now);
     fs::rename(place.directory, restored.put_aside, error);
     if (error)
       return fail(Fault::permanent, "rename " + place.directory.string() + " to " +
@@ -159,13 +185,16 @@ Result<void> put_in_place(const DatabasePlace& place, const fs::path& made, Time
 }  // namespace
 
 nlohmann::json backup_row(const FoundBackup& found) {
-  return {{"set", found.set.string()},
-          {"number", found.backup.number},
-          {"kind", found.full ? "full" : "incremental"},
-          {"time", iso_text(found.backup.begun)},
-          {"signature", fmt::format("{:016x}", found.backup.signature)},
-          {"octets", found.backup.octets},
-          {"files", found.backup.files}};
+  nlohmann::json row{{"set", found.set.string()},
+                     {"number", found.backup.number},
+                     {"kind", found.full ? "full" : "incremental"},
+                     {"time", found.backup.begun == Time{} ? "" : iso_text(found.backup.begun)},
+                     {"signature", fmt::format("{:016x}", found.backup.signature)},
+                     {"octets", found.backup.octets},
+                     {"files", found.backup.files}};
+  if (!found.backup.fault.empty()) row["fault"] = found.backup.fault;
+  if (!found.why_full.empty()) row["why_full"] = found.why_full;
+  return row;
 }
 
 Result<std::vector<FoundBackup>> list_backups(const fs::path& folder) {
@@ -175,18 +204,24 @@ Result<std::vector<FoundBackup>> list_backups(const fs::path& folder) {
   for (const auto& path : *sets) {
     const auto set = io::BackupSet::open_read_only(path);
     if (!set && set.error().fault == Fault::not_found) continue;  // cut short before its first
-    if (!set) return std::unexpected(set.error());
-    for (const auto& backup : set->list())
-      all.push_back({path, all.empty() || all.back().set != path, backup});
+    if (!set) {
+      all.push_back({path, true, {}, {}});
+      all.back().backup.fault = set.error().text;
+      continue;
+    }
+    const auto backups = set->list();
+    if (!backups) return std::unexpected(backups.error());
+    for (const auto& backup : *backups)
+      all.push_back({path, all.empty() || all.back().set != path, backup, {}});
   }
   return all;
 }
 
 Result<FoundBackup> back_up(io::RocksKv& kv, io::FileBlob& bodies, const fs::path& folder, bool full,
                             Time now, const io::Progress& progress) {
-  auto path = full ? fs::path() : set_to_continue(folder, kv.signature());
-  const bool begins = path.empty();
-  if (begins) path = folder / (std::string(kSet) + folder_time(now));
+  auto [path, why] =
+      full ? Continued{{}, "a full one was asked for"} : set_to_continue(folder, kv.signature());
+  if (path.empty()) path = new_set(folder, now);
   auto set = io::BackupSet::open(path);
   if (!set) return std::unexpected(set.error());
   auto added = set->add(kv, bodies, now, progress);
@@ -194,7 +229,7 @@ Result<FoundBackup> back_up(io::RocksKv& kv, io::FileBlob& bodies, const fs::pat
   for (const auto& above : {folder, fs::absolute(folder).parent_path()}) {
     if (auto synced = io::sync_path(above); !synced) return std::unexpected(synced.error());
   }
-  return FoundBackup{path, begins, *added};
+  return FoundBackup{path, !why.empty(), *added, why};
 }
 
 Result<BackupsVerified> verify_backups(const fs::path& folder, const io::Progress& progress) {
@@ -207,7 +242,9 @@ Result<BackupsVerified> verify_backups(const fs::path& folder, const io::Progres
       verified.faults.push_back({path, {0, set.error().text}});
       continue;
     }
-    verified.backups += set->list().size();
+    const auto backups = set->list();
+    if (!backups) return std::unexpected(backups.error());
+    verified.backups += backups->size();
     const auto faults = set->verify(progress);
     if (!faults) return std::unexpected(faults.error());
     for (const auto& fault : *faults) verified.faults.push_back({path, fault});
@@ -220,18 +257,26 @@ Result<Restored> restore_backup(const DatabasePlace& place, const fs::path& fold
   const auto all = list_backups(folder);
   if (!all) return std::unexpected(all.error());
   Restored restored;
-  const auto fitting = std::ranges::find_if(
-      all->rbegin(), all->rend(), [&](const FoundBackup& one) { return !at || one.backup.begun <= *at; });
-  if (fitting == all->rend()) {
-    return fail(Fault::not_found, all->empty() ? "there is no backup in " + folder.string()
-                                               : "the oldest backup in " + folder.string() + " is of " +
-                                                     iso_text(all->front().backup.begun) +
-                                                     ", after the wanted moment");
+  std::optional<Time> oldest;
+  const auto fitting = std::find_if(all->rbegin(), all->rend(), [&](const FoundBackup& one) {
+    if (!one.backup.fault.empty()) {
+      restored.notes.push_back("a backup is passed over, for it is damaged: " + one.backup.fault);
+      return false;
+    }
+    oldest = one.backup.begun;
+    return !at || *oldest <= *at;
+  });
+  if (fitting == all->rend() && oldest) {
+    return fail(Fault::not_found, "the oldest backup in " + folder.string() + " is of " + iso_text(*oldest) +
+                                      ", after the wanted moment");
   }
+  if (fitting == all->rend() && !all->empty())
+    return fail(Fault::corrupt, "no backup in " + folder.string() + " is whole: " + all->back().backup.fault);
+  if (fitting == all->rend()) return fail(Fault::not_found, "there is no backup in " + folder.string());
   restored.backup = *fitting;
   const auto present = lock_present(place.directory);
   if (!present) return std::unexpected(present.error());
-  const fs::path made = place.directory.string() + ".restoring-" + folder_time(now);
+  const fs::path made = place.directory.string() + ".restoring-" + file_name_text(now);
   const auto set = io::BackupSet::open_read_only(restored.backup.set);
   if (!set) return std::unexpected(set.error());
   auto done = set->restore(restored.backup.backup.number, made, progress);

@@ -19,6 +19,7 @@ struct FoundBackup {
   std::filesystem::path set;
   bool full = false;
   io::Backup backup;
+  std::string why_full;  ///< of one that was just made and begins a set
 };
 /// As commands print it with --json.
 nlohmann::json backup_row(const FoundBackup& found);
@@ -26,8 +27,8 @@ nlohmann::json backup_row(const FoundBackup& found);
 /// Oldest first. Fault::not_found: there is no such folder.
 Result<std::vector<FoundBackup>> list_backups(const std::filesystem::path& folder);
 
-/// Backs a database up that is open: an incremental one into the newest set when that is of this database,
-/// else, and when `full`, a full one into a new set. Blocks.
+/// Backs a database up that is open: an incremental one into the newest set when that is of this database and
+/// whole, else, and when `full`, a full one into a new set, and says why. Blocks.
 Result<FoundBackup> back_up(io::RocksKv& kv, io::FileBlob& bodies, const std::filesystem::path& folder,
                             bool full, Time now, const io::Progress& progress);
 
@@ -51,10 +52,10 @@ struct Restored {
   std::filesystem::path put_aside;
   std::vector<std::string> notes;
 };
-/// Puts the database at `place` back to the newest backup that was begun at or before `at` (the newest of all
-/// without), and forward to that moment (to the end) by the logs of the database that is there now, when it
-/// is the one that was backed up. That one is put aside whole, never removed. UIDs and MODSEQs that it may
-/// have given since are not given again. Fault::temporary: it is open. On failure nothing was changed.
+/// Puts the database at `place` back to the newest whole backup that was begun at or before `at` (the newest
+/// of all without), and forward to that moment (to the end) by the logs of the database that is there now,
+/// when it is the one that was backed up. That one is put aside whole, never removed. UIDs and MODSEQs that
+/// it may have given since are not given again. Fault::temporary: it is open. On failure nothing was changed.
 /// Blocks.
 Result<Restored> restore_backup(const DatabasePlace& place, const std::filesystem::path& folder,
                                 std::optional<Time> at, Time now, const io::Progress& progress);

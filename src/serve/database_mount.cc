@@ -22,9 +22,7 @@ constexpr std::string_view kReport = "loss.txt", kReportJson = "loss.json", kAck
 
 /// The tables alone.
 Result<std::unique_ptr<io::RocksKv>> tables_of(const DatabasePlace& place) {
-  io::RocksKv::Options options;
-  options.directory = place.directory;
-  options.spaces = place.spaces;
+  auto options = place.options({});
   options.access = io::RocksKv::Access::read_only;
   options.tables_only = true;
   io::RocksKv::Notes notes;
@@ -44,6 +42,15 @@ std::string counted(std::uint64_t count, std::string_view noun) {
 std::string shown_time(Time time) { return time == Time{} ? std::string() : iso_text(time); }
 
 }  // namespace
+
+io::RocksKv::Options DatabasePlace::options(Time now) const {
+  io::RocksKv::Options options;
+  options.directory = directory;
+  options.spaces = spaces;
+  options.log_lifetime = log_lifetime;
+  options.now = now;
+  return options;
+}
 
 std::string_view ese_number(io::LogReport::State state) {
   switch (state) {
@@ -133,11 +140,7 @@ Result<fs::path> DatabaseMount::force(const MountLoss& loss, Time now) {
 
 Result<void> DatabaseMount::complete(Time now, std::vector<std::string>& notes) {
   salvage_.reset();
-  io::RocksKv::Options options;
-  options.directory = place_.directory;
-  options.spaces = place_.spaces;
-  options.now = now;
-  auto kv = io::RocksKv::open(options, notes);
+  auto kv = io::RocksKv::open(place_.options(now), notes);
   if (!kv) return std::unexpected(kv.error());
   if (!lost_changes_ || place_.kind != DatabasePlace::Kind::mailboxes) return {};
   const auto blob = io::FileBlob::open(place_.blobs);

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "io/log_check.h"
+#include "io/rocks_kv.h"
 #include "io/salvage.h"
 #include "queue/loss.h"
 #include "store/loss.h"
@@ -24,6 +25,8 @@ struct DatabasePlace {
   std::filesystem::path directory;  ///< of `header` and `db`
   std::filesystem::path blobs;      ///< of the large bodies
   std::vector<KvSpace> spaces;
+  std::chrono::seconds log_lifetime{0};  ///< as RocksKv::Options has it
+  io::RocksKv::Options options(Time now) const;
 };
 
 /// What mounting a damaged database by force loses, or has lost.

@@ -18,14 +18,30 @@ Result<void> make_directory(const fs::path& directory) {
 }
 
 io::RocksKv::Options engine_options(const DatabasePlace& place, const DatabaseSettings& settings, Time now) {
-  io::RocksKv::Options options;
-  options.directory = place.directory;
-  options.spaces = place.spaces;
+  auto options = place.options(now);
   options.memory = settings.memory;
   options.wrap_files = settings.wrap_files;
-  options.log_lifetime = settings.log_lifetime;
-  options.now = now;
   return options;
+}
+
+/// Logs that were kept while the setting said so, and would now stay for good.
+Result<void> remove_kept_logs(const DatabasePlace& place, std::vector<std::string>& notes) {
+  const auto folder = place.directory / "db" / "archive";
+  std::error_code error;
+  if (place.log_lifetime.count() > 0 || !fs::exists(folder, error)) return {};
+  std::size_t removed = 0;
+  for (fs::directory_iterator file(folder, error), end; !error && file != end; file.increment(error)) {
+    if (io::log_number(file->path().filename().string()) == 0) continue;
+    if (fs::remove(file->path(), error)) ++removed;
+    if (error) break;
+  }
+  if (error)
+    return fail(Fault::permanent, "remove the kept logs in " + folder.string() + ": " + error.message());
+  if (removed > 0) {
+    notes.push_back(std::to_string(removed) + " logs in " + folder.string() +
+                    " were removed: hikyaku_mailbox_log_lifetime says to keep none");
+  }
+  return {};
 }
 
 /// After a mount with loss a body without a message may be all that is left of one: it is kept until somebody
@@ -84,7 +100,7 @@ DatabasePlace queue_place(const Running& running) {
 DatabasePlace mailbox_place(const Running& running) {
   const auto base = fs::path(running.data_directory) / "mailboxes" / "default";
   return {DatabasePlace::Kind::mailboxes, base, base / "blobs",
-          store::spaces(running.retry.lifetime + std::chrono::days{3})};
+          store::spaces(running.retry.lifetime + std::chrono::days{3}), running.mailbox_log_lifetime};
 }
 
 std::string control_path(const std::string& queue_directory) { return queue_directory + "/hikyaku/control"; }
@@ -117,8 +133,7 @@ Result<std::unique_ptr<QueueDatabase>> QueueDatabase::open(const DatabasePlace& 
 
 Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const Running& running, Time now,
                                                            std::vector<std::string>& notes) {
-  return open(mailbox_place(running),
-              {.log_lifetime = running.mailbox_log_lifetime, .quota = running.mailbox_quota}, now, notes);
+  return open(mailbox_place(running), {.quota = running.mailbox_quota}, now, notes);
 }
 
 Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const DatabasePlace& place,
@@ -130,6 +145,8 @@ Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const DatabasePlace& 
   auto kv = io::RocksKv::open(engine_options(place, settings, now), notes);
   if (!kv) return std::unexpected(std::move(kv.error()));
   opened->kv = std::move(*kv);
+  if (auto removed = remove_kept_logs(place, notes); !removed)
+    return std::unexpected(std::move(removed.error()));
   auto blob = io::FileBlob::open(place.blobs);
   if (!blob) return std::unexpected(std::move(blob.error()));
   opened->blob = std::move(*blob);

@@ -23,7 +23,6 @@ DatabasePlace mailbox_place(const Running& running);
 
 /// How a database is opened, beside where it is.
 struct DatabaseSettings {
-  std::chrono::seconds log_lifetime{0};  ///< hikyaku_mailbox_log_lifetime
   std::uint64_t quota = 0;  ///< hikyaku_mailbox_quota: of accounts that have none of their own; 0: none
   std::size_t memory = std::size_t{128} << 20;            ///< io::RocksKv::Options::memory
   decltype(io::RocksKv::Options::wrap_files) wrap_files;  ///< for tests

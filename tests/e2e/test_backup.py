@@ -2,7 +2,6 @@
 import json
 import re
 import shutil
-import time
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -47,10 +46,10 @@ def test_beside_a_running_hub_full_then_incremental_each_octet_verified(lab):
     deliver(hub, 4)
     second = backup(hub, folder)
     assert second["kind"] == "incremental" and second["set"] == first["set"], second
-    time.sleep(1.1)  # a set is named by the second
     third = backup(hub, folder, "--full")
     assert third["kind"] == "full" and third["set"] != first["set"], third
     rows = [json.loads(line) for line in command(hub, "backups", str(folder), "--json").splitlines()]
+    assert first.pop("why_full") == "the first in this folder" and third.pop("why_full") == "a full one was asked for"
     assert rows == [first, second, third], rows
     assert "3 backups, every octet read: 0 bad files" in command(hub, "backups", str(folder), "--verify")
     status = command(hub, "status")
@@ -129,4 +128,42 @@ def test_a_log_that_is_missing_ends_it_and_is_told(lab):
     hub.kill()
     told = command(hub, "restore", str(folder), code=65)
     assert re.search(r"could not be followed: changes \d+ to \d+ are missing before offset 0 of .*\.log", told), told
+    assert subjects_of(hub) == expected(1, 2)
+
+
+def test_a_damaged_backup_is_shown_passed_over_and_no_other_is_built_on_it(lab):
+    hub = lab.hub(BOXES, tables=TABLES)
+    folder = Path(hub.home, "backup")
+    deliver(hub, 1)
+    first = backup(hub, folder)
+    deliver(hub, 2)
+    second = backup(hub, folder)
+    meta = Path(second["set"], "meta", str(second["number"]))
+    meta.write_bytes(meta.read_bytes()[:20])
+    shown = command(hub, "backups", str(folder))
+    assert f"damaged: {meta}" in shown, shown
+    hub.stop()
+    told = json.loads(command(hub, "restore", str(folder), "--json", code=65))  # the logs after it were not kept
+    assert told["backup"]["number"] == first["number"], told
+    assert any("passed over" in note and str(meta) in note for note in told["notes"]), told
+    hub.start()
+    third = backup(hub, folder)
+    assert third["kind"] == "full" and third["set"] != first["set"], third
+    assert str(meta) in third["why_full"], third
+
+
+def test_logs_that_were_kept_go_when_the_setting_does(lab):
+    hub = lab.hub(KEEPING, tables=TABLES)
+    archive = database(hub) / "db/archive"
+    deliver(hub, 1)
+    hub.stop()
+    hub.start()
+    deliver(hub, 2)
+    assert list(archive.glob("*.log"))
+    hub.stop()
+    main_cf = hub.conf / "main.cf"
+    main_cf.write_text(main_cf.read_text().replace("hikyaku_mailbox_log_lifetime = 1d", ""))
+    hub.start()
+    hub.wait_log("hikyaku_mailbox_log_lifetime says to keep none")
+    assert not list(archive.glob("*.log"))
     assert subjects_of(hub) == expected(1, 2)
