@@ -15,6 +15,7 @@
 #include "cmd/open_store.h"
 #include "cmd/running_configuration.h"
 #include "cmd/store_backup.h"
+#include "cmd/store_compact.h"
 #include "cmd/store_export.h"
 #include "cmd/store_import.h"
 #include "cmd/store_recovery.h"
@@ -104,7 +105,7 @@ int store_command(int argc, char** argv) {
   auto& verify_command =
       with_queue("verify",
                  "read every octet of logs and tables and compare with its checksum, then follow every cross "
-                 "reference; of large bodies, which are files, the size");
+                 "reference; large bodies, which are files, too");
   auto& mount_command = with_queue(
       "mount",
       "replay the logs and close the database in order; stops at a bad log and tells what it would cost");
@@ -114,6 +115,9 @@ int store_command(int argc, char** argv) {
   auto& recover_command = with_queue("recover", "the same as mount without --force");
   auto& dismount_command = app.subcommand(
       "dismount", "a running hub closes the mailboxes' database; mail for it waits in the queue");
+  auto& compact_command = app.subcommand(
+      "compact",
+      "give back the disk's room of what was expunged, moved or replaced, while the hub runs or not");
   auto& acknowledge_command =
       with_queue("acknowledge", "the reports of losses are known: status shows them no more");
   std::string backups, at;
@@ -150,6 +154,7 @@ int store_command(int argc, char** argv) {
     return mount_database(place, serve::control_path(loaded.running->queue_directory), force, as_json);
   if (dismount_command.called())
     return dismount_database(serve::control_path(loaded.running->queue_directory), as_json);
+  if (compact_command.called()) return compact_database(*loaded.running, as_json);
   if (backup_command.called()) return back_up_database(*loaded.running, backups, full, as_json);
   if (backups_command.called()) return show_backups(backups, verify, as_json);
   if (restore_command.called()) return restore_database(place, backups, at, as_json);

@@ -388,6 +388,25 @@ std::vector<RocksKv::TableFile> RocksKv::table_files() const {
   return files;
 }
 
+Result<void> RocksKv::compact(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+  std::uint64_t all = 0, done = 0;
+  for (const auto& file : table_files()) all += file.octets;
+  rocksdb::CompactRangeOptions how;
+  how.exclusive_manual_compaction = false;
+  how.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  how.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
+  how.blob_garbage_collection_age_cutoff = 1;
+  for (auto* const family : state_->families) {
+    rocksdb::ColumnFamilyMetaData before;
+    state_->db->GetColumnFamilyMetaData(family, &before);
+    if (const auto status = state_->db->CompactRange(how, family, nullptr, nullptr); !status.ok())
+      return failure("compact the database at " + state_->where(), status);
+    done += before.size + before.blob_file_size;
+    if (progress) progress(done, std::max(done, all));
+  }
+  return {};
+}
+
 Result<void> RocksKv::commit(Batch batch, Durability durability) {
   auto& state = *state_;
   if (state.options.access == Access::read_only) {

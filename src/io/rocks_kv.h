@@ -79,6 +79,11 @@ class RocksKv : public Kv {
   };
   std::vector<TableFile> table_files() const;
 
+  /// Writes all tables and large values anew without what was removed or replaced, one space after the other,
+  /// while others read and write. Needs room on the disk for the largest space once more. Blocks. `progress`,
+  /// in octets as they were before, may be empty.
+  Result<void> compact(const std::function<void(std::uint64_t done, std::uint64_t all)>& progress);
+
   /// Random; tells databases apart.
   std::uint64_t signature() const;
   /// For `store status`: a backup was finished.

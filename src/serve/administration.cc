@@ -9,6 +9,7 @@
 #include "io/system_random.h"
 #include "mail/header.h"
 #include "serve/backups.h"
+#include "serve/compaction.h"
 #include "serve/mailbox_administration.h"
 #include "serve/mailbox_mount.h"
 #include "serve/outbound.h"
@@ -59,6 +60,17 @@ json client_json(const record::Client& client) {
           {"protocol", client.protocol}, {"sasl_user", client.sasl_user}, {"tls", client.tls_version}};
 }
 
+/// Progress as rows, one a second at most. Who asked may go: the work is wanted all the same.
+io::Progress progress_rows(const Administration::Row& row) {
+  static constexpr std::chrono::seconds kPause{1};
+  return [&row, next = std::chrono::steady_clock::now() + kPause](std::uint64_t done,
+                                                                  std::uint64_t all) mutable {
+    if (std::chrono::steady_clock::now() < next) return;
+    next = std::chrono::steady_clock::now() + kPause;
+    (void)row({{"done", done}, {"all", all}});
+  };
+}
+
 }  // namespace
 
 Result<std::vector<record::QueueId>> Administration::wanted(const json& request) const {
@@ -85,6 +97,7 @@ Result<int> Administration::answer(const json& request, const Row& row, const Re
   const auto command = request.value("command", std::string{});
   if (command == "store.import" && mailboxes_ != nullptr && body) return import(request, row, body);
   if (command == "store.backup" && mailboxes_ != nullptr) return back_up(request, row);
+  if (command == "store.compact" && mailboxes_ != nullptr) return compact(row);
   if (command.starts_with("store.") && mailboxes_ != nullptr) return mount(command, row);
   if (command.starts_with("mailbox.") && mailboxes_ != nullptr) {
     const auto database = mailboxes_->use();
@@ -137,15 +150,8 @@ Result<void> Administration::retry_waiting_for_mailboxes(const std::string& comm
 Result<int> Administration::back_up(const nlohmann::json& request, const Row& row) {
   const auto database = mailboxes_->use();
   if (!database) return std::unexpected(database.error());
-  constexpr std::chrono::seconds kPause{1};
-  auto next = std::chrono::steady_clock::now() + kPause;
-  const auto progress = [&](std::uint64_t done, std::uint64_t all) {
-    if (std::chrono::steady_clock::now() < next) return;
-    next = std::chrono::steady_clock::now() + kPause;
-    (void)row({{"done", done}, {"all", all}});  // who asked may go: the backup is wanted all the same
-  };
   const auto made = serve::back_up(*(*database)->kv, *(*database)->blob, request["folder"].get<std::string>(),
-                                   request.value("full", false), clock_.now(), progress);
+                                   request.value("full", false), clock_.now(), progress_rows(row));
   if (!made) return std::unexpected(made.error());
   row(backup_row(*made));
   return EX_OK;
@@ -157,6 +163,15 @@ Result<int> Administration::import(const json& request, const Row& row, const Re
   if (request.value("skip_duplicates", false)) options.duplicates = MailboxImport::Duplicates::skip;
   MailboxImport import([this] { return mailboxes_->use(); }, clock_, random, options);
   return receive_import(import, body, row);
+}
+
+Result<int> Administration::compact(const Row& row) {
+  const auto database = mailboxes_->use();
+  if (!database) return std::unexpected(database.error());
+  const auto made = serve::compact(*(*database)->kv, progress_rows(row));
+  if (!made) return std::unexpected(made.error());
+  row(compacted_row(*made));
+  return EX_OK;
 }
 
 Result<int> Administration::mount(const std::string& command, const Row& row) {

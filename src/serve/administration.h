@@ -36,16 +36,17 @@ class Administration {
 
   /// {"command": "queue.list"|"queue.show"|"queue.hold"|"queue.release"|"queue.retry"|"queue.bounce"|
   /// "queue.delete"|"why", "ids": ["…"] or "all": true}, or {"command": "arrivals", "last": N};
-  /// "store.mount", "store.dismount", {"command": "store.backup", "folder": "/…", "full": false}, "mailbox.…"
-  /// as MailboxAdministration has it; {"command": "store.import", "skip_duplicates": false}, of which `body`
-  /// is what import_frames.h has. Gives the exit code (sysexits.h): EX_OK, or 1 when an id was not found.
-  /// An Error is for a request that makes no sense or a database that can't be read.
+  /// "store.mount", "store.dismount", "store.compact", {"command": "store.backup", "folder": "/…", "full":
+  /// false}, "mailbox.…" as MailboxAdministration has it; {"command": "store.import", "skip_duplicates":
+  /// false}, of which `body` is what import_frames.h has. Gives the exit code (sysexits.h): EX_OK, or 1 when
+  /// an id was not found. An Error is for a request that makes no sense or a database that can't be read.
   Result<int> answer(const nlohmann::json& request, const Row& row, const RequestBody& body = {});
 
  private:
   Result<int> mount(const std::string& command, const Row& row);
   Result<void> retry_waiting_for_mailboxes(const std::string& command);
   Result<int> back_up(const nlohmann::json& request, const Row& row);
+  Result<int> compact(const Row& row);
   Result<int> import(const nlohmann::json& request, const Row& row, const RequestBody& body);
   Result<int> list(const nlohmann::json& request, const Row& row);
   Result<int> show(record::QueueId id, const Row& row);
