@@ -117,6 +117,15 @@ def end_to_end(preset, *options):
         add(failed=1)
 
 
+def verdict():
+    """Prints the last lines; gives the exit code. Nothing passed: something is wrong."""
+    if counts["passed"] == 0:
+        counts["failed"] = counts["failed"] or 1
+    print(f"logs: {LOGS}")
+    print(f"{counts['passed']} passed, {counts['failed']} failed" + (f", {counts['skipped']} skipped" if counts["skipped"] else ""))
+    return 1 if counts["failed"] else 0
+
+
 def main():
     LOGS.mkdir(parents=True, exist_ok=True)
     formatting()
@@ -128,11 +137,7 @@ def main():
     if not FAST:
         end_to_end("release")
         end_to_end("asan", "--short")
-    if counts["passed"] == 0:
-        counts["failed"] = counts["failed"] or 1
-    print(f"logs: {LOGS}")
-    print(f"{counts['passed']} passed, {counts['failed']} failed" + (f", {counts['skipped']} skipped" if counts["skipped"] else ""))
-    return 1 if counts["failed"] else 0
+    return verdict()
 
 
 if __name__ == "__main__":

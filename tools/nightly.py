@@ -66,12 +66,7 @@ def main():
             long_tests(preset)
     power_of_the_kernel()
     fuzz(int(os.environ.get("FUZZ_SECONDS", "60")))
-    counts = check.counts
-    if counts["passed"] == 0:
-        counts["failed"] = counts["failed"] or 1
-    print(f"logs: {check.LOGS}")
-    print(f"{counts['passed']} passed, {counts['failed']} failed" + (f", {counts['skipped']} skipped" if counts["skipped"] else ""))
-    return 1 if counts["failed"] else 0
+    return check.verdict()
 
 
 if __name__ == "__main__":
