@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cmd/export_output.h"
+#include "io/synced_files.h"
 #include "store/export.h"
 #include "store/folder_file.h"
 #include "store/mailbox_name.h"
@@ -219,13 +220,7 @@ class MailboxExport {
   Result<void> write_keywords() {
     const auto text = keywords_.text();
     if (text == keywords_before_) return {};
-    const auto path = output_ / kKeywordsFile;
-    std::error_code ignored;
-    fs::remove(path, ignored);
-    auto file = ExportOutput::open(path);
-    if (!file) return std::unexpected(file.error());
-    if (auto written = (*file)->write(text); !written) return written;
-    return (*file)->close();
+    return io::replace_synced(output_ / kKeywordsFile, text);
   }
 
   static store::Sink sink(ExportOutput& output) {

@@ -9,12 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include "cmd/administer.h"
-#include "cmd/control_client.h"
 #include "cmd/progress.h"
 #include "cmd/store_recovery.h"
+#include "cmd/store_work.h"
 #include "io/system_clock.h"
 #include "serve/backups.h"
-#include "serve/databases.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -36,31 +35,15 @@ void print_backup(const json& row, bool as_json) {
 
 int back_up_database(const serve::Running& running, const std::string& folder, bool full, bool as_json) {
   const auto path = fs::absolute(folder).lexically_normal();
-  ProgressLine progress("backing up");
   const json request{{"command", "store.backup"}, {"folder", path.string()}, {"full", full}};
-  const auto answered = ask_hub(serve::control_path(running.queue_directory), request, [&](const json& row) {
-    if (row.contains("done")) {
-      progress(row["done"].get<std::uint64_t>(), row["all"].get<std::uint64_t>());
-      return;
-    }
-    progress.clear();
-    print_backup(row, as_json);
-  });
-  if (!answered) return tell_store_error(answered.error());
-  if (*answered) return **answered;
-
-  const io::SystemClock clock;
-  std::vector<std::string> notes;
-  const auto database = serve::StoreDatabase::open(running, clock.now(), notes);
-  tell_notes(notes);
-  if (!database) return tell_store_error(database.error());
-  const auto made =
-      serve::back_up(*(*database)->kv, *(*database)->blob, path, full, clock.now(), std::ref(progress));
-  (*database)->commits->stop();
-  if (!made) return tell_store_error(made.error());
-  progress.clear();
-  print_backup(serve::backup_row(*made), as_json);
-  return EX_OK;
+  const auto here = [&](serve::StoreDatabase& database, const io::Progress& progress) -> Result<json> {
+    const auto made =
+        serve::back_up(*database.kv, *database.blob, path, full, io::SystemClock().now(), progress);
+    if (!made) return std::unexpected(made.error());
+    return serve::backup_row(*made);
+  };
+  const auto print = [&](const json& row) { print_backup(row, as_json); };
+  return do_in_store(running, {"backing up", request, print, here});
 }
 
 int show_backups(const std::string& folder, bool verify, bool as_json) {

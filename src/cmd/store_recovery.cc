@@ -256,7 +256,8 @@ int verify_database(const serve::DatabasePlace& place, bool as_json) {
   if (!tables) return tell_store_error(tables.error());
   if (place.kind == serve::DatabasePlace::Kind::queue) {
     // Those of mailboxes are verified with what refers to them.
-    auto bodies = io::check_bodies(place.blobs, {});
+    ProgressLine progress("verifying bodies");
+    auto bodies = io::check_bodies(place.blobs, std::ref(progress));
     if (!bodies) return tell_store_error(bodies.error());
     tables->insert(tables->end(), bodies->begin(), bodies->end());
   }

@@ -133,13 +133,12 @@ Result<void> verify_body(const fs::path& folder, const std::string& name, const 
                          const OctetsDone& done) {
   const auto blob = FileBlob::open_read_only(folder);
   if (!blob) return std::unexpected(blob.error());
-  const auto found = read_through(**blob, name, [&](std::string_view octets) -> Result<void> {
-    if (done) done(octets.size());
-    return {};
-  });
-  if (!found) return std::unexpected(found.error());
-  if (*found != wanted) return differs(folder / name, *found, wanted);
-  return (*blob)->verify(name);
+  forget_cached(folder / name);
+  const auto read = (*blob)->examine(name, done);
+  if (!read) return std::unexpected(read.error());
+  const BackedFile found{read->octets, read->checksum};
+  if (found != wanted) return differs(folder / name, found, wanted);
+  return {};
 }
 
 Result<FileList> copy_bodies(const Blob& from, const fs::path& folder, const FileList& known,

@@ -120,7 +120,8 @@ struct BackupSet::State {
   Result<void> remove_unfinished();
   /// Of all that were finished, sorted, also when the engine's own part of one is damaged.
   Result<std::vector<std::uint32_t>> numbers() const;
-  Backup describe(std::uint32_t number) const;
+  /// And its files, when their list is whole.
+  Backup describe(std::uint32_t number, FileList& files) const;
   Result<void> verify_new(std::uint32_t number, const FileList& known, FileList& list);
   Result<void> write_database(std::uint32_t number, const FileList& list, const fs::path& database,
                               const Progress& progress) const;
@@ -165,16 +166,20 @@ Result<std::vector<Backup>> BackupSet::list() const {
   const auto numbers = state_->numbers();
   if (!numbers) return std::unexpected(numbers.error());
   std::vector<Backup> all;
-  for (const auto number : *numbers) all.push_back(state_->describe(number));
+  for (const auto number : *numbers) {
+    FileList files;
+    all.push_back(state_->describe(number, files));
+  }
   return all;
 }
 
-Backup BackupSet::State::describe(std::uint32_t number) const {
+Backup BackupSet::State::describe(std::uint32_t number, FileList& files) const {
   Backup backup;
   backup.number = number;
-  if (const auto list = read_list(list_of(number)); list) {
-    backup.files = list->size();
-    for (const auto& [name, file] : *list) backup.octets += file.octets;
+  if (auto list = read_list(list_of(number)); list) {
+    files = std::move(*list);
+    backup.files = files.size();
+    for (const auto& [name, file] : files) backup.octets += file.octets;
   } else {
     backup.fault = list.error().text;
   }
@@ -244,14 +249,14 @@ Result<Backup> BackupSet::add(RocksKv& kv, FileBlob& bodies, Time now, const Pro
   auto& state = *state_;
   if (auto removed = state.remove_unfinished(); !removed) return std::unexpected(removed.error());
   FileList known, known_bodies;
-  const auto before = list();
+  const auto before = state.numbers();
   if (!before) return std::unexpected(before.error());
-  for (const auto& one : *before) {
+  for (const auto number : *before) {
+    FileList files;
+    const auto one = state.describe(number, files);
     if (!one.fault.empty())
       return fail(Fault::corrupt, "a backup in " + state.folder.string() + " is damaged: " + one.fault);
-    const auto files = read_list(state.list_of(one.number));
-    if (!files) return std::unexpected(files.error());
-    known.insert(files->begin(), files->end());
+    known.merge(files);
   }
   for (const auto& [name, file] : known) {
     if (const auto body = body_name(name); !body.empty()) known_bodies.emplace(body, file);
@@ -281,16 +286,16 @@ Result<Backup> BackupSet::add(RocksKv& kv, FileBlob& bodies, Time now, const Pro
     return std::unexpected(stored.error());
   if (auto synced = sync_path(state.folder); !synced) return std::unexpected(synced.error());
   if (auto noted = kv.note_backup(before->empty(), now); !noted) return std::unexpected(noted.error());
-  return list_one(number);
+  return list_one(number, written);
 }
 
-Result<Backup> BackupSet::list_one(std::uint32_t number) const {
+Result<Backup> BackupSet::list_one(std::uint32_t number, FileList& files) const {
   const auto numbers = state_->numbers();
   if (!numbers) return std::unexpected(numbers.error());
   if (!std::ranges::binary_search(*numbers, number))
     return fail(Fault::not_found,
                 "there is no backup " + std::to_string(number) + " in " + state_->folder.string());
-  auto backup = state_->describe(number);
+  auto backup = state_->describe(number, files);
   if (!backup.fault.empty()) return fail(Fault::corrupt, backup.fault);
   return backup;
 }
@@ -335,16 +340,15 @@ Result<std::vector<BackupFault>> BackupSet::verify(const Progress& progress) con
 
 Result<void> BackupSet::restore(std::uint32_t number, const fs::path& database,
                                 const Progress& progress) const {
-  const auto backup = list_one(number);
+  FileList list;
+  const auto backup = list_one(number, list);
   if (!backup) return std::unexpected(backup.error());
-  const auto list = read_list(state_->list_of(number));
-  if (!list) return std::unexpected(list.error());
   std::error_code error;
   if (fs::exists(database, error))
     return fail(Fault::permanent, "restore to " + database.string() + ": it is there already");
   const fs::path made = database.string() + ".unfinished";
   fs::remove_all(made, error);  // of one that was cut short
-  auto done = state_->write_database(number, *list, made, progress);
+  auto done = state_->write_database(number, list, made, progress);
   if (done) {
     fs::rename(made, database, error);
     if (error)

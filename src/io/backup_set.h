@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "io/backed_files.h"
 #include "io/file_blob.h"
 #include "io/log_check.h"
 #include "io/rocks_kv.h"
@@ -68,7 +69,7 @@ class BackupSet {
  private:
   struct State;
   explicit BackupSet(std::unique_ptr<State> state);
-  Result<Backup> list_one(std::uint32_t number) const;
+  Result<Backup> list_one(std::uint32_t number, FileList& files) const;
   std::unique_ptr<State> state_;
 };
 

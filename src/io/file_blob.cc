@@ -12,7 +12,6 @@
 #include <optional>
 
 #include "base/crc32c.h"
-#include "io/blob_trailer.h"
 
 namespace hikyaku::io {
 namespace {
@@ -120,6 +119,25 @@ struct OpenBlob {
   }
 };
 
+Result<BlobTrailer> examine_blob(const OpenBlob& blob, const std::function<void(std::uint64_t)>& done) {
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  if (blob.trailer && blob.trailer->damaged)
+    return fail(Fault::corrupt, blob.path + ": what stands behind its octets is damaged, at offset " +
+                                    std::to_string(blob.octets));
+  BlobTrailer found{blob.octets, 0, false};
+  for (std::uint64_t at = 0; at < blob.octets;) {
+    const auto piece =
+        blob.read(at, static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, blob.octets - at)));
+    if (!piece) return std::unexpected(piece.error());
+    found.checksum = crc32c(*piece, found.checksum);
+    at += piece->size();
+    if (done) done(piece->size());
+  }
+  if (!blob.trailer || found == *blob.trailer) return found;
+  return fail(Fault::corrupt,
+              blob.path + ": checksum mismatch in its " + std::to_string(blob.octets) + " octets");
+}
+
 Result<OpenBlob> open_blob(int directory, const std::filesystem::path& folder, std::string_view name) {
   if (auto valid = check_name(name); !valid) return std::unexpected(valid.error());
   OpenBlob blob;
@@ -202,24 +220,18 @@ Result<std::string> FileBlob::get(std::string_view name, std::uint64_t offset, s
 }
 
 Result<void> FileBlob::verify(std::string_view name) const {
-  constexpr std::size_t kPiece = std::size_t{1} << 20;
   const auto file = open_blob(descriptor_, directory_, name);
   if (!file) return std::unexpected(file.error());
   if (!file->trailer) return {};
-  if (file->trailer->damaged)
-    return fail(Fault::corrupt, file->path + ": what stands behind its octets is damaged, at offset " +
-                                    std::to_string(file->octets));
-  std::uint32_t sum = 0;
-  for (std::uint64_t at = 0; at < file->octets;) {
-    const auto piece =
-        file->read(at, static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, file->octets - at)));
-    if (!piece) return std::unexpected(piece.error());
-    sum = crc32c(*piece, sum);
-    at += piece->size();
-  }
-  if (sum == file->trailer->checksum) return {};
-  return fail(Fault::corrupt,
-              file->path + ": checksum mismatch in its " + std::to_string(file->octets) + " octets");
+  if (const auto found = examine_blob(*file, {}); !found) return std::unexpected(found.error());
+  return {};
+}
+
+Result<BlobTrailer> FileBlob::examine(std::string_view name,
+                                      const std::function<void(std::uint64_t)>& done) const {
+  const auto file = open_blob(descriptor_, directory_, name);
+  if (!file) return std::unexpected(file.error());
+  return examine_blob(*file, done);
 }
 
 Result<void> FileBlob::remove(std::string_view name) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "base/blob.h"
+#include "io/blob_trailer.h"
 
 namespace hikyaku::io {
 
@@ -25,6 +27,10 @@ class FileBlob : public Blob {
   Result<std::string> get(std::string_view name, std::uint64_t offset, std::size_t length) const override;
   /// A file of before there were checksums passes.
   Result<void> verify(std::string_view name) const override;
+  /// The same, and what its octets are; reads also a file of before. `done` is called with octets as they are
+  /// read; may be empty.
+  Result<BlobTrailer> examine(std::string_view name,
+                              const std::function<void(std::uint64_t octets)>& done) const;
   Result<void> remove(std::string_view name) override;
   /// While what it gives lives, nothing is removed: that is done after it, when the process lives so long.
   [[nodiscard]] std::shared_ptr<void> hold_removals();

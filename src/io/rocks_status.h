@@ -15,7 +15,6 @@ inline bool disk_full(const rocksdb::Status& status) {
 inline std::unexpected<Error> failure(const std::string& what, const rocksdb::Status& status) {
   const auto fault = disk_full(status)                        ? Fault::temporary
                      : status.IsCorruption()                  ? Fault::corrupt
-                     : status.IsNotFound()                    ? Fault::not_found
                      : status.IsTimedOut() || status.IsBusy() ? Fault::temporary
                                                               : Fault::permanent;
   return fail(fault, what + ": " + status.ToString());

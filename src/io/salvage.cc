@@ -43,13 +43,14 @@ Result<std::string> intact_part(const fs::path& path) {
 Result<Salvage> Salvage::open(const fs::path& database, const Progress& progress) {
   std::error_code error;
   const auto path = database / "header";
-  if (!fs::exists(path, error) && !fs::exists(database / "db" / "CURRENT", error))
+  const bool there = fs::exists(path, error);
+  if (!there && !fs::exists(database / "db" / "CURRENT", error))
     return fail(Fault::not_found, "there is no database at " + database.string());
   auto header = HeaderFile::open(path, HeaderFile::Access::read_write, 0);
   std::string fault;
   if (!header) {
     if (header.error().fault != Fault::corrupt) return std::unexpected(header.error());
-    fault = path.string() + ": lost or damaged";
+    fault = path.string() + (there ? ": damaged" : ": missing");
     header = HeaderFile::open_lost(path, HeaderFile::Access::read_write);
     if (!header) return std::unexpected(header.error());
   }

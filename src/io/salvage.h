@@ -37,7 +37,8 @@ struct LogGap {
 /// behind a damage, and the originals are kept whatever happens. Holds the database's lock. Not thread-safe.
 class Salvage {
  public:
-  /// Locks the database and verifies its logs; changes nothing. Fault::temporary: it is open in another
+  /// Locks the database and verifies its logs. Changes nothing, but that a header which is missing becomes
+  /// an empty file, to be locked. Fault::temporary: it is open in another
   /// process. Fault::not_found: there is nothing to begin with.
   static Result<Salvage> open(const std::filesystem::path& database, const Progress& progress = {});
 

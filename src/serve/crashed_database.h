@@ -67,7 +67,8 @@ inline Crashed make_crashed(Kind kind, const fs::path& at, std::uint64_t begin) 
   fs::create_directories(at);
   const bool made = in_child([&] {
     const auto database = database_of(kind, at);
-    database->settings.memory = std::size_t{4} << 20;
+    // Not the same for all, so that their OPTIONS differ.
+    database->settings.memory = (std::size_t{4} << 20) + 4096 * begin;
     std::vector<std::string> notes;
     ASSERT_TRUE(database->mount(notes).has_value());
     std::ofstream out(at / "history");
@@ -202,6 +203,11 @@ inline bool damage_file(const fs::path& path, const fs::path& other, Damage dama
 
 /// The same-named file of another database; else one of its kind.
 inline fs::path counterpart(const Crashed& other, const fs::path& file, File kind) {
+  if (kind == File::current) {
+    // All that were opened as often have the same.
+    overwrite(other.at / "CURRENT", "MANIFEST-000123\n");
+    return other.at / "CURRENT";
+  }
   if (fs::exists(other.at / file)) return other.at / file;
   const auto files = files_of(other, kind);
   return other.at / files.front();

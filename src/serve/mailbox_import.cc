@@ -94,7 +94,7 @@ Result<void> MailboxImport::begin(ImportHead head) {
     return {};
   }
   arriving_.emplace(std::move(head));
-  (void)hash_.finish();
+  if (options_.duplicates == Duplicates::skip) (void)hash_.finish();  // what one that was abandoned left
   return {};
 }
 
@@ -108,7 +108,7 @@ Result<void> MailboxImport::write(std::string_view octets) {
 
 Result<void> MailboxImport::take(std::string_view wire) {
   auto& message = *arriving_;
-  hash_.update(wire);
+  if (options_.duplicates == Duplicates::skip) hash_.update(wire);
   message.size += wire.size();
   if (!message.writer && message.size <= options_.small_body) {
     message.body += wire;
@@ -162,8 +162,8 @@ Result<void> MailboxImport::end() {
   wire_.clear();
   arriving_->text.finish(wire_);
   if (auto taken = take(wire_); !taken) return taken;
-  const auto hash = hash_.finish();
   if (options_.duplicates == Duplicates::skip) {
+    const auto hash = hash_.finish();
     const auto opened = database();
     if (!opened) return std::unexpected(opened.error());
     const auto& store = *(*opened)->store;

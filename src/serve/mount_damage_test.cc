@@ -67,6 +67,7 @@ class MountDamage : public testing::TestWithParam<DamageCase> {
                            ? counterpart(crashed(GetParam().kind, true), file, GetParam().file)
                            : fs::path();
     if (!damage_file(work / file, other, GetParam().damage, at)) return;
+    ++damages;
     remember();
     EXPECT_TRUE(in_child([&] { examine(file); }));
   }
@@ -307,12 +308,14 @@ class MountDamage : public testing::TestWithParam<DamageCase> {
 
   const fs::path work = fs::temp_directory_path() / ("hikyaku-damaged-" + std::to_string(::getpid()));
   std::map<fs::path, std::string> before;
+  int damages = 0;  ///< files that were another thing afterwards
 };
 
 TEST_P(MountDamage, IsAsTheTableSays) {
   for (const auto& file : files_of(origin(), GetParam().file)) {
     for (const auto at : places_in(fs::file_size(origin().at / file), GetParam().damage)) run(file, at);
   }
+  EXPECT_GT(damages, 0);
 }
 
 /// The table: a row a kind of file, a column a damage.
