@@ -74,7 +74,10 @@ Result<Restored> restore(Store& store, Kv::Batch& batch, std::string_view mailbo
   return result;
 }
 
-Result<std::vector<RemovedMailboxItem>> list_removed_mailboxes(const Store& store) {
+namespace {
+
+/// Also those of accounts that are in another database.
+Result<std::vector<RemovedMailboxItem>> all_removed_mailboxes(const Store& store) {
   std::vector<RemovedMailboxItem> items;
   const std::string from(kRemovedMailboxes);
   auto done = scan_all(store.kv(), kRemoved, from, prefix_end(from),
@@ -87,8 +90,6 @@ Result<std::vector<RemovedMailboxItem>> list_removed_mailboxes(const Store& stor
   if (!done) return std::unexpected(done.error());
   return items;
 }
-
-namespace {
 
 Result<void> purge_messages(Store& store, Kv::Batch& batch, Time before, std::size_t limit,
                             BodyChanges& bodies, Purged& purged) {
@@ -144,12 +145,22 @@ Result<void> purge_mailbox(Store& store, Kv::Batch& batch, const RemovedMailboxI
 
 }  // namespace
 
+Result<std::vector<RemovedMailboxItem>> list_removed_mailboxes(const Store& store) {
+  auto items = all_removed_mailboxes(store);
+  if (items) {
+    std::erase_if(*items, [&](const RemovedMailboxItem& item) {
+      return !store.registry().is_here(account_of(item.removed.name));
+    });
+  }
+  return items;
+}
+
 Result<Purged> purge(Store& store, Kv::Batch& batch, Time before, std::size_t limit) {
   Purged purged;
   BodyChanges bodies(store.kv(), batch);
   if (auto done = purge_messages(store, batch, before, limit, bodies, purged); !done)
     return std::unexpected(done.error());
-  const auto mailboxes = list_removed_mailboxes(store);
+  const auto mailboxes = all_removed_mailboxes(store);
   if (!mailboxes) return std::unexpected(mailboxes.error());
   for (const auto& item : *mailboxes) {
     if (purged.more || purged.messages >= limit) {
