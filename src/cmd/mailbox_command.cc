@@ -33,12 +33,22 @@ void print_row(const json& row) {
   std::puts(line.c_str());
 }
 
+void print_left_out(const json& row) {
+  std::fprintf(stderr, "hikyaku mailbox: database %s is left out: %s\n", text_of(row["database"]).c_str(),
+               text_of(row["left_out"]).c_str());
+}
+
 void print_listed(const json& row) {
   const auto name = text_of(row["mailbox"]);
+  const auto database = text_of(row["database"]);
   if (!row["selectable"].get<bool>())
-    return (void)std::printf("%8s %8s %12s  %s\n", "-", "-", "-", name.c_str());
-  std::printf("%8llu %8llu %12llu  %s\n", row["messages"].get<unsigned long long>(),
-              row["unseen"].get<unsigned long long>(), row["octets"].get<unsigned long long>(), name.c_str());
+    return (void)std::printf("%8s %8s %12s  %-10s  %s\n", "-", "-", "-", database.c_str(), name.c_str());
+  std::printf("%8llu %8llu %12llu  %-10s  %s", row["messages"].get<unsigned long long>(),
+              row["unseen"].get<unsigned long long>(), row["octets"].get<unsigned long long>(),
+              database.c_str(), name.c_str());
+  const auto damaged = row["damaged"].get<unsigned long long>();
+  if (damaged > 0) std::printf("  (%llu damaged)", damaged);
+  std::puts("");
 }
 
 std::string of_limit(std::int64_t value, std::uint64_t limit) {
@@ -100,7 +110,8 @@ int mailbox_command(int argc, char** argv) {
       "mailbox removed joe@example.org\n  hikyaku mailbox restore joe@example.org 17 18\n  hikyaku mailbox "
       "removed; hikyaku mailbox restore --id 12 joe@example.org/Archive\n  hikyaku mailbox purge --older "
       "14d\n"
-      "Exit code 66: there is no such mailbox or message.");
+      "Exit code 65: a message is damaged; 66: there is no such mailbox or message; 75: a database is not "
+      "mounted.");
 
   std::string account, mailbox, to, octets, messages, older;
   std::vector<std::string> uids;
@@ -138,7 +149,7 @@ int mailbox_command(int argc, char** argv) {
   if (list.called()) {
     request = {{"command", "mailbox.list"}, {"account", account}};
     print = print_listed;
-    if (!as_json) std::puts("messages   unseen       octets  mailbox");
+    if (!as_json) std::puts("messages   unseen       octets  database    mailbox");
   } else if (create.called()) {
     request = {{"command", "mailbox.create"}, {"mailbox", mailbox}};
   } else if (rename.called()) {
@@ -176,7 +187,10 @@ int mailbox_command(int argc, char** argv) {
     if (!age) return usage_error("--older wants an age: 14d, 36h, 90m, 20s");
     request = {{"command", "mailbox.purge"}, {"older", *age}};
   }
-  return administer(directory, request, [&](const json& row) { as_json ? print_json(row) : print(row); });
+  return administer(directory, request, [&](const json& row) {
+    if (as_json) return print_json(row);
+    row.contains("left_out") ? print_left_out(row) : print(row);
+  });
 }
 
 }  // namespace hikyaku::cmd

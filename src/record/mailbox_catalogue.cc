@@ -89,7 +89,7 @@ Result<MailboxCatalogue> MailboxCatalogue::parse(std::string_view text) {
   MailboxCatalogue catalogue;
   std::uint32_t number = 0;
   const auto at_line = [&number](Fault fault, std::string_view what) {
-    return fail(fault, "line " + std::to_string(number) + ": " + std::string(what));
+    return fail(fault, std::to_string(number) + ": " + std::string(what));
   };
   for (auto rest = text;;) {
     ++number;

@@ -82,19 +82,19 @@ TEST_P(CatalogueRefused, NamesTheLine) {
 #define TITLE "hikyaku mailbox catalogue 1\n"
 INSTANTIATE_TEST_SUITE_P(
     , CatalogueRefused,
-    testing::Values(RefusedCase{"empty", "", "line 1: it ends without its checksum"},
-                    RefusedCase{"another_file", "mailbox_size_limit = 0\n", "line 1: this is no catalogue"},
-                    RefusedCase{"newer", "hikyaku mailbox catalogue 2\n", "line 1: a newer hikyaku"},
-                    RefusedCase{"version", "hikyaku mailbox catalogue x\n", "line 1: its version"},
-                    RefusedCase{"no_checksum", TITLE, "line 2: it ends without its checksum"},
-                    RefusedCase{"edited", TITLE "checksum 00000000\n", "line 2: the checksum is not that"},
-                    RefusedCase{"kind", TITLE "user joe DB02\n", "line 2: neither database"},
-                    RefusedCase{"unknown_database", TITLE "account joe DB02\n", "line 2: there is no"},
-                    RefusedCase{"no_database", TITLE "account joe\n", "line 2: no name of a database"},
-                    RefusedCase{"twice", TITLE "database a /a\ndatabase a /b\n", "line 3: a database out"},
-                    RefusedCase{"default", TITLE "database default /a\n", "line 2: there is a mailbox"},
-                    RefusedCase{"directory", TITLE "database a\n", "line 2: a database without"},
-                    RefusedCase{"name", TITLE "database ../a /a\n", "line 2: a mailbox database's name"}),
+    testing::Values(RefusedCase{"empty", "", "1: it ends without its checksum"},
+                    RefusedCase{"another_file", "mailbox_size_limit = 0\n", "1: this is no catalogue"},
+                    RefusedCase{"newer", "hikyaku mailbox catalogue 2\n", "1: a newer hikyaku"},
+                    RefusedCase{"version", "hikyaku mailbox catalogue x\n", "1: its version"},
+                    RefusedCase{"no_checksum", TITLE, "2: it ends without its checksum"},
+                    RefusedCase{"edited", TITLE "checksum 00000000\n", "2: the checksum is not that"},
+                    RefusedCase{"kind", TITLE "user joe DB02\n", "2: neither database"},
+                    RefusedCase{"unknown_database", TITLE "account joe DB02\n", "2: there is no"},
+                    RefusedCase{"no_database", TITLE "account joe\n", "2: no name of a database"},
+                    RefusedCase{"twice", TITLE "database a /a\ndatabase a /b\n", "3: a database out"},
+                    RefusedCase{"default", TITLE "database default /a\n", "2: there is a mailbox"},
+                    RefusedCase{"directory", TITLE "database a\n", "2: a database without"},
+                    RefusedCase{"name", TITLE "database ../a /a\n", "2: a mailbox database's name"}),
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST(MailboxCatalogue, IsRefusedWithAnyOctetChangedOrCutOff) {

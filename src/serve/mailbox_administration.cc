@@ -68,12 +68,14 @@ Result<int> MailboxAdministration::list(const json& request, const Row& row) {
   const auto account = text_of(request, "account");
   const auto mailboxes = store_.list_mailboxes();
   if (!mailboxes) return std::unexpected(mailboxes.error());
+  int code = EX_OK;
   for (const auto& mailbox : *mailboxes) {
     if (!account.empty() && store::account_of(mailbox.name) != account) continue;
     json one{{"mailbox", mailbox.name}, {"selectable", mailbox.selectable}};
     if (mailbox.selectable) {
       const auto summary = store_.summary(mailbox.name);
       if (!summary) return std::unexpected(summary.error());
+      if (summary->damaged > 0) code = EX_DATAERR;
       one.update({{"messages", summary->messages},
                   {"unseen", summary->unseen},
                   {"octets", summary->octets},
@@ -84,7 +86,7 @@ Result<int> MailboxAdministration::list(const json& request, const Row& row) {
     }
     if (!row(one)) break;
   }
-  return EX_OK;
+  return code;
 }
 
 Result<int> MailboxAdministration::quota(const json& request, const Row& row) {

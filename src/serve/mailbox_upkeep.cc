@@ -1,7 +1,8 @@
 #include "serve/mailbox_upkeep.h"
 
 #include "base/escape.h"
-#include "serve/mailbox_mount.h"
+#include "serve/account_mover.h"
+#include "serve/mailbox_databases.h"
 #include "serve/running.h"
 #include "store/removed.h"
 #include "store/usage.h"
@@ -16,18 +17,23 @@ constexpr int kPurgesAtOnce = 50;           // the rest in a minute: the thread 
 }  // namespace
 
 void MailboxUpkeep::run(Time now) {
-  database_ = services_.mailboxes.get();
-  if (!database_) return;
-  work(now);
-  database_.reset();
+  settle_moves(services_.mailboxes,
+               [this](const std::string& text) { services_.log.info("store", escaped(text)); });
+  for (auto& [name, database] : services_.mailboxes.mounted()) {
+    if (services_.stopping) return;
+    database_ = std::move(database);
+    work(name, now);
+    database_.reset();
+  }
 }
 
-void MailboxUpkeep::work(Time now) {
+void MailboxUpkeep::work(const std::string& name, Time now) {
   for (const auto& account : store::accounts_to_fold(*database_->store)) fold_account(account);
-  if (last_full_ && now - *last_full_ < kFull && now >= *last_full_) return;
-  last_full_ = now;
+  auto& last_full = last_full_[name];
+  if (last_full && now - *last_full < kFull && now >= *last_full) return;
   fold_all();
-  purge(now - services_.running()->removed_mail_lifetime);
+  last_full = now;
+  if (!purge(now - services_.running()->removed_mail_lifetime)) last_full.reset();
 }
 
 void MailboxUpkeep::fold_account(const std::string& account) {
@@ -53,23 +59,30 @@ void MailboxUpkeep::fold_all() {
   }
 }
 
-void MailboxUpkeep::purge(Time before) {
+bool MailboxUpkeep::purge(Time before) {
+  const std::unique_lock moving(services_.mailboxes.moving(), std::try_to_lock);
+  if (!moving.owns_lock()) return false;
   std::size_t messages = 0;
   int tries = 0;
+  bool all = true;
   for (bool more = true; more && !services_.stopping;) {
     if (++tries > kPurgesAtOnce) {
-      last_full_.reset();
+      all = false;
       break;
     }
     Kv::Batch batch;
     const auto purged = store::purge(*database_->store, batch, before, kPurgedAtOnce);
-    if (!purged) return services_.log.warning("store", "purge removed mail: " + escaped(purged.error().text));
+    if (!purged) {
+      services_.log.warning("store", "purge removed mail: " + escaped(purged.error().text));
+      return true;
+    }
     more = purged->more;
     if (batch.empty()) break;
     if (auto done = database_->commits->commit(std::move(batch)); !done) {
       // Somebody restores some of it just now: the next time will do.
       if (done.error().fault == Fault::not_found) break;
-      return services_.log.warning("store", "purge removed mail: " + escaped(done.error().text));
+      services_.log.warning("store", "purge removed mail: " + escaped(done.error().text));
+      return true;
     }
     messages += purged->messages;
     for (const auto& name : purged->unused_blobs) {
@@ -78,6 +91,7 @@ void MailboxUpkeep::purge(Time before) {
     }
   }
   if (messages > 0) services_.log.info("store", std::to_string(messages) + " removed messages were purged");
+  return all;
 }
 
 }  // namespace hikyaku::serve

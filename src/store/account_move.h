@@ -58,6 +58,8 @@ class AccountMove {
   Result<void> take_over();
   /// After a failed copy(): removes it.
   Result<void> give_up();
+  /// Nobody knows which database has the account after the next crash: it stays closed until the next start.
+  void leave_closed() { closed_ = false; }
 
  private:
   MoveEnd& from_;
