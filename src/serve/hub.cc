@@ -210,7 +210,7 @@ Result<void> Hub::State::mount_mailboxes(std::vector<std::string>& notes) {
     const bool is_default = name == record::MailboxCatalogue::kDefault;
     if (is_default && mounted.error().fault != Fault::corrupt) return mounted;
     waits = true;
-    log->error("store", "mailbox database " + name + ": " + escaped(mounted.error().text));
+    log->error("store", escaped(mounted.error().text));
   }
   if (waits) {
     log->error("store",
