@@ -10,10 +10,11 @@ Result<StorePlaces> StorePlaces::read(const serve::Running& running) {
   auto catalogue = serve::read_catalogue(serve::catalogue_path(running.data_directory));
   if (!catalogue) return std::unexpected(std::move(catalogue.error()));
   StorePlaces places{std::move(*catalogue), {}};
+  const auto settings = serve::MailboxSettings::of(running);
   std::vector<std::string> names{std::string(record::MailboxCatalogue::kDefault)};
   for (const auto& [name, entry] : places.catalogue.databases()) names.push_back(name);
   for (const auto& name : names) {
-    auto place = serve::mailbox_place(running, places.catalogue, name);
+    auto place = serve::mailbox_place(settings, places.catalogue, name);
     if (!place) return std::unexpected(std::move(place.error()));
     places.all.push_back(std::move(*place));
   }
@@ -28,10 +29,8 @@ Result<serve::DatabasePlace> StorePlaces::find(std::string_view name) const {
 }
 
 OfflineDatabases::OfflineDatabases(const serve::Running& running)
-    // It is the caller's, and outlives this.
-    : databases(
-          [&running] { return std::shared_ptr<const serve::Running>(std::shared_ptr<void>(), &running); },
-          clock, serve::MailboxDatabases::Mounting::on_demand) {}
+    : databases([&running] { return serve::MailboxSettings::of(running); }, clock,
+                serve::MailboxDatabases::Mounting::on_demand) {}
 
 Result<std::unique_ptr<OfflineDatabases>> OfflineDatabases::open(const serve::Running& running) {
   auto offline = std::make_unique<OfflineDatabases>(running);

@@ -116,7 +116,7 @@ Result<int> Administration::store_request(const json& request, const Row& row, c
   if (command == "store.import" && body) return import(request, row, body);
   if (command == "store.backup") return back_up(request, row);
   if (command == "store.compact") return compact(database, row);
-  if (command == "store.mount") return mount(database, row);
+  if (command == "store.mount") return mount(command, database, row);
   if (command == "store.create") return create(database, request.value("directory", std::string()), row);
   if (command == "store.move") return move(request, row);
   if (command == "store.dismount") {
@@ -179,11 +179,11 @@ Result<int> Administration::compact(const std::string& name, const Row& row) {
   return EX_OK;
 }
 
-Result<int> Administration::mount(const std::string& database, const Row& row) {
+Result<int> Administration::mount(const std::string& command, const std::string& database, const Row& row) {
   MailboxMount::Notes notes;
   if (auto mounted = mailboxes_->mount(database, notes); !mounted)
     return std::unexpected(std::move(mounted.error()));
-  if (auto retried = retry_waiting_for_mailboxes("store.mount"); !retried)
+  if (auto retried = retry_waiting_for_mailboxes(command); !retried)
     return std::unexpected(std::move(retried.error()));
   row({{"database", database}, {"mounted", true}, {"notes", notes}});
   return EX_OK;
@@ -201,7 +201,7 @@ Result<int> Administration::create(const std::string& database, const std::strin
 /// Mail that waited meanwhile is due when it is done, whatever came of it.
 Result<int> Administration::move(const json& request, const Row& row) {
   auto moved = AccountMover(*mailboxes_, *sessions_, clock_).answer(request, row);
-  auto retried = retry_waiting_for_mailboxes("store.move");
+  auto retried = retry_waiting_for_mailboxes(request.value("command", std::string()));
   if (moved && !retried) return std::unexpected(std::move(retried.error()));
   return moved;
 }

@@ -48,7 +48,7 @@ class Administration {
 
  private:
   Result<int> store_request(const nlohmann::json& request, const Row& row, const RequestBody& body);
-  Result<int> mount(const std::string& database, const Row& row);
+  Result<int> mount(const std::string& command, const std::string& database, const Row& row);
   Result<int> create(const std::string& database, const std::string& directory, const Row& row);
   Result<int> move(const nlohmann::json& request, const Row& row);
   Result<void> retry_waiting_for_mailboxes(const std::string& command);

@@ -177,8 +177,8 @@ void ControlServer::converse(int descriptor) {
   auto request = conversation.request();
   if (!request) return;
   const auto command = request->value("command", json());
-  if (command != "store.import" && command != "store.move")
-    return conversation.answer(administration_, *request);
+  const bool is_long = command == "store.import" || command == "store.move";
+  if (!is_long) return conversation.answer(administration_, *request);
   // It may take hours: not where mail is delivered.
   services_.waiting.post(
       [this, conversation = std::move(conversation), request = std::move(*request)]() mutable {

@@ -97,9 +97,14 @@ DatabasePlace queue_place(const Running& running) {
           queue::spaces(running.files.main.duration("hikyaku_ledger_lifetime") + running.retry.lifetime)};
 }
 
-Result<DatabasePlace> mailbox_place(const Running& running, const record::MailboxCatalogue& catalogue,
-                                    std::string_view name) {
-  auto base = fs::path(running.data_directory) / "mailboxes";
+MailboxSettings MailboxSettings::of(const Running& running) {
+  return {running.data_directory, running.mailbox_catalogue, running.mailbox_quota,
+          running.retry.lifetime + std::chrono::days{3}, running.mailbox_log_lifetime};
+}
+
+Result<DatabasePlace> mailbox_place(const MailboxSettings& settings,
+                                    const record::MailboxCatalogue& catalogue, std::string_view name) {
+  auto base = fs::path(settings.data_directory) / "mailboxes";
   if (const auto at = catalogue.databases().find(name); at != catalogue.databases().end()) {
     base = (base / at->second.value).lexically_normal();
   } else if (name == record::MailboxCatalogue::kDefault) {
@@ -111,8 +116,8 @@ Result<DatabasePlace> mailbox_place(const Running& running, const record::Mailbo
   return DatabasePlace{DatabasePlace::Kind::mailboxes,
                        base,
                        base / "blobs",
-                       store::spaces(running.retry.lifetime + std::chrono::days{3}),
-                       running.mailbox_log_lifetime,
+                       store::spaces(settings.delivery_memory),
+                       settings.log_lifetime,
                        std::string(name)};
 }
 

@@ -19,10 +19,20 @@ namespace hikyaku::serve {
 
 /// "$queue_directory/hikyaku/queue", and its spaces.
 DatabasePlace queue_place(const Running& running);
+/// What a configuration says of the mailbox databases.
+struct MailboxSettings {
+  std::string data_directory;
+  std::uint32_t catalogue = 0;             ///< Running::mailbox_catalogue
+  std::uint64_t quota = 0;                 ///< DatabaseSettings::quota
+  std::chrono::seconds delivery_memory{};  ///< of store::spaces()
+  std::chrono::seconds log_lifetime{};     ///< DatabasePlace::log_lifetime
+  static MailboxSettings of(const Running& running);
+};
+
 /// The mailbox database `name` of the catalogue, and its spaces; `default` is
 /// "$data_directory/mailboxes/default". Fault::not_found: there is none.
-Result<DatabasePlace> mailbox_place(const Running& running, const record::MailboxCatalogue& catalogue,
-                                    std::string_view name);
+Result<DatabasePlace> mailbox_place(const MailboxSettings& settings,
+                                    const record::MailboxCatalogue& catalogue, std::string_view name);
 
 /// How a database is opened, beside where it is.
 struct DatabaseSettings {

@@ -66,8 +66,9 @@ struct Hub::State {
   io::AuthThrottle auth_throttle;
   policy::ClientRates client_rates;
   std::unique_ptr<QueueDatabase> queue;
-  MailboxDatabases mailboxes{[this] { return services ? services->running() : at_start; }, clock,
-                             MailboxDatabases::Mounting::by_order};
+  MailboxDatabases mailboxes{
+      [this] { return MailboxSettings::of(services ? *services->running() : *at_start); }, clock,
+      MailboxDatabases::Mounting::by_order};
   std::shared_ptr<const Running> at_start;  // until there are services
   std::unique_ptr<record::IdSource> ids;
   std::unique_ptr<Services> services;

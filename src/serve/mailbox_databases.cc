@@ -19,7 +19,7 @@ bool has_files(const fs::path& folder) {
 
 }  // namespace
 
-fs::path MailboxDatabases::path() const { return catalogue_path(running_()->data_directory); }
+fs::path MailboxDatabases::path() const { return catalogue_path(settings_().data_directory); }
 
 // ---- The catalogue
 
@@ -55,7 +55,6 @@ Result<std::shared_ptr<const MailboxDatabases::Catalogue>> MailboxDatabases::cat
 
 void MailboxDatabases::note_strays(Notes& notes) const {
   const auto catalogue = catalogue_.load();
-  const auto running = running_();
   const auto folder = path().parent_path();
   std::set<fs::path> known{(folder / Catalogue::kDefault).lexically_normal()};
   for (const auto& [name, entry] : catalogue->databases())
@@ -104,7 +103,7 @@ Result<MailboxDatabases::Place> MailboxDatabases::place_of(std::string_view acco
   const auto now = catalogue();
   if (!now) return std::unexpected(now.error());
   auto place = (*now)->place_of(account);
-  const Origin origin = place.rule.empty() ? Origin{} : Origin{running_()->mailbox_catalogue, place.line};
+  const Origin origin = place.rule.empty() ? Origin{} : Origin{settings_().catalogue, place.line};
   return Place{std::move(place.database), std::move(place.rule), origin};
 }
 
@@ -127,8 +126,8 @@ Result<std::unique_ptr<StoreDatabase>> MailboxDatabases::open_database(const std
                                                                        Notes& notes) {
   const auto now = catalogue();
   if (!now) return std::unexpected(now.error());
-  const auto running = running_();
-  const auto place = mailbox_place(*running, **now, name);
+  const auto configured = settings_();
+  const auto place = mailbox_place(configured, **now, name);
   if (!place) return std::unexpected(place.error());
   bool may_make = name == Catalogue::kDefault;
   {
@@ -144,7 +143,7 @@ Result<std::unique_ptr<StoreDatabase>> MailboxDatabases::open_database(const std
                                       name);
   }
   DatabaseSettings settings;
-  settings.quota = running->mailbox_quota;
+  settings.quota = configured.quota;
   settings.here = [this, name](std::string_view account) {
     const auto catalogue = catalogue_.load();
     return catalogue && catalogue->database_of(account) == name;

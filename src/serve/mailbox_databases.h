@@ -28,14 +28,14 @@ class MailboxDatabases {
  public:
   using Notes = MailboxMount::Notes;
   using Catalogue = record::MailboxCatalogue;
-  using RunningNow = std::function<std::shared_ptr<const Running>()>;
+  using SettingsNow = std::function<MailboxSettings()>;
   enum class Mounting : unsigned char {
     by_order,   ///< of mount(): a hub
     on_demand,  ///< when it is used: a command
   };
 
-  MailboxDatabases(RunningNow running, const Clock& clock, Mounting mounting)
-      : running_(std::move(running)), clock_(clock), mounting_(mounting) {}
+  MailboxDatabases(SettingsNow settings, const Clock& clock, Mounting mounting)
+      : settings_(std::move(settings)), clock_(clock), mounting_(mounting) {}
   MailboxDatabases(const MailboxDatabases&) = delete;
   MailboxDatabases& operator=(const MailboxDatabases&) = delete;
   /// Ends what is mounted in order.
@@ -106,7 +106,7 @@ class MailboxDatabases {
   void note_strays(Notes& notes) const;
   std::filesystem::path path() const;
 
-  const RunningNow running_;
+  const SettingsNow settings_;
   const Clock& clock_;
   const Mounting mounting_;
   std::optional<CatalogueLock> lock_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -27,9 +28,19 @@ std::string delivery_headers(const mail::Address& sender, const record::Recipien
          "\r\nDelivered-To: " + delivered.text() + "\r\n";
 }
 
-/// Copies a large message from the queue to a blob of the store, under the queue's id.
+/// The queue's id, and what no other delivery of the message has: its recipients may be delivered to at
+/// different times, and each file goes with the last message of its own delivery.
+std::string blob_name(Services& services, const record::QueueEntry& entry) {
+  std::array<unsigned char, 8> octets{};
+  services.random.fill(octets);
+  auto name = entry.id.text() + "-";
+  for (const auto octet : octets) name += fmt::format("{:02x}", octet);
+  return name;
+}
+
+/// Copies a large message from the queue to a blob of the store.
 Result<std::string> copy_to_store(Services& services, Blob& blob, const record::QueueEntry& entry) {
-  const auto name = entry.id.text();
+  auto name = blob_name(services, entry);
   auto writer = blob.put(name);
   if (!writer) return std::unexpected(std::move(writer.error()));
   for (std::uint64_t offset = 0; offset < entry.size;) {
@@ -142,6 +153,7 @@ class MailboxDelivery {
     std::string database;
     std::shared_ptr<StoreDatabase> opened;
     std::vector<std::size_t> targets;
+    std::string blob;  // of a large message, once it is there
   };
 
   static void deliver(std::unique_ptr<MailboxDelivery> self) {
@@ -183,18 +195,22 @@ class MailboxDelivery {
   /// One database after the other: each has its own committer.
   static void deliver_next(std::unique_ptr<MailboxDelivery> self) {
     while (self->next_group_ < self->groups_.size()) {
-      const auto& group = self->groups_[self->next_group_++];
+      auto& group = self->groups_[self->next_group_++];
       if (group.targets.empty()) continue;
       Kv::Batch batch;
       auto delivery = self->add_to_store(group, batch);
       if (!delivery) {
         self->fail_targets(group.targets, delivery.error());
+        self->remove_blob(group);
         continue;
       }
       for (std::size_t i = 0; i < group.targets.size(); ++i)
         self->outcomes_[group.targets[i]] = delivery->outcomes()[i];
       self->tell_full_ones(group);
-      if (batch.empty()) continue;
+      if (batch.empty()) {
+        self->remove_blob(group);
+        continue;
+      }
       auto& commits = *group.opened->commits;
       auto answer = [self = std::move(self), &group,
                      delivery = std::move(*delivery)](Result<void> committed) mutable {
@@ -215,7 +231,7 @@ class MailboxDelivery {
     run_commands(std::move(self));
   }
 
-  Result<store::Store::Delivery> add_to_store(const Group& group, Kv::Batch& batch) {
+  Result<store::Store::Delivery> add_to_store(Group& group, Kv::Batch& batch) {
     store::Store::Message message;
     message.queue_id = stored_.id;
     message.received = stored_.arrival;
@@ -229,7 +245,7 @@ class MailboxDelivery {
     } else {
       auto blob = copy_to_store(services_, *group.opened->blob, stored_);
       if (!blob) return std::unexpected(std::move(blob.error()));
-      message.blob = std::move(*blob);
+      message.blob = group.blob = std::move(*blob);
     }
     auto& store = *group.opened->store;
     if (group.targets.size() == targets_.size())
@@ -262,9 +278,13 @@ class MailboxDelivery {
         job_.message->ledger.append(why.bytes());
       }
     }
-    if (stored_.blob.empty() || !std::ranges::all_of(group.targets, is_full)) return;
-    if (auto removed = group.opened->blob->remove(stored_.id.text()); !removed)
-      services_.log.warning("local", removed.error().text);
+  }
+
+  /// Nobody has got it.
+  void remove_blob(const Group& group) {
+    if (group.blob.empty()) return;
+    if (auto removed = group.opened->blob->remove(group.blob); !removed)
+      services_.log.warning("local", escaped(removed.error().text));
   }
 
   void fail_targets(const std::vector<std::size_t>& failed, const Error& error) {

@@ -88,6 +88,20 @@ def test_users_of_two_databases_get_a_mail_each_in_its_own(lab):
     assert {p.name for p in (hub.home / "out").iterdir()} == {JOE, ANN}
 
 
+def test_a_large_mail_that_reaches_two_users_at_different_times_has_a_file_for_each(lab):
+    hub = lab.hub(BOXES, tables=TABLES)
+    # Two transports, so two deliveries of one message into the same database.
+    large = ("x" * 70 + "\r\n") * 3000
+    mail = send(hub, "a@b.example", ["root@mail.hub.test", ANN], sample("a@b.example", ANN, "large", large))
+    for who in ("root@mail.hub.test", ANN):
+        hub.wait_log(f"{mail}: to=<{who}>.*status=sent")
+    hub.run("mailbox", "delete", "root")
+    hub.run("mailbox", "purge", "--older", "0s")
+    assert subjects(hub, ANN) == ["large"]
+    hub.stop()
+    assert ": 0 problems" in hub.run("store", "verify")
+
+
 def test_one_that_is_not_mounted_defers_its_users_alone(lab):
     hub = lab.hub(BOXES, tables=TABLES)
     store(hub, "create", "DB02")
