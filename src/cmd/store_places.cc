@@ -29,8 +29,7 @@ Result<serve::DatabasePlace> StorePlaces::find(std::string_view name) const {
 }
 
 OfflineDatabases::OfflineDatabases(const serve::Running& running)
-    : databases([&running] { return serve::MailboxSettings::of(running); }, clock,
-                serve::MailboxDatabases::Mounting::on_demand) {}
+    : databases([&running] { return serve::MailboxSettings::of(running); }, clock, tell_notes) {}
 
 Result<std::unique_ptr<OfflineDatabases>> OfflineDatabases::open(const serve::Running& running) {
   auto offline = std::make_unique<OfflineDatabases>(running);

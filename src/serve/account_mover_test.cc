@@ -95,7 +95,7 @@ struct Opened {
 
   MailboxSettings settings;
   StoppedClock clock;
-  MailboxDatabases databases{[this] { return settings; }, clock, MailboxDatabases::Mounting::on_demand};
+  MailboxDatabases databases{[this] { return settings; }, clock, [](const Strings&) {}};
 };
 
 class AccountMoverTest : public testing::Test {
@@ -150,8 +150,7 @@ TEST_F(AccountMoverTest, ASecondProcessIsKeptOut) {
   EXPECT_TRUE(in_child([&] {
     Opened opened(at);
     Strings notes;
-    MailboxDatabases other([&] { return opened.settings; }, opened.clock,
-                           MailboxDatabases::Mounting::on_demand);
+    MailboxDatabases other([&] { return opened.settings; }, opened.clock, [](const Strings&) {});
     const auto refused = other.open(notes);
     ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error().fault, Fault::temporary);

@@ -67,8 +67,7 @@ struct Hub::State {
   policy::ClientRates client_rates;
   std::unique_ptr<QueueDatabase> queue;
   MailboxDatabases mailboxes{
-      [this] { return MailboxSettings::of(services ? *services->running() : *at_start); }, clock,
-      MailboxDatabases::Mounting::by_order};
+      [this] { return MailboxSettings::of(services ? *services->running() : *at_start); }, clock};
   std::shared_ptr<const Running> at_start;  // until there are services
   std::unique_ptr<record::IdSource> ids;
   std::unique_ptr<Services> services;

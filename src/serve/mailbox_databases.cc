@@ -154,9 +154,11 @@ Result<std::unique_ptr<StoreDatabase>> MailboxDatabases::open_database(const std
 Result<std::shared_ptr<StoreDatabase>> MailboxDatabases::use(std::string_view database) {
   const auto mount = mount_of(database);
   if (!mount) return std::unexpected(mount.error());
-  if (mounting_ == Mounting::on_demand) {
+  if (on_demand_) {
     Notes notes;
-    if (auto mounted = (*mount)->mount(notes); !mounted) return std::unexpected(std::move(mounted.error()));
+    const auto mounted = (*mount)->mount(notes);
+    on_demand_(notes);
+    if (!mounted) return std::unexpected(mounted.error());
   }
   return (*mount)->use();
 }

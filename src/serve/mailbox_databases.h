@@ -29,13 +29,12 @@ class MailboxDatabases {
   using Notes = MailboxMount::Notes;
   using Catalogue = record::MailboxCatalogue;
   using SettingsNow = std::function<MailboxSettings()>;
-  enum class Mounting : unsigned char {
-    by_order,   ///< of mount(): a hub
-    on_demand,  ///< when it is used: a command
-  };
+  /// Takes what opening a database had to do.
+  using Tell = std::function<void(const Notes&)>;
 
-  MailboxDatabases(SettingsNow settings, const Clock& clock, Mounting mounting)
-      : settings_(std::move(settings)), clock_(clock), mounting_(mounting) {}
+  /// With `on_demand` a database is mounted when it is used, as for a command; without, by mount() alone.
+  MailboxDatabases(SettingsNow settings, const Clock& clock, Tell on_demand = {})
+      : settings_(std::move(settings)), clock_(clock), on_demand_(std::move(on_demand)) {}
   MailboxDatabases(const MailboxDatabases&) = delete;
   MailboxDatabases& operator=(const MailboxDatabases&) = delete;
   /// Ends what is mounted in order.
@@ -108,7 +107,7 @@ class MailboxDatabases {
 
   const SettingsNow settings_;
   const Clock& clock_;
-  const Mounting mounting_;
+  const Tell on_demand_;
   std::optional<CatalogueLock> lock_;
   std::atomic<std::shared_ptr<const Catalogue>> catalogue_;  // null: it can't be read
   mutable std::mutex mutex_;                                 // of what follows
