@@ -148,9 +148,9 @@ std::string text_of(Unmet one, const Removal& removal, const RetentionFacts& fac
     case Unmet::nothing:
       break;
     case Unmet::too_young: {
-      const auto due = falls_due({removal}, facts);
-      return "came " + iso_text(facts.received) +
-             (due ? ", too young until " + iso_text(*due) : std::string(", too young"));
+      const auto came = "came " + iso_text(facts.received) + ", too young";
+      if (facts.received > Time::max() - removal.age) return came;
+      return came + " until " + iso_text(facts.received + removal.age);
     }
     case Unmet::among_newest:
       return "is among the newest " + std::to_string(removal.most);

@@ -169,8 +169,8 @@ void MailboxExpiry::begin(const store::Registry::Mailbox& mailbox, const Mailbox
   if (!rule) {
     // The same line of a table may be meant for all.
     if (told_.size() < kWarnings && told_.insert(rule.error().text).second) {
-      words_.warning("mailbox " + escaped(mailbox.name) +
-                     ": nothing is expired: " + escaped(rule.error().text));
+      around_.warning("mailbox " + escaped(mailbox.name) +
+                      ": nothing is expired: " + escaped(rule.error().text));
     }
     return;
   }
@@ -185,6 +185,7 @@ void MailboxExpiry::begin(const store::Registry::Mailbox& mailbox, const Mailbox
     const auto& known = at->second;
     if (now >= known.last.at && now < next_look(known.last, rule->removals, known.modseq != modseq)) return;
   }
+  if (around_.taken(mailbox.name)) return;
   pass_.emplace(database_, mailbox.name, rule->removals,
                 rules.removed_lifetime.count() > 0 || rule->keeps_removed(), now, ExpiryPass::Mode::remove);
   of_ = id;
@@ -198,11 +199,11 @@ void MailboxExpiry::end_pass() {
   known_[of_] = std::move(begun_);
   const auto name = escaped(pass_->mailbox());
   if (tally.expired > 0) {
-    words_.info("mailbox " + name + ": " + std::to_string(tally.expired) + " of " +
-                std::to_string(tally.messages) + " messages expired, " + std::to_string(tally.octets) +
-                " octets");
+    around_.info("mailbox " + name + ": " + std::to_string(tally.expired) + " of " +
+                 std::to_string(tally.messages) + " messages expired, " + std::to_string(tally.octets) +
+                 " octets");
   }
-  for (const auto& warning : tally.warnings) words_.warning("mailbox " + name + ": " + escaped(warning));
+  for (const auto& warning : tally.warnings) around_.warning("mailbox " + name + ": " + escaped(warning));
   pass_.reset();
 }
 
@@ -232,8 +233,8 @@ bool MailboxExpiry::run(const MailboxRules& rules, Time now, const std::function
     if (!more) {
       // What was renamed or removed meanwhile is another one's, or nobody's.
       if (more.error().fault != Fault::not_found)
-        words_.warning("expire mail of mailbox " + escaped(pass_->mailbox()) + ": " +
-                       escaped(more.error().text));
+        around_.warning("expire mail of mailbox " + escaped(pass_->mailbox()) + ": " +
+                        escaped(more.error().text));
       pass_.reset();
     } else if (!*more) {
       end_pass();

@@ -82,11 +82,14 @@ Time next_look(const LookedThrough& last, const std::vector<policy::Removal>& re
 /// Applies the rules to all mailboxes of a database, beside the mail. For one thread.
 class MailboxExpiry {
  public:
-  /// For the log: a line of each mailbox from which something went, or that could not be looked through.
-  struct Words {
+  struct Surroundings {
+    /// The log: a line of each mailbox from which something went, or that could not be looked through.
     std::function<void(const std::string&)> info, warning;
+    /// Whether a session has the mailbox for itself (RFC 1939 s. 4): then it is left for the next time.
+    std::function<bool(const std::string&)> taken;
   };
-  MailboxExpiry(ExpiryPass::Database database, Words words) : database_(database), words_(std::move(words)) {}
+  MailboxExpiry(ExpiryPass::Database database, Surroundings around)
+      : database_(database), around_(std::move(around)) {}
   /// Goes through all mailboxes and looks through those that are due, for some seconds at most. True: it was
   /// not the end: call again soon. `stopping`: asked often.
   bool run(const MailboxRules& rules, Time now, const std::function<bool()>& stopping);
@@ -102,7 +105,7 @@ class MailboxExpiry {
   void forget_removed(const std::vector<store::Registry::Mailbox>& all);
 
   const ExpiryPass::Database database_;
-  const Words words_;
+  const Surroundings around_;
   std::map<std::uint32_t, Known> known_;  // by mailbox
   std::string after_;                     // the mailbox that the last run ended with
   std::set<std::string> told_;            // warnings, since the first mailbox

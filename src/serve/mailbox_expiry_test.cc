@@ -289,10 +289,13 @@ class MailboxExpiryTest : public testing::Test {
   MailboxRules rules_;
   std::uint64_t last_ = 0;
   int pauses_ = 0;
+  std::string taken_;  // by a session
   std::optional<MailboxExpiry> expiry_;
   void begin() {
     const auto log = [this](const std::string& text) { logged_.push_back(text); };
-    expiry_.emplace(ExpiryPass::Database{*store_, commits_, at_.blob}, MailboxExpiry::Words{log, log});
+    expiry_.emplace(ExpiryPass::Database{*store_, commits_, at_.blob},
+                    MailboxExpiry::Surroundings{
+                        log, log, [this](const std::string& mailbox) { return taken_ == mailbox; }});
   }
 };
 
@@ -322,6 +325,16 @@ TEST_F(MailboxExpiryTest, AMailboxThatNobodyChangesIsReadOnlyWhenSomethingFallsD
   EXPECT_GT(kv_.scans(), 0U);
   EXPECT_THAT(run(kNow + 500 * kDay), IsEmpty());
   EXPECT_EQ(kv_.scans(), 0U);
+}
+
+TEST_F(MailboxExpiryTest, AMailboxThatASessionHasForItselfIsLeftForTheNextTime) {
+  put(kJoe, {40 * kDay});
+  use("* expire 30d\n");
+  begin();
+  taken_ = kJoe;
+  EXPECT_THAT(run(kNow), IsEmpty());
+  taken_.clear();
+  EXPECT_EQ(run(kNow).size(), 1U);
 }
 
 TEST_F(MailboxExpiryTest, AnotherRuleLooksAgainAtOnce) {

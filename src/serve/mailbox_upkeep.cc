@@ -23,9 +23,12 @@ void MailboxUpkeep::run(Time now) {
   if (!database_) return;
   if (known_.lock() != database_) {
     auto& log = services_.log;
-    memory_.emplace(MailboxExpiry({*database_->store, *database_->commits, *database_->blob},
-                                  {[&log](const std::string& text) { log.info("store", text); },
-                                   [&log](const std::string& text) { log.warning("store", text); }}));
+    MailboxExpiry::Surroundings around{
+        [&log](const std::string& text) { log.info("store", text); },
+        [&log](const std::string& text) { log.warning("store", text); },
+        [&locks = services_.mailbox_locks](const std::string& mailbox) { return locks.taken(mailbox); }};
+    memory_.emplace(
+        MailboxExpiry({*database_->store, *database_->commits, *database_->blob}, std::move(around)));
     known_ = database_;
   }
   if (auto running = services_.running(); running != running_) {
