@@ -43,6 +43,8 @@ class Registry {
   Result<Mailbox> find(std::string_view name) const;
   /// By name.
   std::vector<Mailbox> all() const;
+  /// Its name; nullopt: there is none any more.
+  std::optional<std::string> name_of(std::uint32_t mailbox) const;
 
   enum class Missing : unsigned char { refuse, make };
   struct Given {
