@@ -67,7 +67,7 @@ class DeviceReplay {
 
   enum class Unsynced : unsigned char {
     all,   ///< as if the disk kept its order
-    some,  ///< each write whole, not at all, or some of its sectors
+    some,  ///< each write whole, not at all, or some of its pages of 4 KiB
   };
   /// After the first `count` events: all that was synced, and of what was written since what `unsynced` says.
   void make(std::size_t count, Unsynced unsynced, std::minstd_rand& random, const std::filesystem::path& to);

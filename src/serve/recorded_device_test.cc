@@ -196,9 +196,10 @@ std::string mount_image(const fs::path& image, const fs::path& folder) {
     config.fd = static_cast<std::uint32_t>(file);
     config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
     if (::ioctl(loop, LOOP_CONFIGURE, &config) != 0) {
+      const bool taken = errno == EBUSY;
       fault = failed("configure " + name);
       ::close(loop);
-      if (errno == EBUSY) continue;
+      if (taken) continue;
       break;
     }
     fault = ::mount(name.c_str(), folder.c_str(), "ext4", MS_NOATIME, nullptr) == 0
@@ -303,7 +304,8 @@ void DeviceReplay::make(std::size_t count, Unsynced unsynced, std::minstd_rand& 
       write_all(image, octets_of(events_[applied_]), events_[applied_].offset);
   }
   ::close(image);
-  fs::copy_file(image_, to, fs::copy_options::overwrite_existing);
+  fs::remove(to);  // its octets may still be a loop device's
+  fs::copy_file(image_, to);
   const int made = ::open(to.c_str(), O_WRONLY | O_CLOEXEC);
   ASSERT_GE(made, 0) << failed("open " + to.string());
   for (auto at = synced; at < count; ++at) {
@@ -312,7 +314,7 @@ void DeviceReplay::make(std::size_t count, Unsynced unsynced, std::minstd_rand& 
     const auto fate = unsynced == Unsynced::all ? 0 : random() % 5;  // 0, 1: whole; 2, 3: not at all; 4: torn
     if (fate == 2 || fate == 3) continue;
     const auto octets = octets_of(event);
-    constexpr std::size_t kSector = 512;
+    constexpr std::size_t kSector = 4096;  // ext4 wants its superblock whole, as disks of today keep it
     if (fate < 2) write_all(made, octets, event.offset);
     for (std::size_t sector = 0; fate == 4 && sector < octets.size(); sector += kSector) {
       if (random() % 2 == 0)
