@@ -2,9 +2,9 @@
 """The mailbox store beside `cat`: reading logs and tables, recovery after a crash, the start of a hub, opening a mailbox of a million messages.
 
 usage: bench/recovery.py [--rounds 5] [--only logs,verify,mount,mailbox,pop3] [--scale 1.0] [--json FILE]
-Each case prints its goal beside what was measured. Cold means: synced, then dropped from this machine's page cache (as root by
-/proc/sys/vm/drop_caches, else by posix_fadvise of each file); what a host below keeps is not dropped, so `cat` of the same files is measured
-in turn with each. The best of the rounds counts for times, of CPU the median. Needs build/bench/bench/store_load (the bench preset); 6 GB of disk.
+Each case prints its goal beside what was measured. Cold means: the database's files are synced and dropped from this machine's page cache by
+posix_fadvise, the programs' own are not; what a host below keeps is not dropped either, so `cat` of the same files is measured in turn with
+each. The best of the rounds counts for times, of CPU the median. Needs build/bench/bench/store_load (the bench preset) and 6 GB of disk.
 """
 import argparse
 import json
@@ -40,9 +40,6 @@ def files(folder, *suffixes) -> list:
 
 def drop_from_cache(paths):
     os.sync()
-    if os.geteuid() == 0:
-        Path("/proc/sys/vm/drop_caches").write_text("1")
-        return
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -223,8 +220,7 @@ def main():
     finally:
         if not options.folder:
             shutil.rmtree(folder, ignore_errors=True)
-    dropped = "/proc/sys/vm/drop_caches" if os.geteuid() == 0 else "posix_fadvise"
-    print(f"\n{options.rounds} rounds, cold by {dropped}, {os.cpu_count()} processors\n")
+    print(f"\n{options.rounds} rounds, cold by posix_fadvise, {os.cpu_count()} processors\n")
     print("| | measured | goal | reached |\n|---|---|---|---|")
     for row in bench.rows:
         print("| " + " | ".join(row) + " |")

@@ -140,7 +140,7 @@ int crash(const std::filesystem::path& directory, std::uint64_t octets) {
   const auto database = open_at(directory, settings);
   for (const auto priority : {rocksdb::Env::LOW, rocksdb::Env::HIGH})
     rocksdb::Env::Default()->SetBackgroundThreads(0, priority);  // no tables are made
-  constexpr std::size_t kMessage = 4096, kRows = 700;  // octets of a message in a log
+  constexpr std::size_t kMessage = 4096, kRows = 700;            // octets of a message in a log
   const auto messages = octets / (kMessage + kRows);
   Loader(*database).add(messages, kMessage, false);
   std::printf("{\"messages\": %llu}\n", static_cast<unsigned long long>(messages));
@@ -151,8 +151,8 @@ int crash(const std::filesystem::path& directory, std::uint64_t octets) {
 int check_files(const std::filesystem::path& directory) {
   const auto place = place_at(directory);
   std::uint64_t octets = 0, bad = 0;
-  for (const auto& reports : {need(io::check_tables(place.directory, place.spaces, {})),
-                              need(io::check_bodies(place.blobs, {}))}) {
+  for (const auto& reports :
+       {need(io::check_tables(place.directory, place.spaces, {})), need(io::check_bodies(place.blobs, {}))}) {
     for (const auto& report : reports) {
       octets += report.octets;
       bad += report.reason.empty() ? 0U : 1U;
@@ -194,7 +194,7 @@ int main(int argc, char** argv) {
   if (words.size() == 3 && words[0] == "crash") return crash(words[1], number(2));
   if (words.size() == 2 && words[0] == "files") return check_files(words[1]);
   if (words.size() == 2 && words[0] == "open") return open_mailbox(words[1]);
-  std::fprintf(stderr,
-               "usage: store_load fill DIR MESSAGES OCTETS LARGE | crash DIR OCTETS | files DIR | open DIR\n");
+  std::fprintf(
+      stderr, "usage: store_load fill DIR MESSAGES OCTETS LARGE | crash DIR OCTETS | files DIR | open DIR\n");
   return 64;
 }
