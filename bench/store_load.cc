@@ -23,6 +23,7 @@
 #include "io/table_check.h"
 #include "serve/databases.h"
 #include "store/store.h"
+#include "store/usage.h"
 
 using namespace hikyaku;
 using Steady = std::chrono::steady_clock;
@@ -88,11 +89,21 @@ class Loader {
         deliveries.push_back(one(batch, octets, large));
       need(database_.kv->commit(std::move(batch), Kv::Durability::written));
       for (auto& delivery : deliveries) delivery.committed();
+      fold();
     }
     need(database_.kv->commit({}, Kv::Durability::synced));
   }
 
  private:
+  /// As the hub does it once a minute.
+  void fold() {
+    for (const auto& account : store::accounts_to_fold(*database_.store)) {
+      Kv::Batch batch;
+      need(store::fold_usage(*database_.store, batch, account));
+      if (!batch.empty()) need(database_.kv->commit(std::move(batch), Kv::Durability::written));
+    }
+  }
+
   store::Store::Delivery one(Kv::Batch& batch, std::size_t octets, bool large) {
     const auto number = ++number_;
     auto body = "From: <a" + std::to_string(number) + "@s.example>\r\nSubject: message " +
@@ -170,17 +181,18 @@ int open_mailbox(const std::filesystem::path& directory) {
   const auto before = resident();
   began = Steady::now();
   const auto mailbox = need(database->store->find_mailbox(kMailbox));
-  const auto summary = need(database->store->summary(kMailbox));
+  const auto counts = need(database->store->counts(kMailbox));
   const auto took = milliseconds(began);
   const auto after = resident();
   began = Steady::now();
-  need(database->store->summary(kMailbox));
+  need(database->store->find_mailbox(kMailbox));
+  need(database->store->counts(kMailbox));
   const auto again = milliseconds(began);
   std::printf(
       "{\"start_ms\": %.1f, \"select_ms\": %.2f, \"select_again_ms\": %.2f, \"select_octets\": %lld, "
       "\"messages\": %llu, \"unseen\": %llu, \"next_uid\": %u, \"highest_modseq\": %llu}\n",
       opened, took, again, static_cast<long long>(after) - static_cast<long long>(before),
-      static_cast<unsigned long long>(summary.messages), static_cast<unsigned long long>(summary.unseen),
+      static_cast<unsigned long long>(counts.messages), static_cast<unsigned long long>(counts.unseen),
       mailbox.next_uid, static_cast<unsigned long long>(mailbox.highest_modseq));
   return 0;
 }

@@ -36,8 +36,8 @@ Result<Appended> append(Store& store, Kv::Batch& batch, std::string_view mailbox
     if (record.blob.empty()) batch.put(kBody, key, std::move(message.body));
     if (message.envelope) batch.put(kEnvelope, key, encode(*message.envelope));
     batch.put(kMessage, std::move(key), encode(record));
+    usage += record::usage_of_message(record);
     batch.put(kChange, changed_key(given->mailbox, given->modseq, uid), {});
-    usage += {static_cast<std::int64_t>(message.size), 1};
     result.uids.push_back(uid++);
   }
   store.registry().add_usage(batch, mailbox, *given, usage, result.change);

@@ -14,6 +14,7 @@
 #include "store/keys.h"
 #include "store/mailbox_name.h"
 #include "store/nameless.h"
+#include "store/registry.h"
 #include "store/scan_all.h"
 
 namespace hikyaku::store {
@@ -111,7 +112,7 @@ class Checker {
   bool all_read_ = true;
   std::map<std::uint32_t, Box> boxes_;
   std::unordered_map<std::string, Body> bodies_;
-  std::map<std::string, record::Usage> usage_;  // counted, of accounts
+  std::map<std::uint32_t, record::Usage> usage_;  // counted, of mailboxes that are there
   Checked checked_;
 };
 
@@ -168,10 +169,7 @@ void Checker::check_message(MessagePlace place, const std::string& value) {
   if (!record) return problem(Kind::unreadable, name, place.uid, record.error().text);
   note_body(*record, name, place.uid);
   if (box == nullptr) return;
-  if (!box->removed) {
-    usage_[std::string(account_of(name))] +=
-        {static_cast<std::int64_t>(record->prefix.size() + record->body_size), 1};
-  }
+  if (!box->removed) usage_[place.mailbox] += record::usage_of_message(*record);
   // Those of before there were MODSEQs have no row.
   const auto key = changed_key(place.mailbox, record->modseq, place.uid);
   const auto row = kv_.get(kChange, key);
@@ -372,12 +370,25 @@ Result<void> Checker::deliveries() {
   return {};
 }
 
+std::string counts_text(const record::Usage& usage) {
+  return std::to_string(usage.messages) + " messages, " + std::to_string(usage.unseen) + " unseen, of " +
+         std::to_string(usage.octets) + " octets";
+}
+
 Result<void> Checker::accounts() {
   struct Kept {
     record::Usage sum;
     std::optional<record::Usage> base;
   };
-  std::map<std::string, Kept> kept;
+  const auto format = format_of(kv_);
+  if (!format) return std::unexpected(format.error());
+  // Before format 3 an account was counted as a whole, without what is unseen.
+  const bool whole = *format != 0 && *format < kFormat;
+  const auto counted_as = [whole](record::Usage usage) {
+    if (whole) usage.unseen = 0;
+    return usage;
+  };
+  std::map<std::pair<std::string, std::uint32_t>, Kept> kept;
   auto rows = each_row(kAccount, {}, {}, [&](const std::string& key, const std::string& value) {
     std::string_view rest = key;
     const auto account = take_text(rest);
@@ -390,26 +401,33 @@ Result<void> Checker::accounts() {
       return;
     }
     if (rest.front() != 'u') return;
+    const auto place = usage_place_of(rest.substr(1));
+    if (!place) return problem(Kind::unreadable, name, 0, "the key of a row of usage can't be read");
     const auto usage = record::decode_usage(value);
     if (!usage) return problem(Kind::unreadable, name, 0, usage.error().text);
-    kept[name].sum += *usage;
-    if (rest.size() == 1) kept[name].base = *usage;
+    auto& one = kept[{name, whole ? 0 : place->mailbox}];
+    one.sum += counted_as(*usage);
+    if (place->modseq == 0) one.base = *usage;
   });
   if (!rows) return rows;
-  for (const auto& [name, counted] : usage_) kept.try_emplace(name);
-  for (const auto& [name, one] : kept) {
-    const auto counted = usage_[name];
-    if (one.sum == counted) continue;
-    problem(Kind::usage, name, 0,
-            "it has " + std::to_string(counted.messages) + " messages of " + std::to_string(counted.octets) +
-                " octets, kept are " + std::to_string(one.sum.messages) + " of " +
-                std::to_string(one.sum.octets),
-            all_read_);
+  std::map<std::pair<std::string, std::uint32_t>, record::Usage> counted;
+  for (const auto& [id, usage] : usage_) {
+    const std::string account(account_of(boxes_.at(id).name));
+    counted[{account, whole ? 0 : id}] += counted_as(usage);
+    kept.try_emplace({account, whole ? 0 : id});
+  }
+  for (const auto& [place, one] : kept) {
+    const auto& [account, id] = place;
+    const auto& wanted = counted[place];
+    if (one.sum == wanted) continue;
+    const auto* const box = box_of(id);
+    problem(Kind::usage, box != nullptr && account_of(box->name) == account ? box->name : account, 0,
+            "it has " + counts_text(wanted) + "; kept are " + counts_text(one.sum), all_read_);
     if (!all_read_) continue;
     auto right = one.base.value_or(record::Usage{});
-    right += counted;
+    right += wanted;
     right += -one.sum;
-    put(kAccount, usage_key(name), encode(right));
+    put(kAccount, id == 0 ? usage_key(account) : usage_key(account, id, 0), encode(right));
   }
   return {};
 }

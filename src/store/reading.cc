@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -87,6 +88,45 @@ Result<Store::Item> Store::find(std::string_view mailbox, Uid uid) const {
   auto record = read_record(mailbox, uid, **stored);
   if (!record) return std::unexpected(record.error());
   return Item{uid, std::move(*record)};
+}
+
+Result<Store::Counts> Store::counts(std::string_view mailbox) const {
+  if (registry_->of_older_format()) {
+    auto sum = summary(mailbox);
+    if (!sum) return std::unexpected(sum.error());
+    return static_cast<Counts&&>(*sum);
+  }
+  constexpr int kTries = 5;
+  for (int i = 0; i < kTries; ++i) {
+    const auto found = registry_->find(mailbox);
+    if (!found) return std::unexpected(found.error());
+    const auto prefix = usage_key(account_of(mailbox), found->record.id);
+    const auto base_key = usage_key(account_of(mailbox), found->record.id, 0);
+    const auto before = kv_.get(kAccount, base_key);
+    if (!before) return std::unexpected(before.error());
+    const auto open = registry_->first_open_modseq(found->record.id);
+    if (!open) return std::unexpected(open.error());
+    record::Usage sum;
+    std::optional<std::string> base;
+    auto rows = scan_all(kv_, kAccount, prefix, prefix_end(prefix),
+                         [&](const std::string& key, const std::string& value) -> Result<void> {
+                           if (key == base_key) base = value;
+                           if (key >= usage_key(account_of(mailbox), found->record.id, *open)) return {};
+                           const auto one = record::decode_usage(value);
+                           if (!one) return std::unexpected(one.error());
+                           sum += *one;
+                           return {};
+                         });
+    if (!rows) return std::unexpected(rows.error());
+    // What was folded in meanwhile may be of changes from `open` on.
+    if (base != *before) continue;
+    const auto shown = [](std::int64_t value) {
+      return static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0));
+    };
+    return Counts{shown(sum.messages), shown(sum.octets), shown(sum.unseen)};
+  }
+  return fail(Fault::temporary,
+              "count mailbox '" + std::string(mailbox) + "': it is being folded: try again");
 }
 
 Result<Store::Summary> Store::summary(std::string_view mailbox) const {
