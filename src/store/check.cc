@@ -34,8 +34,8 @@ class Checker {
   Result<Checked> run() {
     for (const auto step :
          {&Checker::mailboxes, &Checker::removed_mailboxes, &Checker::messages, &Checker::removed_messages,
-          &Checker::removals, &Checker::bodies, &Checker::references, &Checker::envelopes, &Checker::changes,
-          &Checker::deliveries, &Checker::accounts}) {
+          &Checker::removals, &Checker::bodies, &Checker::files, &Checker::references, &Checker::envelopes,
+          &Checker::changes, &Checker::deliveries, &Checker::accounts}) {
       if (auto done = (this->*step)(); !done) return std::unexpected(done.error());
     }
     if (auto done = flush(); !done) return std::unexpected(done.error());
@@ -64,6 +64,7 @@ class Checker {
   Result<void> removed_messages();
   Result<void> removals();
   Result<void> bodies();
+  Result<void> files();
   Result<void> references();
   Result<void> envelopes();
   Result<void> changes();
@@ -273,6 +274,28 @@ Result<void> Checker::bodies() {
   for (const auto name : left) {
     problem(Kind::unused, {}, 0,
             "a body '" + std::string(name) + "' that no message has; goes with the hub's next start");
+  }
+  return {};
+}
+
+Result<void> Checker::files() {
+  const auto format = format_of(kv_);
+  if (!format) return std::unexpected(format.error());
+  if (*format != 0 && *format < kFormat) return {};  // there are none yet
+  std::unordered_map<std::string_view, const Body*> left;
+  for (const auto& [key, body] : bodies_) {
+    if (!body.blob.empty()) left.emplace(body.blob, &body);
+  }
+  auto rows = each_row(kFile, {}, {}, [&](const std::string& key, const std::string& value) {
+    const auto at = left.find(key);
+    if (at == left.end()) return unused(kFile, key, "the size of a body");
+    if (value == count_value(at->second->size)) left.erase(at);
+  });
+  if (!rows) return rows;
+  for (const auto& [name, body] : left) {
+    problem(Kind::references, body->mailbox, body->uid,
+            "its body '" + std::string(name) + "' is not listed rightly among those that are files", true);
+    put(kFile, std::string(name), count_value(body->size));
   }
   return {};
 }

@@ -24,8 +24,9 @@ enum Space : Kv::Space {
   kRemoved,     ///< removed_key(), removal_key(), removed_mailbox_key(): what can be restored
   kAccount,     ///< usage_key(), quota_key(), subscription_key()
   kEnvelope,    ///< body key -> Envelope
+  kFile,        ///< blob -> its octets: of each body that is a file
 };
-constexpr std::size_t kSpaces = 10;
+constexpr std::size_t kSpaces = 11;
 
 constexpr std::string_view kFloorsKey = "floors";  ///< in kMeta: MailboxFloors
 

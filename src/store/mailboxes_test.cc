@@ -542,6 +542,46 @@ TEST_F(Mailboxes, TheBlobOfARemovedMessageIsNoOrphan) {
   EXPECT_EQ(at.contents(kInbox), Strings{"2 large"});
 }
 
+TEST_F(Mailboxes, FilesThatAgreeWithTheirListAreNoReasonToReadAllMessages) {
+  at.deliver(1, {kInbox}, "large", true);
+  at.deliver(2, {kInbox}, "small");
+  const auto messages = std::exchange(at.kv.rows(kMessage), {});
+  std::size_t bad = 0;
+  EXPECT_TRUE(at.store->orphans([&](const auto&) { ++bad; }).value().empty());
+  at.kv.rows(kMessage) = messages;
+  EXPECT_EQ(bad, 0U);
+}
+
+TEST_F(Mailboxes, WhatIsWrongWithFilesIsToldByTheMessagesAlsoWhenTheirListIsWrong) {
+  at.deliver(1, {kInbox}, "large", true);
+  at.deliver(2, {kInbox}, "larger", true);
+  Strings told;
+  const auto orphans = [&] {
+    told.clear();
+    return at.store
+        ->orphans([&](const Store::BadBody& bad) { told.push_back(bad.mailbox + std::to_string(bad.uid)); })
+        .value();
+  };
+  const auto list = at.kv.rows(kFile);
+  at.kv.rows(kFile).clear();
+  EXPECT_TRUE(orphans().empty()) << "a file is no orphan because its list is lost";
+  EXPECT_TRUE(told.empty());
+  at.kv.rows(kFile) = list;
+  at.kv.rows(kFile)["blob3"] = "\x05";
+  EXPECT_TRUE(orphans().empty());
+  at.kv.rows(kFile) = list;
+  ASSERT_TRUE(at.blob.put("blob3").value()->finish());
+  EXPECT_EQ(orphans(), Strings{"blob3"});
+  EXPECT_TRUE(told.empty());
+  ASSERT_TRUE(at.blob.remove("blob3") && at.blob.remove("blob2"));
+  EXPECT_TRUE(orphans().empty());
+  EXPECT_EQ(told, Strings{"u@d.example2"});
+  auto writer = at.blob.put("blob2").value();
+  ASSERT_TRUE(writer->write("larger") && writer->finish());
+  EXPECT_TRUE(orphans().empty());
+  EXPECT_TRUE(told.empty());
+}
+
 // ---- Databases of before
 
 TEST_F(Mailboxes, RowsOfFormat1AreReadAndChanged) {
@@ -568,7 +608,8 @@ TEST_F(Mailboxes, RowsOfFormat1AreReadAndChanged) {
 
 TEST_F(Mailboxes, RowsOfFormat2AreCountedByMailboxOnce) {
   at.create(kOld);
-  at.deliver(1, {kInbox, kOld}, "12");
+  at.deliver(1, {kInbox, kOld}, "12", true);
+  at.kv.rows(kFile).clear();
   // One row for the account, by a program that did not count what is unseen: version 1.
   at.kv.rows(kAccount) = {{usage_key(kInbox), "\x01\x08\x04\xa3\x65\xab\x9f"}};
   at.kv.rows(kMeta)["format"] = "\x02";
@@ -579,6 +620,7 @@ TEST_F(Mailboxes, RowsOfFormat2AreCountedByMailboxOnce) {
   EXPECT_EQ(at.kv.rows(kMeta)["format"], "\x03");
   EXPECT_EQ(at.problems(), Strings{});
   EXPECT_FALSE(at.kv.rows(kAccount).contains(usage_key(kInbox)));
+  EXPECT_EQ(at.kv.rows(kFile).size(), 1U);
   EXPECT_EQ(counted(at, kInbox), (Store::Counts{1, 2, 1}));
   EXPECT_EQ(count_older_database(*at.store).value(), 0U);
 }

@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <map>
-#include <set>
 #include <utility>
 
 #include "store/keys.h"
@@ -163,48 +161,6 @@ Result<std::string> Store::read(const Item& item, std::uint64_t offset, std::siz
     return fail(Fault::corrupt, "message " + std::to_string(item.uid) + ": its body is missing or cut");
   }
   return out.append(**body, static_cast<std::size_t>(skip), want);
-}
-
-Result<std::vector<std::string>> Store::orphans(const std::function<void(const BadBody&)>& bad) const {
-  auto names = blob_.names();
-  if (!names || (names->empty() && !bad)) return names;
-  std::map<std::uint32_t, std::string> mailboxes;
-  if (bad) {
-    const auto all = list_mailboxes();
-    if (!all) return std::unexpected(all.error());
-    for (const auto& mailbox : *all) mailboxes[mailbox.id] = mailbox.name;
-  }
-  std::set<std::string, std::less<>> left(names->begin(), names->end());
-  bool unknown = false;
-  const auto keep = [&](const auto& record, const std::string& blob) {
-    if (record) {
-      left.erase(blob);
-    } else {
-      unknown = true;
-    }
-  };
-  auto messages =
-      scan_all(kv_, kMessage, {}, {}, [&](const std::string& key, const std::string& value) -> Result<void> {
-        const auto record = record::decode_message_record(value);
-        keep(record, record ? record->blob : std::string());
-        if (!bad || !record || record->blob.empty()) return {};
-        const auto place = place_of(key);
-        if (const auto fault = check_blob_size(blob_, record->blob, record->body_size); !fault && place)
-          bad({mailboxes[place->mailbox], place->uid, fault.error().text});
-        return {};
-      });
-  if (!messages) return std::unexpected(messages.error());
-  const std::string from(kRemovedMessages);
-  auto removed = scan_all(kv_, kRemoved, from, prefix_end(from),
-                          [&](const std::string&, const std::string& value) -> Result<void> {
-                            const auto record = record::decode_removed_message(value);
-                            keep(record, record ? record->message.blob : std::string());
-                            return {};
-                          });
-  if (!removed) return std::unexpected(removed.error());
-  // A record that can't be read may name any of them: none is removed.
-  if (unknown) left.clear();
-  return std::vector<std::string>(left.begin(), left.end());
 }
 
 }  // namespace hikyaku::store

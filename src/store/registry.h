@@ -125,7 +125,7 @@ class Registry {
 /// 0: nothing was written yet. Fault::permanent: a newer program wrote it.
 Result<std::uint64_t> format_of(const Kv& kv);
 /// 1: mailboxes and messages. 2: their records of version 2, and the spaces from kChange on. 3: rows of usage
-/// of each mailbox, with its unseen messages.
+/// of each mailbox, with its unseen messages, and those of kFile.
 constexpr std::uint64_t kFormat = 3;
 
 /// Fault::not_found, with the name.

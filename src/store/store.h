@@ -150,7 +150,7 @@ class Store {
   Result<void> expunge(Kv::Batch& batch, std::string_view mailbox, Uid uid, std::string& unused_blob);
 
   /// Names of blobs that no message refers to, also none that can be restored. Only right before the first
-  /// deliver(). O(messages).
+  /// deliver(). O(blobs) when there is nothing to tell, else O(messages).
   Result<std::vector<std::string>> orphans() const { return orphans({}); }
   /// The same, and tells of each message whose blob is missing or has another size.
   struct BadBody {

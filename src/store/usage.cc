@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/varint.h"
+#include "store/body_files.h"
 #include "store/keys.h"
 #include "store/registry.h"
 #include "store/scan_all.h"
@@ -251,8 +252,7 @@ Result<Usages> count(const Store& store, std::string_view account) {
     auto done = scan_all(store.kv(), kMessage, message_key(id, 0), mailbox_end(id),
                          [&](const std::string&, const std::string& value) -> Result<void> {
                            const auto record = record::decode_message_record(value);
-                           if (!record) return std::unexpected(record.error());
-                           sum += record::usage_of_message(*record);
+                           if (record) sum += record::usage_of_message(*record);
                            return {};
                          });
     if (!done) return std::unexpected(done.error());
@@ -342,6 +342,7 @@ Result<std::size_t> count_older_database(Store& store) {
     if (auto done = store.kv().commit(std::move(batch), Kv::Durability::synced); !done)
       return std::unexpected(done.error());
   }
+  if (auto indexed = index_body_files(store); !indexed) return std::unexpected(indexed.error());
   // Only now: from here on every change keeps the rows right.
   Change change(&store.registry());
   Kv::Batch batch;

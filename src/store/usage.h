@@ -49,10 +49,12 @@ struct Recount {
 };
 /// Counts the messages of each mailbox of the account and composes what makes the rows agree; an empty batch:
 /// they do.
-/// Fault::temporary: it changed all the while. O(messages of the account).
+/// Fault::temporary: it changed all the while. A message that can't be read does not count. O(messages of
+/// the account).
 Result<Recount> recount(const Store& store, Kv::Batch& batch, std::string_view account);
 
-/// Counts the mailboxes of a database of before format 3, once; gives how many accounts there were. Right
+/// Counts the mailboxes of a database of before format 3, and lists its files of bodies, once; gives how many
+/// accounts there were. Right
 /// after open(), before anything else is written; commits by itself. Safe to end at any moment.
 Result<std::size_t> count_older_database(Store& store);
 
