@@ -50,6 +50,13 @@ class Checker {
     Uid last_message = 0, last_given = 0;  // of its rows; of all that tell of a UID
     std::uint64_t vanished_rows = 0;
   };
+  /// A message, to be compared with what clients are told of it.
+  struct Seen {
+    std::uint32_t mailbox = 0;
+    Uid uid = 0;
+    ModSeq modseq = 0;  // 0: it can't be read
+    bool told = false;
+  };
   struct Body {
     std::uint64_t messages = 0, unshared = 0;
     std::uint64_t size = 0;
@@ -102,6 +109,8 @@ class Checker {
   }
   void note_body(const record::MessageRecord& message, const std::string& mailbox, Uid uid);
   void check_message(MessagePlace place, const std::string& value);
+  Seen* seen(std::uint32_t mailbox, Uid uid);
+  Result<void> untold_changes();
   void check_blob(const Body& body);
   void unused(Kv::Space space, const std::string& key, std::string_view what);
 
@@ -112,6 +121,7 @@ class Checker {
   Kv::Batch batch_;
   bool all_read_ = true;
   std::map<std::uint32_t, Box> boxes_;
+  std::vector<Seen> seen_;  // in the order of their keys
   std::unordered_map<std::string, Body> bodies_;
   std::map<std::uint32_t, record::Usage> usage_;  // counted, of mailboxes that are there
   Checked checked_;
@@ -167,17 +177,16 @@ void Checker::check_message(MessagePlace place, const std::string& value) {
     box->last_message = std::max(box->last_message, place.uid);
   }
   const auto record = record::decode_message_record(value);
+  seen_.push_back({place.mailbox, place.uid, record ? record->modseq : 0});
   if (!record) return problem(Kind::unreadable, name, place.uid, record.error().text);
   note_body(*record, name, place.uid);
-  if (box == nullptr) return;
-  if (!box->removed) usage_[place.mailbox] += record::usage_of_message(*record);
-  // Those of before there were MODSEQs have no row.
-  const auto key = changed_key(place.mailbox, record->modseq, place.uid);
-  const auto row = kv_.get(kChange, key);
-  if (record->modseq > 1 && row && !*row) {
-    problem(Kind::changes, name, place.uid, "clients are not told of its last change", true);
-    put(kChange, key, {});
-  }
+  if (box != nullptr && !box->removed) usage_[place.mailbox] += record::usage_of_message(*record);
+}
+
+Checker::Seen* Checker::seen(std::uint32_t mailbox, Uid uid) {
+  const auto place = [](const Seen& one) { return std::pair(one.mailbox, one.uid); };
+  const auto at = std::ranges::lower_bound(seen_, std::pair(mailbox, uid), {}, place);
+  return at == seen_.end() || place(*at) != std::pair(mailbox, uid) ? nullptr : &*at;
 }
 
 Result<void> Checker::messages() {
@@ -341,6 +350,19 @@ Result<void> Checker::envelopes() {
   });
 }
 
+Result<void> Checker::untold_changes() {
+  for (const auto& one : seen_) {
+    const auto* const box = box_of(one.mailbox);
+    // Those of before there were MODSEQs have no row.
+    if (one.told || one.modseq <= 1 || box == nullptr) continue;
+    problem(Kind::changes, box->name, one.uid, "clients are not told of its last change", true);
+    put(kChange, changed_key(one.mailbox, one.modseq, one.uid), {});
+    if (batch_.writes.size() < kWritesAtOnce) continue;
+    if (auto done = flush(); !done) return done;
+  }
+  return {};
+}
+
 Result<void> Checker::changes() {
   auto rows = each_row(kChange, {}, {}, [this](const std::string& key, const std::string& value) {
     const auto place = change_place_of(key);
@@ -355,14 +377,17 @@ Result<void> Checker::changes() {
       return;
     }
     box->last_given = std::max(box->last_given, place->uid);
-    const auto message = kv_.get(kMessage, message_key(place->mailbox, place->uid));
-    const auto record = message && *message ? record::decode_message_record(**message)
-                                            : Result<record::MessageRecord>(fail(Fault::not_found, {}));
-    if (record ? record->modseq == place->modseq : record.error().fault != Fault::not_found) return;
+    auto* const message = seen(place->mailbox, place->uid);
+    if (message != nullptr && message->modseq == place->modseq) {
+      message->told = true;
+      return;
+    }
+    if (message != nullptr && message->modseq == 0) return;
     problem(Kind::changes, box->name, place->uid, "clients are told of a change that is not its last", true);
     remove(kChange, key);
   });
   if (!rows) return rows;
+  if (auto done = untold_changes(); !done) return done;
   for (auto& [id, box] : boxes_) {
     if (box.removed || box.vanished_rows == box.record.vanished_rows) continue;
     problem(Kind::changes, box.name, 0,
