@@ -76,12 +76,11 @@ Result<int> MailboxAdministration::list(const json& request, const Row& row) {
     if (!account.empty() && store::account_of(mailbox.name) != account) continue;
     json one{{"mailbox", mailbox.name}, {"selectable", mailbox.selectable}};
     if (mailbox.selectable) {
-      const auto summary = store_.summary(mailbox.name);
-      if (!summary) return std::unexpected(summary.error());
-      one.update({{"messages", summary->messages},
-                  {"unseen", summary->unseen},
-                  {"octets", summary->octets},
-                  {"damaged", summary->damaged},
+      const auto counts = store_.counts(mailbox.name);
+      if (!counts) return std::unexpected(counts.error());
+      one.update({{"messages", counts->messages},
+                  {"unseen", counts->unseen},
+                  {"octets", counts->octets},
                   {"uid_validity", mailbox.uid_validity},
                   {"next_uid", mailbox.next_uid},
                   {"highest_modseq", mailbox.highest_modseq}});

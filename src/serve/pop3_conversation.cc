@@ -239,6 +239,9 @@ Result<access::Maildrop> Pop3Conversation::list_messages() const {
   if (!mailbox && mailbox.error().fault == Fault::not_found) return access::Maildrop();
   if (!mailbox) return std::unexpected(mailbox.error());
   std::vector<access::Maildrop::Message> messages;
+  // How many they are is a hint: else it grows by itself.
+  constexpr std::uint64_t kMostReserved = 2'000'000;
+  if (const auto counts = store.counts(mailbox_)) messages.reserve(std::min(counts->messages, kMostReserved));
   for (std::optional<store::Uid> from = 1; from;) {
     const auto listing = store.scan(mailbox_, *from, kScanRows);
     if (!listing) return std::unexpected(listing.error());

@@ -5,6 +5,7 @@
 
 #include "store/bodies.h"
 #include "store/keys.h"
+#include "store/mailbox_name.h"
 #include "store/message_rows.h"
 #include "store/messages.h"
 #include "store/pending.h"
@@ -160,6 +161,16 @@ Result<void> purge_messages(Store& store, Kv::Batch& batch, Time before, std::st
   return {};
 }
 
+/// What a mailbox was counted by, once that is added up to nothing in one row.
+Result<void> remove_usage(const Store& store, Kv::Batch& batch, std::string_view account, std::uint32_t id) {
+  const auto prefix = usage_key(account, id);
+  const auto rows = store.kv().scan(kAccount, prefix, prefix_end(prefix), 2);
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->size() == 1 && rows->front().second == encode(record::Usage{}))
+    batch.remove(kAccount, rows->front().first);
+  return {};
+}
+
 /// Removed messages of a mailbox come first, by their own, earlier time: so `limit` is left of theirs.
 Result<void> purge_mailbox(Store& store, Kv::Batch& batch, const RemovedMailboxItem& item, std::size_t limit,
                            BodyChanges& bodies, Purged& purged) {
@@ -181,7 +192,7 @@ Result<void> purge_mailbox(Store& store, Kv::Batch& batch, const RemovedMailboxI
   for (const auto& [change, value] : *changes) batch.remove(kChange, change);
   if (messages->size() < limit && changes->size() < limit) {
     batch.remove(kRemoved, key);
-    return {};
+    return remove_usage(store, batch, account_of(item.removed.name), item.id);
   }
   purged.more = true;
   auto left = item.removed;
