@@ -44,7 +44,8 @@ int administer(const std::string& directory, const nlohmann::json& request,
   if (request.value("command", std::string()).starts_with("mailbox.")) {
     const auto offline = OfflineDatabases::open(*loaded.running);
     if (!offline) return tell_error("hikyaku", offline.error());
-    const auto result = serve::answer_mailbox_request((*offline)->databases, clock, request, each);
+    const auto result = serve::answer_mailbox_request((*offline)->databases, clock,
+                                                      loaded.running->mailbox_rules(), request, each);
     return result ? *result : tell_error("hikyaku", result.error());
   }
   auto database = serve::QueueDatabase::open(*loaded.running, clock.now(), notes);

@@ -89,7 +89,7 @@ Result<int> Administration::answer(const json& request, const Row& row, const Re
   const auto command = request.value("command", std::string{});
   if (command.starts_with("store.") && mailboxes_ != nullptr) return store_request(request, row, body);
   if (command.starts_with("mailbox.") && mailboxes_ != nullptr)
-    return answer_mailbox_request(*mailboxes_, clock_, request, row);
+    return answer_mailbox_request(*mailboxes_, clock_, rules_(), request, row);
   if (command == "queue.list") return list(request, row);
   if (command == "arrivals") return arrivals(request.value("last", std::size_t{0}), row);
   if (command == "queue.show" || command == "why") {

@@ -2,6 +2,7 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/blob.h"
@@ -10,6 +11,7 @@
 #include "io/group_committer.h"
 #include "queue/queue.h"
 #include "serve/import_receiver.h"
+#include "serve/mailbox_rules.h"
 
 namespace hikyaku::serve {
 
@@ -22,16 +24,19 @@ class Outbound;
 /// does both. Blocks: for the pool.
 class Administration {
  public:
-  /// `outbound` is null when no hub runs, `mailboxes` and `sessions` likewise.
+  /// `outbound` is null when no hub runs, `mailboxes` and `sessions` likewise; then there are no `rules`
+  /// either.
   Administration(queue::Queue& queue, io::GroupCommitter& commits, Blob& blob, const Clock& clock,
-                 Outbound* outbound, MailboxDatabases* mailboxes = nullptr, MailboxLocks* sessions = nullptr)
+                 Outbound* outbound, MailboxDatabases* mailboxes = nullptr, MailboxLocks* sessions = nullptr,
+                 std::function<MailboxRules()> rules = {})
       : queue_(queue),
         commits_(commits),
         blob_(blob),
         clock_(clock),
         outbound_(outbound),
         mailboxes_(mailboxes),
-        sessions_(sessions) {}
+        sessions_(sessions),
+        rules_(std::move(rules)) {}
 
   /// Takes one row of an answer; false: the asker has gone.
   using Row = std::function<bool(const nlohmann::json&)>;
@@ -71,6 +76,7 @@ class Administration {
   Outbound* outbound_;
   MailboxDatabases* mailboxes_;
   MailboxLocks* sessions_;
+  std::function<MailboxRules()> rules_;  // of the configuration in force
 };
 
 }  // namespace hikyaku::serve

@@ -177,7 +177,8 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
   domain_flush = std::make_unique<DomainFlush>(*services, *outbound);
   services->flush_domain = [this](std::string_view domain) { return domain_flush->ask(domain); };
   administration = std::make_unique<Administration>(*queue->queue, *queue->commits, *queue->blob, clock,
-                                                    outbound.get(), &mailboxes, &services->mailbox_locks);
+                                                    outbound.get(), &mailboxes, &services->mailbox_locks,
+                                                    [this] { return services->running()->mailbox_rules(); });
 
   auto opened_control =
       ControlServer::open(main, control_path(running->queue_directory), *services, *administration);

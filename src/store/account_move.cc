@@ -119,9 +119,9 @@ class Copier {
  private:
   Result<void> boxes();
   Result<void> removed_boxes();
-  Result<void> contents(std::uint32_t from, std::uint32_t to, const std::string& name, bool counted);
+  Result<void> contents(std::uint32_t from, std::uint32_t to, const std::string& name);
   Result<void> vanished(std::uint32_t from, std::uint32_t to);
-  Result<void> messages(std::uint32_t from, std::uint32_t to, const std::string& name, bool counted);
+  Result<void> messages(std::uint32_t from, std::uint32_t to, const std::string& name);
   Result<void> removed_messages(std::uint32_t from, std::uint32_t to, const std::string& name);
   Result<void> deliveries();
   Result<void> account_rows();
@@ -146,7 +146,7 @@ class Copier {
   std::map<std::uint32_t, std::uint32_t> ids_;       // of mailboxes: there, here
   std::map<std::string, std::string> moved_;         // keys of shared bodies, of this batch
   std::map<std::string, std::uint64_t> references_;  // of bodies here, of this batch
-  record::Usage usage_;
+  record::Usage used_;                               // of one mailbox
   AccountMove::Counts counts_;
   std::uint64_t all_ = 0;
 };
@@ -167,7 +167,9 @@ Result<void> Copier::boxes() {
     out_.put(kMailbox, name, encode(moved));
     ids_[record.id] = id;
     ++counts_.mailboxes;
-    if (auto done = contents(record.id, id, name, true); !done) return done;
+    used_ = {};
+    if (auto done = contents(record.id, id, name); !done) return done;
+    if (used_ != record::Usage{}) out_.put(kAccount, usage_key(account_, id, 0), encode(used_));
     ++id;
   }
   return {};
@@ -182,15 +184,15 @@ Result<void> Copier::removed_boxes() {
     removed.mailbox.id = id;
     out_.put(kRemoved, removed_mailbox_key(id), encode(removed));
     ids_[old] = id;
-    if (auto done = contents(old, id, removed.name, false); !done) return done;
+    if (auto done = contents(old, id, removed.name); !done) return done;
     ++id;
   }
   return {};
 }
 
-Result<void> Copier::contents(std::uint32_t from, std::uint32_t to, const std::string& name, bool counted) {
+Result<void> Copier::contents(std::uint32_t from, std::uint32_t to, const std::string& name) {
   if (auto done = vanished(from, to); !done) return done;
-  if (auto done = messages(from, to, name, counted); !done) return done;
+  if (auto done = messages(from, to, name); !done) return done;
   return removed_messages(from, to, name);
 }
 
@@ -204,7 +206,7 @@ Result<void> Copier::vanished(std::uint32_t from, std::uint32_t to) {
                   });
 }
 
-Result<void> Copier::messages(std::uint32_t from, std::uint32_t to, const std::string& name, bool counted) {
+Result<void> Copier::messages(std::uint32_t from, std::uint32_t to, const std::string& name) {
   for (std::uint32_t next = 0;;) {
     const auto rows = from_.store.kv().scan(kMessage, message_key(from, next), mailbox_end(from), kRows);
     if (!rows) return std::unexpected(rows.error());
@@ -223,7 +225,7 @@ Result<void> Copier::messages(std::uint32_t from, std::uint32_t to, const std::s
       if (record->modseq > 1) out_.put(kChange, changed_key(to, record->modseq, *uid), {});
       const auto size = record->prefix.size() + record->body_size;
       out_.put(kMessage, std::move(here), encode(*record));
-      if (counted) usage_ += {static_cast<std::int64_t>(size), 1};
+      used_ += record::usage_of_message(*record);
       ++counts_.messages;
       counts_.octets += size;
       next = *uid + 1;
@@ -321,6 +323,7 @@ Result<void> Copier::copy_blob(record::MessageRecord& record, const std::string&
     offset += piece->size();
   }
   if (auto finished = (*writer)->finish(); !finished) return finished;
+  out_.put(kFile, name, count_value(record.body_size));
   record.blob = std::move(name);
   record.body_key = key;
   return {};
@@ -338,19 +341,16 @@ Result<void> Copier::deliveries() {
                   });
 }
 
-/// Quota and subscriptions as they are; what it uses as it was counted.
+/// Quota and subscriptions as they are; what it uses is counted anew.
 Result<void> Copier::account_rows() {
   const auto prefix = account_prefix(account_);
   const auto used = usage_key(account_);
-  auto done = scan_all(from_.store.kv(), kAccount, prefix, prefix_end(prefix),
-                       [&](const std::string& key, const std::string& value) -> Result<void> {
-                         if (key.starts_with(used)) return {};
-                         out_.put(kAccount, key, value);
-                         return flush_when_full();
-                       });
-  if (!done) return done;
-  if (usage_ != record::Usage{}) out_.put(kAccount, used, encode(usage_));
-  return {};
+  return scan_all(from_.store.kv(), kAccount, prefix, prefix_end(prefix),
+                  [&](const std::string& key, const std::string& value) -> Result<void> {
+                    if (key.starts_with(used)) return {};
+                    out_.put(kAccount, key, value);
+                    return flush_when_full();
+                  });
 }
 
 // ---- Removing
@@ -468,7 +468,11 @@ class Remover {
 Result<void> put_mark(MoveEnd& end, const std::string& account, const record::MovedAccount& moved) {
   Kv::Batch batch;
   batch.put(kMeta, moved_key(account), encode(moved));
-  return end.commit(std::move(batch));
+  Change format(&end.store.registry());
+  end.store.registry().put_format(batch, format);  // it may be the first that is ever written
+  auto done = end.commit(std::move(batch));
+  if (done) format.committed();
+  return done;
 }
 
 }  // namespace

@@ -77,6 +77,9 @@ Strings told(const OpenedStore& at, std::string_view account) {
                   std::to_string(box.next_uid) + " modseq " + std::to_string(box.highest_modseq) +
                   (box.selectable ? "" : " \\Noselect"));
     if (!box.selectable) continue;
+    const auto counts = at.store->counts(box.name).value();
+    all.push_back("  " + std::to_string(counts.messages) + " messages, " + std::to_string(counts.unseen) +
+                  " unseen, " + std::to_string(counts.octets) + " octets");
     const auto listing = at.store->scan(box.name, 1, 1000).value();
     const auto kept = envelopes(*at.store, listing.items).value();
     for (std::size_t i = 0; i < listing.items.size(); ++i) {
