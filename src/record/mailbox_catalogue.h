@@ -24,8 +24,8 @@ class MailboxCatalogue {
  public:
   static constexpr std::string_view kDefault = "default";
 
-  /// Fault::corrupt, with "N: …", the line, for a file name to stand before; Fault::permanent: a newer program
-  /// wrote it. Pure; O(size).
+  /// Fault::corrupt, with "N: …", the line, for a file name to stand before; Fault::permanent: a newer
+  /// program wrote it. Pure; O(size).
   static Result<MailboxCatalogue> parse(std::string_view text);
   /// What parse() reads.
   std::string text() const;
