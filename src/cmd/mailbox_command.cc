@@ -36,12 +36,19 @@ void print_row(const json& row) {
   std::puts(line.c_str());
 }
 
+void print_left_out(const json& row) {
+  std::fprintf(stderr, "hikyaku mailbox: database %s is left out: %s\n", text_of(row["database"]).c_str(),
+               text_of(row["left_out"]).c_str());
+}
+
 void print_listed(const json& row) {
   const auto name = text_of(row["mailbox"]);
+  const auto database = text_of(row["database"]);
   if (!row["selectable"].get<bool>())
-    return (void)std::printf("%8s %8s %12s  %s\n", "-", "-", "-", name.c_str());
-  std::printf("%8llu %8llu %12llu  %s\n", row["messages"].get<unsigned long long>(),
-              row["unseen"].get<unsigned long long>(), row["octets"].get<unsigned long long>(), name.c_str());
+    return (void)std::printf("%8s %8s %12s  %-10s  %s\n", "-", "-", "-", database.c_str(), name.c_str());
+  std::printf("%8llu %8llu %12llu  %-10s  %s\n", row["messages"].get<unsigned long long>(),
+              row["unseen"].get<unsigned long long>(), row["octets"].get<unsigned long long>(),
+              database.c_str(), name.c_str());
 }
 
 std::string of_limit(std::int64_t value, std::uint64_t limit) {
@@ -142,9 +149,8 @@ int mailbox_command(int argc, char** argv) {
       "mailbox removed joe@example.org\n  hikyaku mailbox restore joe@example.org 17 18\n  hikyaku mailbox "
       "removed; hikyaku mailbox restore --id 12 joe@example.org/Archive\n  hikyaku mailbox purge --older "
       "14d\n  hikyaku mailbox expire joe@example.org/Trash --dry-run --explain\n"
-      "Exit code 66: there is no such mailbox or message; 78: a rule of hikyaku_mailbox_expire_maps is bad, "
-      "and "
-      "nothing of its mailboxes was removed.");
+      "Exit code 66: there is no such mailbox or message; 75: a database is not mounted; 78: a rule of "
+      "hikyaku_mailbox_expire_maps is bad, and nothing of its mailboxes was removed.");
 
   std::string account, mailbox, to, octets, messages, older;
   std::vector<std::string> uids;
@@ -186,7 +192,7 @@ int mailbox_command(int argc, char** argv) {
   if (list.called()) {
     request = {{"command", "mailbox.list"}, {"account", account}};
     print = print_listed;
-    if (!as_json) std::puts("messages   unseen       octets  mailbox");
+    if (!as_json) std::puts("messages   unseen       octets  database    mailbox");
   } else if (create.called()) {
     request = {{"command", "mailbox.create"}, {"mailbox", mailbox}};
   } else if (rename.called()) {
@@ -233,7 +239,8 @@ int mailbox_command(int argc, char** argv) {
     if (row.contains("all"))
       return progress(row["done"].get<std::uint64_t>(), row["all"].get<std::uint64_t>());
     progress.clear();
-    as_json ? print_json(row) : print(row);
+    if (as_json) return print_json(row);
+    row.contains("left_out") ? print_left_out(row) : print(row);
   });
 }
 

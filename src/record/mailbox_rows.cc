@@ -105,6 +105,24 @@ Result<MailboxFloors> decode_mailbox_floors(std::string_view stored) {
   return floors;
 }
 
+std::string encode(const MovedAccount& moved) {
+  FrameWriter out(kVersion, moved.from.size() + moved.to.size() + 16);
+  out.time(moved.begun);
+  out.text(moved.from);
+  out.text(moved.to);
+  return std::move(out).finish();
+}
+
+Result<MovedAccount> decode_moved_account(std::string_view stored) {
+  FrameReader in(stored, kVersion, "moved account");
+  MovedAccount moved;
+  moved.begun = in.time();
+  moved.from = in.text();
+  moved.to = in.text();
+  if (auto done = in.finish(); !done) return std::unexpected(done.error());
+  return moved;
+}
+
 std::string encode_uids(const std::vector<std::uint32_t>& uids) {
   FrameWriter out(kVersion, uids.size() * 2 + 8);
   out.number(uids.size());

@@ -61,6 +61,14 @@ struct MailboxFloors {
   bool operator==(const MailboxFloors&) const = default;
 };
 
+/// An account that goes from one mailbox database to another. Both have this row while it does; the catalogue
+/// (mailbox_catalogue.h) says in which of them the account is, and what the other has of it is to go.
+struct MovedAccount {
+  Time begun{};
+  std::string from, to;  ///< names of databases
+  bool operator==(const MovedAccount&) const = default;
+};
+
 /// The stored forms are framed as that of QueueEntry, and fail to decode in the same ways.
 std::string encode(const RemovedMessage& removed);
 Result<RemovedMessage> decode_removed_message(std::string_view stored);
@@ -72,6 +80,8 @@ std::string encode(const Quota& quota);
 Result<Quota> decode_quota(std::string_view stored);
 std::string encode(const MailboxFloors& floors);
 Result<MailboxFloors> decode_mailbox_floors(std::string_view stored);
+std::string encode(const MovedAccount& moved);
+Result<MovedAccount> decode_moved_account(std::string_view stored);
 /// UIDs in ascending order, each as its distance from the one before.
 std::string encode_uids(const std::vector<std::uint32_t>& uids);
 Result<std::vector<std::uint32_t>> decode_uids(std::string_view stored);

@@ -53,6 +53,11 @@ TEST(MailboxFloors, TheStoredFormIsTheGoldenOneAndNoDamagePasses) {
   expect_stored_form(MailboxFloors{7, 300}, decode_mailbox_floors, "0107ac027e4e3f57");
 }
 
+TEST(MovedAccount, TheStoredFormIsTheGoldenOneAndNoDamagePasses) {
+  expect_stored_form(MovedAccount{Time{std::chrono::microseconds{258}}, "default", "DB02"},
+                     decode_moved_account, "0184040764656661756c7404444230320c5dd987");
+}
+
 TEST(Uids, TheStoredFormIsTheGoldenOneAndNoDamagePasses) {
   const std::vector<std::uint32_t> uids{1, 2, 300, UINT32_MAX};
   const auto stored = encode_uids(uids);

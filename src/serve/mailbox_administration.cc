@@ -100,9 +100,7 @@ Result<int> MailboxAdministration::quota(const json& request, const Row& row) {
     if (!request.value("default", false))
       own = store::Quota{request.value("octets", std::uint64_t{0}),
                          request.value("messages", std::uint64_t{0})};
-    auto done = change([&](Kv::Batch& batch) -> Result<store::Change> {
-      return store::set_quota(store_, batch, account, own);
-    });
+    auto done = change([&](Kv::Batch& batch) { return store::set_quota(store_, batch, account, own); });
     if (!done) return std::unexpected(std::move(done.error()));
   }
   if (request.value("recount", false)) {

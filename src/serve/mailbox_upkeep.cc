@@ -3,7 +3,8 @@
 #include <utility>
 
 #include "base/escape.h"
-#include "serve/mailbox_mount.h"
+#include "serve/account_mover.h"
+#include "serve/mailbox_databases.h"
 #include "serve/running.h"
 #include "store/removed.h"
 #include "store/usage.h"
@@ -20,25 +21,36 @@ constexpr int kPurgesAtOnce = 50;             // the rest in a minute: the threa
 }  // namespace
 
 void MailboxUpkeep::run(Time now) {
-  database_ = services_.mailboxes.get();
-  if (!database_) return;
-  if (known_.lock() != database_) {
-    auto& log = services_.log;
-    MailboxExpiry::Surroundings around{
-        [&log](const std::string& text) { log.info("store", text); },
-        [&log](const std::string& text) { log.warning("store", text); },
-        [&locks = services_.mailbox_locks](const std::string& mailbox) { return locks.taken(mailbox); }};
-    memory_.emplace(
-        MailboxExpiry({*database_->store, *database_->commits, *database_->blob}, std::move(around)));
-    known_ = database_;
-  }
+  settle_moves(services_.mailboxes,
+               [this](const std::string& text) { services_.log.info("store", escaped(text)); });
   if (auto running = services_.running(); running != running_) {
     running_ = std::move(running);
-    memory_->last_full.reset();
-    memory_->purged_all.reset();
+    for (auto& [name, memory] : memories_) {
+      memory.last_full.reset();
+      memory.purged_all.reset();
+    }
   }
-  work(now);
-  database_.reset();
+  for (auto& [name, database] : services_.mailboxes.mounted()) {
+    if (services_.stopping) return;
+    database_ = std::move(database);
+    memory_ = &memory_of(name);
+    work(now);
+    database_.reset();
+  }
+}
+
+MailboxUpkeep::Memory& MailboxUpkeep::memory_of(const std::string& name) {
+  if (const auto known = memories_.find(name); known != memories_.end()) {
+    if (known->second.of.lock() == database_) return known->second;
+    memories_.erase(known);
+  }
+  auto& log = services_.log;
+  MailboxExpiry::Surroundings around{
+      [&log](const std::string& text) { log.info("store", text); },
+      [&log](const std::string& text) { log.warning("store", text); },
+      [&locks = services_.mailbox_locks](const std::string& mailbox) { return locks.taken(mailbox); }};
+  MailboxExpiry expiry({*database_->store, *database_->commits, *database_->blob}, std::move(around));
+  return memories_.try_emplace(name, database_, std::move(expiry)).first->second;
 }
 
 void MailboxUpkeep::work(Time now) {
@@ -85,6 +97,9 @@ void MailboxUpkeep::fold_all() {
 }
 
 void MailboxUpkeep::purge(Time now) {
+  // While an account is moved it comes again in a minute.
+  const std::unique_lock moving(services_.mailboxes.moving(), std::try_to_lock);
+  if (!moving.owns_lock()) return;
   const auto rules = running_->mailbox_rules();
   auto& memory = *memory_;
   // What rules keep is looked at once a day, not each hour.

@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,9 +12,10 @@
 
 namespace hikyaku::serve {
 
-/// What the mailbox database needs from time to time, in small steps beside the mail: rows of usage are added
-/// up, mail goes by the rules of hikyaku_mailbox_expire_maps, and removed mail that neither
-/// hikyaku_removed_mail_lifetime nor a rule keeps goes for good. For one thread.
+/// What the mailbox databases that are mounted need from time to time, in small steps beside the mail: rows
+/// of usage are added up, mail goes by the rules of hikyaku_mailbox_expire_maps, removed mail that neither
+/// hikyaku_removed_mail_lifetime nor a rule keeps goes for good, and so does what moves that were cut short
+/// have left. For one thread.
 class MailboxUpkeep {
  public:
   explicit MailboxUpkeep(Services& services) : services_(services) {}
@@ -22,9 +24,11 @@ class MailboxUpkeep {
   void run(Time now);
 
  private:
-  /// What is remembered as long as a database stays mounted.
+  /// What is remembered of a database as long as it stays mounted.
   struct Memory {
-    explicit Memory(MailboxExpiry made) : expiry(std::move(made)) {}
+    Memory(std::weak_ptr<StoreDatabase> whose, MailboxExpiry made)
+        : of(std::move(whose)), expiry(std::move(made)) {}
+    std::weak_ptr<StoreDatabase> of;
     std::optional<Time> last_full;
     bool expiring = false;  ///< not at the end yet
     bool purging = false;
@@ -32,6 +36,7 @@ class MailboxUpkeep {
     std::string purge_from;  ///< what is older was looked at, and is kept by rules
     std::optional<Time> purged_all;
   };
+  Memory& memory_of(const std::string& name);
   void work(Time now);
   void fold_account(const std::string& account);
   void fold_all();
@@ -39,10 +44,11 @@ class MailboxUpkeep {
   void purge(Time now);
 
   Services& services_;
-  std::shared_ptr<StoreDatabase> database_;  // during run()
-  std::shared_ptr<const Running> running_;   // of the last run()
-  std::weak_ptr<StoreDatabase> known_;       // whose memory_ it is
-  std::optional<Memory> memory_;
+  std::shared_ptr<const Running> running_;  // of the last run()
+  std::map<std::string, Memory> memories_;  // by the databases' names
+  // During work():
+  std::shared_ptr<StoreDatabase> database_;
+  Memory* memory_ = nullptr;
 };
 
 }  // namespace hikyaku::serve

@@ -9,7 +9,7 @@
 
 #include "base/escape.h"
 #include "serve/await_commit.h"
-#include "serve/mailbox_mount.h"
+#include "serve/mailbox_databases.h"
 #include "serve/mailbox_name.h"
 #include "store/messages.h"
 
@@ -210,7 +210,7 @@ asio::awaitable<void> Pop3Conversation::log_in(AuthenticationSuccess who) {
     }
     lease_.emplace(std::move(*lease));
   }
-  auto database = services_.mailboxes.use();
+  auto database = services_.mailboxes.use_for(store::account_of(mailbox_));
   if (!database) {
     lease_.reset();
     refuse(database.error(), "open the mailbox");

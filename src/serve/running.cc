@@ -1,5 +1,7 @@
 #include "serve/running.h"
 
+#include "serve/catalogue_file.h"
+
 #include <netdb.h>
 #include <sys/socket.h>
 
@@ -122,6 +124,7 @@ void Compiler::basics() {
   for (const auto& name : main_.list("defer_transports")) running_.deferred_transports.push_back(name.text);
   running_.mailbox_quota = static_cast<std::uint64_t>(main_.size("hikyaku_mailbox_quota"));
   running_.mailbox_quota_origin = main_.origin("hikyaku_mailbox_quota");
+  running_.mailbox_catalogue = running_.sources->add(catalogue_path(running_.data_directory).string());
   running_.mailbox_log_lifetime = main_.duration("hikyaku_mailbox_log_lifetime");
   running_.removed_mail_lifetime = main_.duration("hikyaku_removed_mail_lifetime");
   running_.content_memory = static_cast<std::size_t>(main_.size("hikyaku_queue_memory"));

@@ -112,6 +112,7 @@ struct Running {
       0;  ///< hikyaku_queue_memory: octets of small messages kept until they are delivered
   std::uint64_t mailbox_quota = 0;  ///< hikyaku_mailbox_quota, octets; 0: none
   Origin mailbox_quota_origin;
+  std::uint32_t mailbox_catalogue = 0;  ///< the file of an Origin: $data_directory/mailboxes/catalogue
   std::chrono::seconds mailbox_log_lifetime{};   ///< hikyaku_mailbox_log_lifetime
   std::chrono::seconds removed_mail_lifetime{};  ///< hikyaku_removed_mail_lifetime
   std::shared_ptr<const policy::RetentionMaps> retention =

@@ -19,7 +19,7 @@ enum Space : Kv::Space {
   kBody,        ///< body key -> octets
   kReferences,  ///< body key -> how many messages have it, also removed ones
   kDelivery,    ///< delivery_key() -> message_key()
-  kMeta,        ///< "format", "floors"
+  kMeta,        ///< "format", "floors", moved_key(), moved_body_key()
   kChange,      ///< changed_key() -> nothing, vanished_key() -> UIDs
   kRemoved,     ///< removed_key(), removal_key(), removed_mailbox_key(): what can be restored
   kAccount,     ///< usage_key(), quota_key(), subscription_key()
@@ -72,6 +72,20 @@ inline std::optional<std::uint32_t> uid_of(std::string_view key) {
 
 inline std::string delivery_key(record::QueueId id, std::string_view recipient) {
   return id.key().append(recipient);
+}
+
+// ---- kMeta: accounts that go to another database
+
+constexpr std::string_view kMovedAccounts = "moved/";
+inline std::string moved_key(std::string_view account) { return std::string(kMovedAccounts).append(account); }
+/// Where the bodies of several messages went: the key that a body had -> its key now.
+inline std::string moved_body_prefix(std::string_view account) {
+  std::string out("moved-body/");
+  put_text(out, account);
+  return out;
+}
+inline std::string moved_body_key(std::string_view account, std::string_view body) {
+  return moved_body_prefix(account).append(body);
 }
 
 // ---- kChange: what changed in a mailbox, and what vanished from it, each in order of MODSEQ

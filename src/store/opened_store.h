@@ -23,10 +23,15 @@ constexpr Time kNow{std::chrono::seconds{1'795'564'100}};
 
 /// All that each commit is tried for is done at once: false when the power is off or the change was refused.
 struct OpenedStore {
-  explicit OpenedStore(std::size_t fails_at = 0) : power(fails_at) { open(); }
+  explicit OpenedStore(std::size_t fails_at = 0) : own_power(fails_at), power(own_power) { open(); }
+  /// One of several of the same machine; `here` as Store::open() has it.
+  OpenedStore(hikyaku::testing_support::Power& machine, Store::Here accounts_here)
+      : here(std::move(accounts_here)), power(machine) {
+    open();
+  }
 
   bool open() {
-    auto opened = Store::open(kv, blob);
+    auto opened = Store::open(kv, blob, here);
     store = opened ? std::move(*opened) : nullptr;
     return store != nullptr;
   }
@@ -154,7 +159,9 @@ struct OpenedStore {
     return all;
   }
 
-  hikyaku::testing_support::Power power;
+  Store::Here here;
+  hikyaku::testing_support::Power own_power;
+  hikyaku::testing_support::Power& power;
   hikyaku::testing_support::CrashingKv kv{power, kSpaces};
   hikyaku::testing_support::CrashingBlob blob{power};
   std::unique_ptr<Store> store;

@@ -77,7 +77,10 @@ Result<Restored> restore(Store& store, Kv::Batch& batch, std::string_view mailbo
   return result;
 }
 
-Result<std::vector<RemovedMailboxItem>> list_removed_mailboxes(const Store& store) {
+namespace {
+
+/// Also those of accounts that are in another database.
+Result<std::vector<RemovedMailboxItem>> all_removed_mailboxes(const Store& store) {
   std::vector<RemovedMailboxItem> items;
   const std::string from(kRemovedMailboxes);
   auto done = scan_all(store.kv(), kRemoved, from, prefix_end(from),
@@ -90,8 +93,6 @@ Result<std::vector<RemovedMailboxItem>> list_removed_mailboxes(const Store& stor
   if (!done) return std::unexpected(done.error());
   return items;
 }
-
-namespace {
 
 /// Of kept removals, which cost a look and nothing else, so many are passed by in one call.
 constexpr std::size_t kLookedAt = 4000;
@@ -203,10 +204,20 @@ Result<void> purge_mailbox(Store& store, Kv::Batch& batch, const RemovedMailboxI
 
 }  // namespace
 
+Result<std::vector<RemovedMailboxItem>> list_removed_mailboxes(const Store& store) {
+  auto items = all_removed_mailboxes(store);
+  if (items) {
+    std::erase_if(*items, [&](const RemovedMailboxItem& item) {
+      return !store.registry().is_here(account_of(item.removed.name));
+    });
+  }
+  return items;
+}
+
 Result<Purged> purge(Store& store, Kv::Batch& batch, Time before, std::size_t limit, const PurgeLimits& ask,
                      std::string_view from) {
   Purged purged;
-  const auto mailboxes = list_removed_mailboxes(store);
+  const auto mailboxes = all_removed_mailboxes(store);
   if (!mailboxes) return std::unexpected(mailboxes.error());
   Limits limits(store, *mailboxes, before, ask);
   BodyChanges bodies(store.kv(), batch);

@@ -18,11 +18,12 @@ std::vector<KvSpace> spaces(std::chrono::seconds delivery_memory) {
           {"file"}};
 }
 
-Store::Store(Kv& kv, const Blob& blob) : kv_(kv), blob_(blob), registry_(std::make_unique<Registry>(kv)) {}
+Store::Store(Kv& kv, const Blob& blob, Here here)
+    : kv_(kv), blob_(blob), registry_(std::make_unique<Registry>(kv, std::move(here))) {}
 Store::~Store() = default;
 
-Result<std::unique_ptr<Store>> Store::open(Kv& kv, Blob& blob) {
-  std::unique_ptr<Store> store(new Store(kv, blob));
+Result<std::unique_ptr<Store>> Store::open(Kv& kv, Blob& blob, Here here) {
+  std::unique_ptr<Store> store(new Store(kv, blob, std::move(here)));
   if (auto read = store->registry_->read(); !read) return std::unexpected(read.error());
   return store;
 }

@@ -39,7 +39,10 @@ class Registry;
 class Store {
  public:
   /// Fails with Fault::permanent on a database that a newer program wrote. O(mailboxes).
-  static Result<std::unique_ptr<Store>> open(Kv& kv, Blob& blob);
+  /// `here`: whether an account's mailboxes are in this database; empty: all are. Of the others nothing is
+  /// shown and nothing is changed: Fault::temporary.
+  using Here = std::function<bool(std::string_view account)>;
+  static Result<std::unique_ptr<Store>> open(Kv& kv, Blob& blob, Here here = {});
   ~Store();
 
   struct Target {
@@ -169,7 +172,7 @@ class Store {
   Registry& registry() const { return *registry_; }
 
  private:
-  Store(Kv& kv, const Blob& blob);
+  Store(Kv& kv, const Blob& blob, Here here);
   Result<std::vector<bool>> already_delivered(const std::vector<Target>& targets, record::QueueId id) const;
   Result<std::vector<Outcome>> outcomes(const std::vector<Target>& targets, const Message& message);
 

@@ -115,8 +115,10 @@ class Quotas {
     return names;
   }
 
-  Change set(Kv::Batch& batch, std::string_view account, const std::optional<Quota>& quota) const {
+  Result<Change> set(Kv::Batch& batch, std::string_view account, const std::optional<Quota>& quota) const {
     Change change(&registry_);
+    if (auto begun = registry_.begin(account, change); !begun)
+      return std::unexpected(std::move(begun.error()));
     if (quota) {
       batch.put(kAccount, quota_key(account), encode(*quota));
     } else {
@@ -144,8 +146,8 @@ Result<Usage> usage_of(const Store& store, std::string_view account) {
 
 Result<Quota> quota_of(const Store& store, std::string_view account) { return Quotas(store).quota(account); }
 
-Change set_quota(Store& store, Kv::Batch& batch, std::string_view account,
-                 const std::optional<Quota>& quota) {
+Result<Change> set_quota(Store& store, Kv::Batch& batch, std::string_view account,
+                         const std::optional<Quota>& quota) {
   return Quotas(store).set(batch, account, quota);
 }
 

@@ -30,8 +30,9 @@ Result<Usage> usage_of(const Store& store, std::string_view account);
 /// Its own, or else the default of all.
 Result<Quota> quota_of(const Store& store, std::string_view account);
 /// Gives the account a quota of its own; nullopt takes it away again. Keep the change until the commit is
-/// answered.
-Change set_quota(Store& store, Kv::Batch& batch, std::string_view account, const std::optional<Quota>& quota);
+/// answered. Fault::temporary: the account is being moved.
+Result<Change> set_quota(Store& store, Kv::Batch& batch, std::string_view account,
+                         const std::optional<Quota>& quota);
 /// Whether `added` still fits.
 Result<bool> has_room(const Store& store, std::string_view account, const Usage& added);
 
