@@ -103,7 +103,7 @@ Result<int> Administration::answer(const json& request, const Row& row, const Re
     const auto database = mailboxes_->use();
     if (!database) return std::unexpected(database.error());
     const auto& [kv, blob, store, commits] = **database;
-    return MailboxAdministration(*store, *commits, *blob, clock_).answer(request, row);
+    return MailboxAdministration(*store, *commits, *blob, clock_, rules_()).answer(request, row);
   }
   if (command == "queue.list") return list(request, row);
   if (command == "arrivals") return arrivals(request.value("last", std::size_t{0}), row);

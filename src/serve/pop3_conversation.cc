@@ -321,7 +321,7 @@ asio::awaitable<Result<void>> Pop3Conversation::remove_piece(std::vector<std::ui
   for (int tries = 0; tries < kUpdateTries; ++tries) {
     auto compose = [this, &uids]() -> Result<Composed> {
       Composed composed{{}, store::Expunged{store::Change(nullptr), 0, {}, {}, {}}};
-      const auto kept = services_.running()->removed_mail_lifetime.count() > 0;
+      const auto kept = services_.running()->mailbox_rules().keeps_removed(mailbox_);
       auto expunged = store::expunge(*database_->store, composed.batch, mailbox_, uids,
                                      kept ? std::optional(services_.clock.now()) : std::nullopt);
       if (!expunged) return std::unexpected(std::move(expunged.error()));

@@ -114,6 +114,19 @@ inline std::string removal_time_key(Time removed) {
 inline std::string removal_key(Time removed, std::uint32_t mailbox, std::uint32_t uid) {
   return removal_time_key(removed) + message_key(mailbox, uid);
 }
+struct Removal {
+  Time removed;
+  MessagePlace place;
+};
+/// Of a removal_key().
+inline std::optional<Removal> removal_of(std::string_view key) {
+  if (!key.starts_with(kRemovals)) return std::nullopt;
+  key.remove_prefix(kRemovals.size());
+  const auto time = take_big_endian<std::uint64_t>(key);
+  const auto place = place_of(key);
+  if (!time || !place) return std::nullopt;
+  return Removal{Time(Time::duration(static_cast<std::int64_t>(*time))), *place};
+}
 inline std::string removed_mailbox_key(std::uint32_t mailbox) {
   return std::string(kRemovedMailboxes) + big_endian(mailbox);
 }

@@ -534,6 +534,74 @@ TEST_F(Mailboxes, ARemovedMailboxIsPurgedInBoundedStepsAndThenCantComeBack) {
   EXPECT_TRUE(at.kv.rows(kRemoved).empty());
 }
 
+TEST_F(Mailboxes, WhatItsLimitsKeepIsNotPurgedAndNotLookedAtAgain) {
+  at.create(kOld);
+  for (std::uint64_t id = 1; id <= 6; ++id) at.deliver(id, {id % 2 == 0 ? kInbox : kOld}, "x");
+  for (const Uid uid : {1, 2, 3}) {
+    at.expunge(kInbox, {uid}, kNow + hours{uid});
+    at.expunge(kOld, {uid}, kNow + hours{uid});
+  }
+  const PurgeLimits held = [](std::string_view mailbox) {
+    return mailbox == kOld ? std::nullopt : std::optional(kNow + hours{3});
+  };
+  Kv::Batch batch;
+  const auto purged = purge(*at.store, batch, kNow + hours{5}, 100, held).value();
+  EXPECT_EQ(purged.messages, 2U);
+  EXPECT_EQ(purged.kept, 4U);
+  EXPECT_FALSE(purged.more);
+  ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
+  EXPECT_EQ(list_removed(*at.store, kInbox, 1, 10).value().size(), 1U);
+  EXPECT_EQ(list_removed(*at.store, kOld, 1, 10).value().size(), 3U);
+  batch = {};
+  const auto later = purge(*at.store, batch, kNow + hours{5}, 100, held, purged.next).value();
+  EXPECT_EQ(later.messages + later.kept, 0U);
+  EXPECT_EQ(at.purge(kNow + hours{5}, 1), 4U);
+  EXPECT_EQ(at.problems(), Strings{});
+}
+
+TEST_F(Mailboxes, ARemovedMailboxIsKeptByTheNameThatItHad) {
+  at.create(kOld);
+  for (std::uint64_t id = 1; id <= 3; ++id) at.deliver(id, {kOld}, "x");
+  at.expunge(kOld, {1}, kNow);
+  const auto id = box(kOld).id;
+  EXPECT_TRUE(at.remove(kOld, kNow));
+  Strings asked;
+  const PurgeLimits held = [&](std::string_view mailbox) {
+    asked.emplace_back(mailbox);
+    return std::optional<Time>();
+  };
+  EXPECT_EQ(at.purge(kNow + hours{1}, 1, held), 0U);
+  EXPECT_EQ(asked, Strings{kOld});  // once for all of it
+  EXPECT_TRUE(at.make(
+      [&](Kv::Batch& batch) { return restore_mailbox(*at.store, batch, id, kOld, kNow + hours{2}); }));
+  EXPECT_EQ(at.contents(kOld), (Strings{"2 x", "3 x"}));
+  EXPECT_EQ(list_removed(*at.store, kOld, 1, 10).value().size(), 1U);
+}
+
+TEST_F(Mailboxes, AMessageThatIsNotWantedGoneAnyMoreStays) {
+  for (std::uint64_t id = 1; id <= 3; ++id) at.deliver(id, {kInbox}, std::to_string(id));
+  EXPECT_TRUE(at.flag(kInbox, {2}, {FlagChange::How::add, {.flagged = true}, {}, {}}));
+  Kv::Batch batch;
+  auto expunged =
+      expunge(*at.store, batch, kInbox, {1, 2, 3, 4}, kNow, [](Uid, const record::MessageRecord& message) {
+        return !message.flags.flagged;
+      }).value();
+  EXPECT_EQ(expunged.uids, (std::vector<Uid>{1, 3}));
+  EXPECT_EQ(expunged.missing, std::vector<Uid>{4});
+  // Flagged after it was asked: the commit fails, and who asks again is told.
+  EXPECT_TRUE(at.flag(kInbox, {3}, {FlagChange::How::add, {.flagged = true}, {}, {}}));
+  EXPECT_EQ(at.kv.commit(std::move(batch), Kv::Durability::synced).error().fault, Fault::not_found);
+  EXPECT_EQ(at.contents(kInbox), (Strings{"1 1", "2 2", "3 3"}));
+}
+
+TEST_F(Mailboxes, ARestoredMessageKnowsWhenItCameBack) {
+  at.deliver(1, {kInbox}, "x");
+  at.expunge(kInbox, {1}, kNow);
+  EXPECT_TRUE(at.restore(kInbox, {1}));
+  EXPECT_EQ(at.store->find(kInbox, 2).value().message.restored, testing_support::kNow);
+  EXPECT_EQ(at.store->find(kInbox, 2).value().message.received, kNow);
+}
+
 TEST_F(Mailboxes, TheBlobOfARemovedMessageIsNoOrphan) {
   at.deliver(1, {kInbox}, "large", true);
   at.expunge(kInbox, {1}, kNow);

@@ -92,13 +92,17 @@ Result<void> Store::set_flags(Kv::Batch& batch, std::string_view mailbox, Uid ui
 }
 
 Result<Expunged> expunge(Store& store, Kv::Batch& batch, std::string_view mailbox,
-                         const std::vector<Uid>& uids, std::optional<Time> recoverable) {
+                         const std::vector<Uid>& uids, std::optional<Time> recoverable,
+                         const StillWanted& still) {
   Expunged result{Change(&store.registry()), 0, {}, {}, {}};
   const auto box = store.registry().find(mailbox);
   if (!box) return std::unexpected(box.error());
   auto found = messages_for_change(store, batch, *box, uids);
   if (!found) return std::unexpected(found.error());
   result.missing = std::move(found->missing);
+  if (still) {
+    std::erase_if(found->messages, [&](const FoundMessage& one) { return !still(one.uid, one.record); });
+  }
   if (found->messages.empty()) return result;
   const auto given = take_out(store, batch, mailbox, found->messages, result.change);
   if (!given) return std::unexpected(given.error());

@@ -153,6 +153,12 @@ Result<Registry::Mailbox> Registry::find(std::string_view name) const {
   return seen(box);
 }
 
+std::optional<std::string> Registry::name_of(std::uint32_t mailbox) const {
+  const std::scoped_lock lock(mutex_);
+  const auto at = boxes_.find(mailbox);
+  return at == boxes_.end() ? std::nullopt : std::optional(at->second.name);
+}
+
 std::vector<Registry::Mailbox> Registry::all() const {
   const std::scoped_lock lock(mutex_);
   std::vector<Mailbox> mailboxes;
