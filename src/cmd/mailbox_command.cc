@@ -15,6 +15,7 @@
 #include "cmd/administer.h"
 #include "cmd/command_line.h"
 #include "cmd/configuration_files.h"
+#include "cmd/progress.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -227,7 +228,13 @@ int mailbox_command(int argc, char** argv) {
     if (!age) return usage_error("--older wants an age: 14d, 36h, 90m, 20s");
     request = {{"command", "mailbox.purge"}, {"older", *age}};
   }
-  return administer(directory, request, [&](const json& row) { as_json ? print_json(row) : print(row); });
+  ProgressLine progress("expiring");
+  return administer(directory, request, [&](const json& row) {
+    if (row.contains("all"))
+      return progress(row["done"].get<std::uint64_t>(), row["all"].get<std::uint64_t>());
+    progress.clear();
+    as_json ? print_json(row) : print(row);
+  });
 }
 
 }  // namespace hikyaku::cmd

@@ -13,6 +13,7 @@
 #include "serve/mailbox_administration.h"
 #include "serve/mailbox_mount.h"
 #include "serve/outbound.h"
+#include "serve/progress_rows.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -58,17 +59,6 @@ json row_of(const record::QueueEntry& entry) {
 json client_json(const record::Client& client) {
   return {{"address", client.address},   {"name", client.name},           {"helo", client.helo},
           {"protocol", client.protocol}, {"sasl_user", client.sasl_user}, {"tls", client.tls_version}};
-}
-
-/// Progress as rows, one a second at most. Who asked may go: the work is wanted all the same.
-io::Progress progress_rows(const Administration::Row& row) {
-  static constexpr std::chrono::seconds kPause{1};
-  return [&row, next = std::chrono::steady_clock::now() + kPause](std::uint64_t done,
-                                                                  std::uint64_t all) mutable {
-    if (std::chrono::steady_clock::now() < next) return;
-    next = std::chrono::steady_clock::now() + kPause;
-    (void)row({{"done", done}, {"all", all}});
-  };
 }
 
 }  // namespace

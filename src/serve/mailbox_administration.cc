@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "serve/mailbox_expiry.h"
+#include "serve/progress_rows.h"
 #include "store/folders.h"
 #include "store/messages.h"
 #include "store/removed.h"
@@ -232,24 +233,35 @@ Result<int> MailboxAdministration::purge(const json& request, const Row& row) {
 
 Result<int> MailboxAdministration::expire(const json& request, const Row& row) {
   const auto wanted = text_of(request, "mailbox");
-  bool any = wanted.empty();
+  auto mailboxes = store_.list_mailboxes();
+  if (!mailboxes) return std::unexpected(mailboxes.error());
+  std::erase_if(*mailboxes, [&](const store::Store::Mailbox& one) {
+    return !wanted.empty() && one.name != wanted && store::account_of(one.name) != wanted;
+  });
+  if (mailboxes->empty() && !wanted.empty())
+    return fail(Fault::not_found, "there is no mailbox '" + wanted + "'");
+  // How far it is, by UIDs: how many messages there are is not known before they are read.
+  std::uint64_t all = 0;
+  std::uint64_t before = 0;
+  for (const auto& mailbox : *mailboxes) all += mailbox.next_uid;
+  const auto told = progress_rows(row);
   int code = EX_OK;
-  for (const auto& mailbox : store_.registry().all()) {
-    const auto& name = mailbox.name;
-    if (!wanted.empty() && name != wanted && store::account_of(name) != wanted) continue;
-    any = true;
-    if (!mailbox.record.selectable) continue;
-    const auto done = expire_mailbox(request, name, row);
+  for (const auto& mailbox : *mailboxes) {
+    const auto progress = [&](store::Uid position) {
+      told(before + std::min(position, mailbox.next_uid), all);
+    };
+    const auto done = mailbox.selectable ? expire_mailbox(request, mailbox.name, row, progress) : EX_OK;
+    before += mailbox.next_uid;
     if (!done && done.error().fault == Fault::not_found) continue;  // removed meanwhile
     if (!done) return done;
     if (*done != EX_OK) code = *done;
   }
-  if (!any) return fail(Fault::not_found, "there is no mailbox '" + wanted + "'");
   return code;
 }
 
 Result<int> MailboxAdministration::expire_mailbox(const json& request, const std::string& mailbox,
-                                                  const Row& row) {
+                                                  const Row& row,
+                                                  const std::function<void(store::Uid)>& progress) {
   const bool explain = request.value("explain", false);
   const bool dry_run = request.value("dry_run", false);
   KeyTrail trail;
@@ -281,6 +293,7 @@ Result<int> MailboxAdministration::expire_mailbox(const json& request, const std
     const auto step = pass.step();
     if (!step) return std::unexpected(step.error());
     more = *step;
+    progress(pass.position());
   }
 
   const auto& tally = pass.tally();

@@ -34,7 +34,8 @@ class MailboxAdministration {
   /// {"command": "mailbox.restore", "id": N, "to": "…"}
   /// {"command": "mailbox.purge", "older": seconds}: what no rule keeps
   /// {"command": "mailbox.expire", "mailbox": "…" (a user's: all of that user) or none, "dry_run": false,
-  ///  "explain": false}: a row for each mailbox with a rule; before it, explaining, one for each message
+  ///  "explain": false}: a row for each mailbox with a rule; before it, explaining, one for each message;
+  /// now and then {"done": N, "all": N}
   /// Gives the exit code (sysexits.h); an Error when it was not done.
   Result<int> answer(const nlohmann::json& request, const Row& row);
 
@@ -47,7 +48,8 @@ class MailboxAdministration {
                                const Row& row);
   Result<int> purge(const nlohmann::json& request, const Row& row);
   Result<int> expire(const nlohmann::json& request, const Row& row);
-  Result<int> expire_mailbox(const nlohmann::json& request, const std::string& mailbox, const Row& row);
+  Result<int> expire_mailbox(const nlohmann::json& request, const std::string& mailbox, const Row& row,
+                             const std::function<void(store::Uid)>& progress);
   /// Composes and commits, again when somebody else changed the same.
   Result<void> change(const std::function<Result<store::Change>(Kv::Batch&)>& compose);
 

@@ -16,9 +16,6 @@ constexpr int kTries = 5;
 constexpr std::uint64_t kManyMessages = 10'000;
 constexpr std::chrono::hours kDay{24};
 constexpr std::size_t kWarnings = 10;
-// Of one run: about as much as a thread does in two seconds.
-constexpr std::size_t kStepsAtOnce = 400;
-constexpr std::size_t kMailboxesAtOnce = 20'000;
 
 std::uint64_t most_of(const std::vector<policy::Removal>& removals) {
   std::uint64_t most = 0;
@@ -207,28 +204,24 @@ void MailboxExpiry::end_pass() {
   pass_.reset();
 }
 
-bool MailboxExpiry::run(const MailboxRules& rules, Time now, const std::function<bool()>& stopping) {
+bool MailboxExpiry::run(const MailboxRules& rules, Time now, const std::function<bool()>& enough) {
   const auto all = database_.store.registry().all();
   if (after_.empty() && !pass_) {
     forget_removed(all);
     told_.clear();
   }
   auto at = std::ranges::upper_bound(all, after_, {}, &store::Registry::Mailbox::name);
-  std::size_t steps = 0;
-  std::size_t mailboxes = 0;
-  while (!stopping()) {
+  while (!enough()) {
     if (!pass_) {
       if (at == all.end()) {
         after_.clear();
         return false;
       }
-      if (++mailboxes > kMailboxesAtOnce) return true;
       after_ = at->name;
       if (at->record.selectable) begin(*at, rules, now);
       ++at;
       continue;
     }
-    if (++steps > kStepsAtOnce) return true;
     const auto more = pass_->step();
     if (!more) {
       // What was renamed or removed meanwhile is another one's, or nobody's.

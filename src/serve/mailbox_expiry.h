@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -48,6 +49,8 @@ class ExpiryPass {
   Result<bool> step();
   const std::string& mailbox() const { return mailbox_; }
   const Tally& tally() const { return tally_; }
+  /// All UIDs below were decided on.
+  store::Uid position() const { return decide_from_.value_or(std::numeric_limits<store::Uid>::max()); }
 
  private:
   Result<bool> count();
@@ -90,9 +93,9 @@ class MailboxExpiry {
   };
   MailboxExpiry(ExpiryPass::Database database, Surroundings around)
       : database_(database), around_(std::move(around)) {}
-  /// Goes through all mailboxes and looks through those that are due, for some seconds at most. True: it was
-  /// not the end: call again soon. `stopping`: asked often.
-  bool run(const MailboxRules& rules, Time now, const std::function<bool()>& stopping);
+  /// Goes through all mailboxes and looks through those that are due, until `enough`, which is asked after
+  /// each piece of work. True: that was not the end, and the next run goes on.
+  bool run(const MailboxRules& rules, Time now, const std::function<bool()>& enough);
 
  private:
   struct Known {

@@ -13,8 +13,9 @@ namespace {
 
 constexpr std::chrono::hours kFull{1};
 constexpr std::chrono::hours kKept{24};
-constexpr std::size_t kPurgedAtOnce = 200;  // messages: a commit that holds others up for some milliseconds
-constexpr int kPurgesAtOnce = 50;           // the rest in a minute: the thread has other work too
+constexpr std::chrono::seconds kExpiring{5};  // of a minute
+constexpr std::size_t kPurgedAtOnce = 200;    // messages: a commit that holds others up for some milliseconds
+constexpr int kPurgesAtOnce = 50;             // the rest in a minute: the thread has other work too
 
 }  // namespace
 
@@ -54,8 +55,10 @@ void MailboxUpkeep::work(Time now) {
 
 void MailboxUpkeep::expire(Time now) {
   const auto rules = running_->mailbox_rules();
-  const auto stopping = [this] { return services_.stopping.load(); };
-  memory_->expiring = !rules.maps->empty() && memory_->expiry.run(rules, now, stopping);
+  const auto enough = [this, end = std::chrono::steady_clock::now() + kExpiring] {
+    return services_.stopping || std::chrono::steady_clock::now() > end;
+  };
+  memory_->expiring = !rules.maps->empty() && memory_->expiry.run(rules, now, enough);
 }
 
 void MailboxUpkeep::fold_account(const std::string& account) {

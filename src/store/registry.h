@@ -46,10 +46,10 @@ class Registry {
   Result<Mailbox> find(std::string_view name) const;
   /// By name.
   std::vector<Mailbox> all() const;
-  /// The MODSEQ from which on changes of the mailbox may not be answered yet. Only ever grows.
-  Result<ModSeq> first_open_modseq(std::uint32_t mailbox) const;
   /// Its name; nullopt: there is none any more.
   std::optional<std::string> name_of(std::uint32_t mailbox) const;
+  /// The MODSEQ from which on changes of the mailbox may not be answered yet. Only ever grows.
+  Result<ModSeq> first_open_modseq(std::uint32_t mailbox) const;
 
   enum class Missing : unsigned char { refuse, make };
   struct Given {
