@@ -15,6 +15,7 @@ namespace {
 using namespace log_format;
 
 constexpr std::size_t kPage = 4096;
+static_assert(ReadFiles::kPiece % kBlock == 0);
 
 /// Whether any fragment after the damaged one at `bad` is intact. The damaged one's length can't be trusted:
 /// near it every octet is tried, further on the beginnings of blocks.

@@ -11,7 +11,7 @@ namespace hikyaku::io {
 
 /// Reads files one after the other, each from its begin to its end, in pieces so small that they stay in the
 /// processor's cache: the system reads ahead while the caller sums up what came before. (Measured: a thread
-/// that reads ahead itself is slower, and takes more of the processor.) For one caller.
+/// of our own that reads ahead is no faster.) For one caller.
 class ReadFiles {
  public:
   static constexpr std::size_t kPiece = std::size_t{128} << 10;

@@ -90,7 +90,7 @@ TEST_F(ExpiryPassTest, WhatIsOldGoesAndCanBeRestored) {
   EXPECT_THAT(removed(at), ElementsAre("1", "4"));
   // As any EXPUNGE, for those who look at the mailbox.
   EXPECT_THAT(store::changes_since(*at.store, kJoe, 5).value().vanished, ElementsAre(1U, 4U));
-  EXPECT_EQ(usage_of(*at.store, kJoe).value(), (store::Usage{2, 2}));
+  EXPECT_EQ(usage_of(*at.store, kJoe).value(), (store::Usage{2, 2, 1}));
   EXPECT_EQ(at.problems(), Strings{});
   at.restart();
   EXPECT_TRUE(at.restore(kJoe, {1}));

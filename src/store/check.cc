@@ -455,7 +455,7 @@ Result<void> Checker::accounts() {
     if (!usage) return problem(Kind::unreadable, name, 0, usage.error().text);
     auto& one = kept[{name, whole ? 0 : place->mailbox}];
     one.sum += counted_as(*usage);
-    if (place->modseq == 0) one.base = *usage;
+    if (place->modseq == 0 && (!whole || place->mailbox == 0)) one.base = *usage;
   });
   if (!rows) return rows;
   std::map<std::pair<std::string, std::uint32_t>, record::Usage> counted;

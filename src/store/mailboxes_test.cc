@@ -693,5 +693,23 @@ TEST_F(Mailboxes, RowsOfFormat2AreCountedByMailboxOnce) {
   EXPECT_EQ(count_older_database(*at.store).value(), 0U);
 }
 
+TEST_F(Mailboxes, ADatabaseThatWasCountedInPartIsCountedOnAndMended) {
+  at.create(kOld);
+  at.deliver(1, {kInbox, kOld}, "12");
+  Kv::Batch batch;
+  EXPECT_FALSE(fold_usage(*at.store, batch, kInbox).value());
+  ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
+  at.kv.rows(kMeta)["format"] = "\x02";  // is written last
+  ASSERT_TRUE(at.open());
+  EXPECT_EQ(at.problems(), Strings{});
+  at.kv.rows(kAccount)[usage_key(kInbox)] = encode(Usage{5, 1});
+  EXPECT_EQ(at.problems().size(), 1U);
+  ASSERT_TRUE(repair(at.kv, at.blob, [](const Problem&) {}));
+  EXPECT_EQ(at.problems(), Strings{});
+  EXPECT_EQ(count_older_database(*at.store).value(), 1U);
+  EXPECT_EQ(at.problems(), Strings{});
+  EXPECT_EQ(counted(at, kOld), (Store::Counts{1, 2, 1}));
+}
+
 }  // namespace
 }  // namespace hikyaku::store

@@ -169,7 +169,7 @@ namespace {
 /// The rows of one mailbox, while they are added up.
 struct MailboxRows {
   std::uint32_t mailbox = 0;
-  ModSeq open = 0;  ///< rows from it on stay as they are
+  std::optional<ModSeq> open;  ///< rows from it on stay as they are; looked for when there is a row
   record::Usage sum;
   std::optional<std::string> base;
   std::vector<std::string> keys;  ///< but the base's
@@ -206,11 +206,13 @@ Result<bool> fold_usage(Store& store, Kv::Batch& batch, std::string_view account
         folded += box.fold(batch, account);
         box = {};
         box.mailbox = place->mailbox;
+      }
+      if (place->modseq > 0 && !box.open) {
         const auto open = store.registry().first_open_modseq(place->mailbox);
         if (!open) return std::unexpected(open.error());
         box.open = *open;
       }
-      if (place->modseq >= box.open) continue;
+      if (place->modseq > 0 && place->modseq >= *box.open) continue;
       box.sum += *usage;
       if (place->modseq == 0) {
         box.base = value;
