@@ -36,6 +36,7 @@ void MailboxUpkeep::run(Time now) {
     running_ = std::move(running);
     memory_->last_full.reset();
     memory_->purged_all.reset();
+    memory_->expiry.begin_again();
   }
   work(now);
   database_.reset();
