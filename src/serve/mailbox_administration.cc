@@ -284,7 +284,7 @@ Result<int> MailboxAdministration::expire_mailbox(const json& request, const std
     if (message.restored != Time{}) one["restored"] = seconds(message.restored);
     listens = listens && row(one);
   };
-  ExpiryPass pass({store_, commits_, blob_}, mailbox, rule->removals, rules_.keeps_removed(mailbox), now,
+  ExpiryPass pass({store_, commits_, blob_}, mailbox, rule->removals, rules_.keeps_removed(*rule), now,
                   dry_run ? ExpiryPass::Mode::tell : ExpiryPass::Mode::remove,
                   explain ? ExpiryPass::Told(told) : ExpiryPass::Told());
   for (bool more = !rule->removals.empty() || explain; more && (listens || !dry_run);) {

@@ -25,10 +25,10 @@ std::uint64_t most_of(const std::vector<policy::Removal>& removals) {
   return most;
 }
 
-/// What of it had an effect on a pass: a rule with other values is another one.
-std::string text_of(const std::vector<policy::Removal>& removals) {
-  std::string text;
-  for (const auto& one : removals) text += one.text + ",";
+/// What of it has an effect on a pass.
+std::string text_of(const policy::Retention& rule, const MailboxRules& rules) {
+  std::string text = rules.keeps_removed(rule) ? "recoverable" : "for good";
+  for (const auto& one : rule.removals) text += ", " + one.text;
   return text;
 }
 
@@ -177,16 +177,27 @@ void MailboxExpiry::begin(const store::Registry::Mailbox& mailbox, const Mailbox
   }
   // What is not to be seen yet is a change when it is.
   const auto modseq = mailbox.first_held_modseq ? mailbox.first_held_modseq : mailbox.next_modseq;
-  const auto text = text_of(rule->removals);
+  const auto text = text_of(*rule, rules);
   if (const auto at = known_.find(id); at != known_.end() && at->second.rule == text) {
     const auto& known = at->second;
     if (now >= known.last.at && now < next_look(known.last, rule->removals, known.modseq != modseq)) return;
   }
   if (around_.taken(mailbox.name)) return;
-  pass_.emplace(database_, mailbox.name, rule->removals,
-                rules.removed_lifetime.count() > 0 || rule->keeps_removed(), now, ExpiryPass::Mode::remove);
+  pass_.emplace(database_, mailbox.name, rule->removals, rules.keeps_removed(*rule), now,
+                ExpiryPass::Mode::remove);
   of_ = id;
   begun_ = {text, modseq, {now, {}, 0}};
+}
+
+void MailboxExpiry::begin_again() {
+  pass_.reset();
+  after_.clear();
+}
+
+/// A table may have changed since the pass began.
+bool MailboxExpiry::still_in_force(const MailboxRules& rules) const {
+  const auto rule = rules.of(pass_->mailbox());
+  return rule && text_of(*rule, rules) == begun_.rule;
 }
 
 void MailboxExpiry::end_pass() {
@@ -206,7 +217,8 @@ void MailboxExpiry::end_pass() {
 
 bool MailboxExpiry::run(const MailboxRules& rules, Time now, const std::function<bool()>& enough) {
   const auto all = database_.store.registry().all();
-  if (after_.empty() && !pass_) {
+  if (pass_ && !still_in_force(rules)) begin_again();
+  if (after_.empty()) {
     forget_removed(all);
     told_.clear();
   }

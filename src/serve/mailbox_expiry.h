@@ -96,6 +96,8 @@ class MailboxExpiry {
   /// Goes through all mailboxes and looks through those that are due, until `enough`, which is asked after
   /// each piece of work. True: that was not the end, and the next run goes on.
   bool run(const MailboxRules& rules, Time now, const std::function<bool()>& enough);
+  /// The next run goes through all of them: for new rules.
+  void begin_again();
 
  private:
   struct Known {
@@ -103,6 +105,7 @@ class MailboxExpiry {
     std::optional<store::ModSeq> modseq;
     LookedThrough last;
   };
+  bool still_in_force(const MailboxRules& rules) const;
   void begin(const store::Registry::Mailbox& mailbox, const MailboxRules& rules, Time now);
   void end_pass();
   void forget_removed(const std::vector<store::Registry::Mailbox>& all);

@@ -370,6 +370,22 @@ TEST_F(MailboxExpiryTest, ALargeMailboxIsLookedThroughInPieces) {
   EXPECT_THAT(logged_, ElementsAre("mailbox joe@a.example: 2500 of 2500 messages expired, 8893 octets"));
 }
 
+TEST_F(MailboxExpiryTest, ARuleThatChangesInTheMiddleOfAMailboxCountsFromThere) {
+  put("ann@a.example", {40 * kDay});
+  for (int i = 0; i < 2500; ++i) put(kJoe, {40 * kDay});
+  use("joe@a.example expire 30d\n");
+  begin();
+  int asked = 0;
+  EXPECT_TRUE(expiry_->run(rules_, kNow, [&] { return ++asked > 5; }));
+  const auto left = store_->summary(kJoe).value().messages;
+  EXPECT_LT(left, 2500U);
+  EXPECT_GT(left, 0U);
+  // And for those that were done with before.
+  use("joe@a.example expire never\nann@a.example expire 1d\n");
+  EXPECT_THAT(run(kNow), ElementsAre("mailbox ann@a.example: 1 of 1 messages expired, 1 octets"));
+  EXPECT_EQ(store_->summary(kJoe).value().messages, left);
+}
+
 TEST(MailboxRulesTest, AHoldKeepsWhatIsRemovedThoughNothingElseDoes) {
   table::GivenTables tables;
   tables.give("/rules", "law@a.example hold\n@a.example retain 30d\n@bad.example forever\n");

@@ -16,7 +16,7 @@ Result<policy::Retention> MailboxRules::of(std::string_view mailbox, KeyTrail* t
 bool MailboxRules::keeps_removed(std::string_view mailbox) const {
   if (removed_lifetime.count() > 0) return true;
   const auto rule = of(mailbox);
-  return !rule || rule->keeps_removed();
+  return !rule || keeps_removed(*rule);
 }
 
 store::PurgeLimits MailboxRules::purge_limits(

@@ -21,6 +21,9 @@ struct MailboxRules {
   Result<policy::Retention> of(std::string_view mailbox, KeyTrail* trail = nullptr) const;
   /// Whether what is removed from the mailbox can be restored for a while. Yes when its rule can't be told.
   bool keeps_removed(std::string_view mailbox) const;
+  bool keeps_removed(const policy::Retention& rule) const {
+    return removed_lifetime.count() > 0 || rule.keeps_removed();
+  }
   /// For store::purge() of what was removed `lifetime` ago. Of a mailbox whose rule can't be told nothing is
   /// purged, and `told` gets why. Lives as long as these rules.
   store::PurgeLimits purge_limits(std::chrono::seconds lifetime, Time now,

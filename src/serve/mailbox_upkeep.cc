@@ -28,6 +28,7 @@ void MailboxUpkeep::run(Time now) {
     for (auto& [name, memory] : memories_) {
       memory.last_full.reset();
       memory.purged_all.reset();
+      memory.expiry.begin_again();
     }
   }
   for (auto& [name, database] : services_.mailboxes.mounted()) {
