@@ -105,11 +105,6 @@ void print_log(const io::LogReport& log, bool as_json) {
   fmt::print("\n");
 }
 
-/// What to type next; the configuration and the database as they were given.
-std::string with_queue(const serve::DatabasePlace& place) {
-  return place.kind == serve::DatabasePlace::Kind::queue ? " --queue" : "";
-}
-
 /// By the hub that runs, if one does and the database is whole; nullopt: not done.
 Result<std::optional<int>> mounted_by_hub(const serve::DatabasePlace& place, const std::string& control,
                                           bool as_json) {
@@ -143,6 +138,10 @@ int mounted(serve::DatabaseMount& mount, const serve::DatabasePlace& place, cons
 }
 
 }  // namespace
+
+std::string with_queue(const serve::DatabasePlace& place) {
+  return place.kind == serve::DatabasePlace::Kind::queue ? " --queue" : "";
+}
 
 int tell_store_error(const Error& error) { return tell_error("hikyaku store", error); }
 

@@ -177,7 +177,7 @@ class LargeValues {
   std::map<fs::path, FileFault> faults_;
 };
 
-/// Writes rows as they were stored, the time in them too, past the log: what is not finished is of no use.
+/// Writes rows as they were stored, the time in them too.
 class Writer {
  public:
   explicit Writer(RocksKv& into) : into_(into) { begin(); }
@@ -198,9 +198,8 @@ class Writer {
     put_little_endian(count, count_, 4);
     batch_.replace(8, 4, count);
     rocksdb::WriteBatch batch(std::exchange(batch_, {}));
-    rocksdb::WriteOptions how;
-    how.disableWAL = true;
-    const auto status = into_.engine().Write(how, &batch);
+    // Through the log: the header goes by that when it says what the database must have.
+    const auto status = into_.engine().Write({}, &batch);
     begin();
     if (!status.ok()) return failure("write to the new database", status);
     return {};
@@ -244,6 +243,9 @@ class Rebuild {
       values_.tell(spaces_[space].name, rebuilt_.faults);
       if (auto found = recover_values(space); !found) return std::unexpected(found.error());
     }
+    // Its header learns here what the database has.
+    if (auto synced = into_.commit({}, Kv::Durability::synced); !synced)
+      return std::unexpected(synced.error());
     if (auto flushed = into_.flush(); !flushed) return std::unexpected(flushed.error());
     rebuilt_.rows = writer_.rows;
     return std::move(rebuilt_);
