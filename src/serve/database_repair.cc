@@ -15,6 +15,7 @@
 #include "serve/database_folder.h"
 #include "serve/databases.h"
 #include "store/check.h"
+#include "store/keys.h"
 #include "store/lost_rows.h"
 
 namespace hikyaku::serve {
@@ -75,6 +76,7 @@ class Repairer {
   std::set<Kv::Space> damaged_spaces() const;
   Result<void> settle(io::RocksKv& kv);
   Result<void> settle_mailboxes(io::RocksKv& kv, io::FileBlob& blob);
+  Result<void> keep_bodies(const io::RocksKv& kv, const std::vector<std::string>& keys);
   Result<void> set_bodies_aside(io::RocksKv& kv, io::FileBlob& blob);
   Result<void> drop_found(const store::Store& store);
   Result<void> write_report();
@@ -196,6 +198,14 @@ Result<void> Repairer::settle_mailboxes(io::RocksKv& kv, io::FileBlob& blob) {
                                           escaped(one.text, 1000)));
   }
   repair_.loss.mailboxes.insert(repair_.loss.mailboxes.end(), settled->lost.begin(), settled->lost.end());
+  for (const auto& fault : repair_.faults) {
+    if (fault.rows && fault.space == old_.spaces[store::kMessage].name) {
+      repair_.notes.push_back(
+          fmt::format("{}: messages may be lost, or older than they were: {}", fault.file.filename().string(),
+                      escaped(store::between_messages(kv, fault.after, fault.until), 1000)));
+    }
+  }
+  if (auto kept = keep_bodies(kv, settled->loose_bodies); !kept) return kept;
   const auto tell = [&](const store::Problem& problem) {
     // Its name and its UIDVALIDITY are others than people know.
     if (problem.kind == store::Problem::Kind::no_mailbox && problem.mended) {
@@ -216,6 +226,29 @@ Result<void> Repairer::settle_mailboxes(io::RocksKv& kv, io::FileBlob& blob) {
   }
   const auto checked = store::check(kv, blob, [&](const store::Problem& problem) { note(problem); });
   if (!checked) return std::unexpected(checked.error());
+  return {};
+}
+
+/// Bodies whose messages are lost, as files that can be imported.
+Result<void> Repairer::keep_bodies(const io::RocksKv& kv, const std::vector<std::string>& keys) {
+  if (keys.empty()) return {};
+  const auto folder = quarantine() / "bodies";
+  for (const auto& key : keys) {
+    const auto body = kv.get(store::kBody, key);
+    if (!body) return std::unexpected(body.error());
+    const auto place = store::place_of(key).value_or(store::MessagePlace{});
+    const auto below = folder / std::to_string(place.mailbox);
+    std::error_code error;
+    fs::create_directories(below, error);
+    if (error) return fail(Fault::permanent, "make the folder " + below.string() + ": " + error.message());
+    auto written = io::replace_synced(below / fmt::format("{}.eml", place.uid), body->value_or(""));
+    if (!written) return written;
+  }
+  repair_.notes.push_back(
+      fmt::format("{} of the lost messages have left their bodies, without flags and dates: "
+                  "they are in bodies/MAILBOX-NUMBER/UID.eml "
+                  "beside this report, for hikyaku store import",
+                  keys.size()));
   return {};
 }
 

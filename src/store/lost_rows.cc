@@ -14,6 +14,8 @@ namespace hikyaku::store {
 namespace {
 
 constexpr std::size_t kWritesAtOnce = 1000;
+constexpr std::size_t kBodiesAtOnce = 64;
+constexpr std::size_t kHeaderRead = 65536;  // octets of a body
 
 class Settlement {
  public:
@@ -30,6 +32,7 @@ class Settlement {
       from = std::uint64_t{**id} + 1;
     }
     if (auto done = removed_messages(); !done) return std::unexpected(done.error());
+    if (auto done = loose_bodies(); !done) return std::unexpected(done.error());
     if (auto done = flush(0); !done) return std::unexpected(done.error());
     return std::move(settled_);
   }
@@ -53,6 +56,7 @@ class Settlement {
   Result<void> message(std::uint32_t id, Uid uid, const std::string& value, const Told& told);
   Result<void> missing(std::uint32_t id, const Told& told);
   Result<void> removed_messages();
+  Result<void> loose_bodies();
   Result<std::string> body_fault(const record::MessageRecord& message);
   Result<LostMessage> describe(Uid uid, const std::string& body_key) const;
   Result<bool> is_removed(std::uint32_t id, Uid uid) const;
@@ -217,6 +221,60 @@ Result<bool> Settlement::is_removed(std::uint32_t id, Uid uid) const {
   return row->has_value();
 }
 
+/// Bodies of lost messages: a body's key is the place of the first message that had it.
+Result<void> Settlement::loose_bodies() {
+  if (whole(kMessage)) return {};
+  if (auto done = flush(0); !done) return done;
+  std::map<std::string, LostMessage> loose;
+  const auto note = [&](const std::string& key, const std::string& body) -> Result<void> {
+    const auto place = place_of(key);
+    if (!place) return {};
+    const auto stored = kv_.get(kMessage, key);
+    if (!stored) return std::unexpected(stored.error());
+    const auto record = *stored ? record::decode_message_record(**stored)
+                                : Result<record::MessageRecord>(fail(Fault::not_found, {}));
+    if (record && record->body_key == key) return {};
+    const auto envelope = record::summarize(std::string_view(body).substr(0, kHeaderRead));
+    LostMessage message;
+    message.uid = place->uid;
+    message.sender = envelope[record::Envelope::from].value;
+    message.subject = envelope[record::Envelope::subject].value;
+    message.size = body.size();
+    loose.emplace(key, std::move(message));
+    return {};
+  };
+  for (std::string from;;) {
+    const auto rows = kv_.scan(kBody, from, {}, kBodiesAtOnce);
+    if (!rows) return std::unexpected(rows.error());
+    for (const auto& [key, body] : *rows) {
+      if (auto done = note(key, body); !done) return done;
+    }
+    if (rows->size() < kBodiesAtOnce) break;
+    from = rows->back().first + '\0';
+  }
+  if (loose.empty()) return {};
+  // Others may have it: who got the same mail, and copies.
+  auto rows =
+      scan_all(kv_, kMessage, {}, {}, [&](const std::string&, const std::string& value) -> Result<void> {
+        if (const auto record = record::decode_message_record(value)) loose.erase(record->body_key);
+        return {};
+      });
+  if (!rows) return rows;
+  const std::string from(kRemovedMessages);
+  rows = scan_all(kv_, kRemoved, from, prefix_end(from),
+                  [&](const std::string&, const std::string& value) -> Result<void> {
+                    if (const auto removed = record::decode_removed_message(value))
+                      loose.erase(removed->message.body_key);
+                    return {};
+                  });
+  if (!rows) return rows;
+  for (auto& [key, message] : loose) {
+    settled_.loose_bodies.push_back(key);
+    lost(place_of(key)->mailbox, std::move(message));
+  }
+  return {};
+}
+
 /// Without its body one of these could not be put back.
 Result<void> Settlement::removed_messages() {
   const std::string from(kRemovedMessages);
@@ -272,6 +330,25 @@ Result<LostMessage> Settlement::describe(Uid uid, const std::string& body_key) c
 
 Result<SettledRows> settle_lost_rows(Kv& kv, const Blob& blob, const std::set<Kv::Space>& damaged) {
   return Settlement(kv, blob, damaged).run();
+}
+
+std::string between_messages(const Kv& kv, std::string_view after, std::string_view until) {
+  const auto first = place_of(after), last = place_of(until);
+  const auto shown = [&](const std::optional<MessagePlace>& place) {
+    if (!place) return std::string("?");
+    auto name = "mailbox number " + std::to_string(place->mailbox);
+    const auto rows =
+        scan_all(kv, kMailbox, {}, {}, [&](const std::string& key, const std::string& value) -> Result<void> {
+          const auto record = record::decode_mailbox_record(value);
+          if (record && record->id == place->mailbox) name = key;
+          return {};
+        });
+    (void)rows;  // then it is told by its number
+    return name + ", UID " + std::to_string(place->uid);
+  };
+  if (first && last && first->mailbox == last->mailbox)
+    return shown(first) + " to " + std::to_string(last->uid);
+  return shown(first) + " to " + shown(last);
 }
 
 Result<void> forget_vanished(Kv& kv) {
