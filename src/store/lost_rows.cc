@@ -190,7 +190,8 @@ Result<void> Settlement::message(std::uint32_t id, Uid uid, const std::string& v
     message->received = record->received;
     message->size = record->prefix.size() + record->body_size;
     lost(id, std::move(*message));
-    changed(id, uid, "its body is lost: " + *fault);
+    changed(id, uid,
+            (whole(kMessage) ? "its body is lost: " : "its body is lost, or it had been removed: ") + *fault);
     return {};
   }
   if (last > record->modseq) changed(id, uid, "its flags may be as they were before their last change");
