@@ -10,6 +10,7 @@
 #include "io/manifest_read.h"
 #include "io/mapped_file.h"
 #include "io/rocks_fixture.h"
+#include "io/table_block.h"
 #include "io/table_rows.h"
 
 namespace hikyaku::io {
@@ -175,6 +176,43 @@ TEST_F(Rebuild, OfADamagedTableAllOtherBlocksAreRead) {
         }
       }
     }
+  });
+}
+
+/// A mail may hold the octets of a block, checksum and all: they are not taken for one, also where the index
+/// and the block around them are damaged.
+TEST_F(Rebuild, WhatLooksLikeABlockInsideOfAMailIsNone) {
+  in_child([&] {
+    make();
+    std::string forged;
+    for (const auto& path : files(".sst")) {
+      const auto mapped = MappedFile::open(path).value();
+      const auto block = table_format::find_block(mapped.contents(), 0, mapped.contents().size(), 1900);
+      if (block && TableRows(mapped.contents()).facts().space == "entry")
+        forged = mapped.contents().substr(0, static_cast<std::size_t>(block->end()));
+    }
+    ASSERT_FALSE(forged.empty());
+    open();
+    Kv::Batch batch;
+    for (int i = 0; i < 40; ++i) batch.put(kBody, "mail" + key(i), "Subject: " + forged);
+    ASSERT_TRUE(kv->commit(std::move(batch), Kv::Durability::synced).has_value());
+    ASSERT_TRUE(kv->flush().has_value());
+    kv.reset();
+    std::size_t tried = 0;
+    for (const auto& path : files(".sst")) {
+      const auto mapped = MappedFile::open(path).value();
+      std::string octets(mapped.contents());
+      if (octets.find(forged) == std::string::npos || TableRows(octets).facts().space != "body") continue;
+      ++tried;
+      octets[octets.size() - 1] = 'x';
+      for (auto at = octets.find(forged); at != std::string::npos; at = octets.find(forged, at + 1))
+        octets[at - 3] = 'x';
+      TableRows damaged(octets);
+      while (const auto row = damaged.next())
+        EXPECT_FALSE(row->key.size() == 6 && row->value.starts_with("entry "));
+      EXPECT_FALSE(damaged.damages().empty());
+    }
+    EXPECT_GT(tried, 0U);
   });
 }
 

@@ -76,7 +76,7 @@ class Repairer {
   std::set<Kv::Space> damaged_spaces() const;
   Result<void> settle(io::RocksKv& kv);
   Result<void> settle_mailboxes(io::RocksKv& kv, io::FileBlob& blob);
-  Result<void> keep_bodies(const io::RocksKv& kv, const std::vector<std::string>& keys);
+  Result<void> keep_bodies(const io::RocksKv& kv, const std::vector<store::SettledRows::LooseBody>& bodies);
   Result<void> set_bodies_aside(io::RocksKv& kv, io::FileBlob& blob);
   Result<void> drop_found(const store::Store& store);
   Result<void> write_report();
@@ -230,25 +230,28 @@ Result<void> Repairer::settle_mailboxes(io::RocksKv& kv, io::FileBlob& blob) {
 }
 
 /// Bodies whose messages are lost, as files that can be imported.
-Result<void> Repairer::keep_bodies(const io::RocksKv& kv, const std::vector<std::string>& keys) {
-  if (keys.empty()) return {};
+Result<void> Repairer::keep_bodies(const io::RocksKv& kv,
+                                   const std::vector<store::SettledRows::LooseBody>& bodies) {
+  if (bodies.empty()) return {};
   const auto folder = quarantine() / "bodies";
-  for (const auto& key : keys) {
+  for (const auto& [key, of_others] : bodies) {
     const auto body = kv.get(store::kBody, key);
     if (!body) return std::unexpected(body.error());
     const auto place = store::place_of(key).value_or(store::MessagePlace{});
-    const auto below = folder / std::to_string(place.mailbox);
+    const auto below = folder / (of_others ? std::string("others") : std::to_string(place.mailbox));
     std::error_code error;
     fs::create_directories(below, error);
     if (error) return fail(Fault::permanent, "make the folder " + below.string() + ": " + error.message());
-    auto written = io::replace_synced(below / fmt::format("{}.eml", place.uid), body->value_or(""));
+    auto written = io::replace_synced(below / (of_others ? fmt::format("{}.{}.eml", place.mailbox, place.uid)
+                                                         : fmt::format("{}.eml", place.uid)),
+                                      body->value_or(""));
     if (!written) return written;
   }
-  repair_.notes.push_back(
-      fmt::format("{} of the lost messages have left their bodies, without flags and dates: "
-                  "they are in bodies/MAILBOX-NUMBER/UID.eml "
-                  "beside this report, for hikyaku store import",
-                  keys.size()));
+  repair_.notes.push_back(fmt::format(
+      "{} of the lost messages have left their bodies, without flags and dates: "
+      "they are in bodies/MAILBOX-NUMBER/UID.eml "
+      "beside this report, for hikyaku store import; in bodies/others where the mailbox is not known",
+      bodies.size()));
   return {};
 }
 

@@ -269,9 +269,20 @@ Result<void> Settlement::loose_bodies() {
                     return {};
                   });
   if (!rows) return rows;
+  std::optional<std::uint32_t> mailbox;
+  Told told;
   for (auto& [key, message] : loose) {
-    settled_.loose_bodies.push_back(key);
-    lost(place_of(key)->mailbox, std::move(message));
+    const auto id = place_of(key)->mailbox;
+    if (mailbox != id) {
+      auto read = told_of(id);
+      if (!read) return std::unexpected(read.error());
+      told = std::move(*read);
+      mailbox = id;
+    }
+    const bool removed =
+        told.has_vanished(message.uid) || (whole(kChange) && told.last_change(message.uid) == 0);
+    settled_.loose_bodies.push_back({key, removed});
+    if (!removed) lost(id, std::move(message));
   }
   return {};
 }

@@ -21,8 +21,12 @@ struct ChangedByLoss {
 struct SettledRows {
   std::vector<MailboxLoss> lost;  ///< messages of which the row or the body is gone; by mailbox and UID
   std::vector<ChangedByLoss> changed;
-  /// Keys of bodies in the Kv that are all that is left of messages; repair() takes them away.
-  std::vector<std::string> loose_bodies;
+  /// A body in the Kv that is all that is left of messages; repair() takes it away.
+  struct LooseBody {
+    std::string key;         ///< of the place of the first message that had it
+    bool of_others = false;  ///< that one was removed: it was a message of others, nobody knows of whom
+  };
+  std::vector<LooseBody> loose_bodies;
 };
 
 /// For a database of which rows were lost anywhere, removals too: finds by the rows that are left which

@@ -102,6 +102,15 @@ INSTANTIATE_TEST_SUITE_P(
                  {"u@d 2 hello"},
                  {},
                  {1, 3}},
+        LossCase{"a_message_whose_body_was_first_another_s_who_removed_it",
+                 [](Filled& at) {
+                   at.expunge("u@d", {2});
+                   at.kv.rows(kMessage).erase(message_key(2, 1));
+                 },
+                 {kMessage},
+                 {"v@d 1 "},
+                 {},
+                 {1, 3}},
         LossCase{"a_body",
                  [](Filled& at) { at.kv.rows(kBody).erase(message_key(1, 1)); },
                  {kBody},
