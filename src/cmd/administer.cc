@@ -45,7 +45,8 @@ int administer(const std::string& directory, const nlohmann::json& request,
     tell_notes(notes);
     if (!mailboxes) return tell_error("hikyaku", mailboxes.error());
     auto& [kv, blob, store, commits] = **mailboxes;
-    serve::MailboxAdministration administration(*store, *commits, *blob, clock);
+    serve::MailboxAdministration administration(*store, *commits, *blob, clock,
+                                                loaded.running->mailbox_rules());
     auto result = administration.answer(request, each);
     commits->stop();
     return result ? *result : tell_error("hikyaku", result.error());

@@ -7,7 +7,8 @@
 namespace hikyaku::record {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;  // of each of them
+constexpr std::uint8_t kVersion = 1;  // of each of them but
+constexpr std::uint8_t kUsageVersion = 2;
 
 }  // namespace
 
@@ -55,17 +56,19 @@ Result<RemovedMailbox> decode_removed_mailbox(std::string_view stored) {
 }
 
 std::string encode(const Usage& usage) {
-  FrameWriter out(kVersion, 16);
+  FrameWriter out(kUsageVersion, 16);
   out.signed_number(usage.octets);
   out.signed_number(usage.messages);
+  out.signed_number(usage.unseen);
   return std::move(out).finish();
 }
 
 Result<Usage> decode_usage(std::string_view stored) {
-  FrameReader in(stored, kVersion, "row of usage");
+  FrameReader in(stored, kUsageVersion, "row of usage");
   Usage usage;
   usage.octets = in.signed_number();
   usage.messages = in.signed_number();
+  if (in.version() >= 2) usage.unseen = in.signed_number();
   if (auto done = in.finish(); !done) return std::unexpected(done.error());
   return usage;
 }

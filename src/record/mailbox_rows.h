@@ -26,18 +26,26 @@ struct RemovedMailbox {
   bool operator==(const RemovedMailbox&) const = default;
 };
 
-/// Of all mailboxes of one user; or what a change adds to it.
+/// Of a mailbox, or of all of one user; or what a change adds to it. Version 1 ends before unseen.
 struct Usage {
   std::int64_t octets = 0;
   std::int64_t messages = 0;
+  std::int64_t unseen = 0;  ///< of the messages
   Usage& operator+=(const Usage& other) {
     octets += other.octets;
     messages += other.messages;
+    unseen += other.unseen;
     return *this;
   }
-  Usage operator-() const { return {-octets, -messages}; }
+  Usage operator-() const { return {-octets, -messages, -unseen}; }
   bool operator==(const Usage&) const = default;
 };
+
+/// What one message adds.
+inline Usage usage_of_message(const MessageRecord& message) {
+  return {static_cast<std::int64_t>(message.prefix.size() + message.body_size), 1,
+          message.flags.seen ? 0 : 1};
+}
 
 /// What a user may keep; 0: without limit.
 struct Quota {

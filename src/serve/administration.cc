@@ -13,6 +13,7 @@
 #include "serve/mailbox_administration.h"
 #include "serve/mailbox_mount.h"
 #include "serve/outbound.h"
+#include "serve/progress_rows.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -60,17 +61,6 @@ json client_json(const record::Client& client) {
           {"protocol", client.protocol}, {"sasl_user", client.sasl_user}, {"tls", client.tls_version}};
 }
 
-/// Progress as rows, one a second at most. Who asked may go: the work is wanted all the same.
-io::Progress progress_rows(const Administration::Row& row) {
-  static constexpr std::chrono::seconds kPause{1};
-  return [&row, next = std::chrono::steady_clock::now() + kPause](std::uint64_t done,
-                                                                  std::uint64_t all) mutable {
-    if (std::chrono::steady_clock::now() < next) return;
-    next = std::chrono::steady_clock::now() + kPause;
-    (void)row({{"done", done}, {"all", all}});
-  };
-}
-
 }  // namespace
 
 Result<std::vector<record::QueueId>> Administration::wanted(const json& request) const {
@@ -103,7 +93,7 @@ Result<int> Administration::answer(const json& request, const Row& row, const Re
     const auto database = mailboxes_->use();
     if (!database) return std::unexpected(database.error());
     const auto& [kv, blob, store, commits] = **database;
-    return MailboxAdministration(*store, *commits, *blob, clock_).answer(request, row);
+    return MailboxAdministration(*store, *commits, *blob, clock_, rules_()).answer(request, row);
   }
   if (command == "queue.list") return list(request, row);
   if (command == "arrivals") return arrivals(request.value("last", std::size_t{0}), row);

@@ -2,6 +2,7 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/blob.h"
@@ -10,6 +11,7 @@
 #include "io/group_committer.h"
 #include "queue/queue.h"
 #include "serve/import_receiver.h"
+#include "serve/mailbox_rules.h"
 
 namespace hikyaku::serve {
 
@@ -21,15 +23,17 @@ class Outbound;
 /// does both. Blocks: for the pool.
 class Administration {
  public:
-  /// `outbound` is null when no hub runs, `mailboxes` likewise.
+  /// `outbound` is null when no hub runs, `mailboxes` likewise; then there are no `rules` either.
   Administration(queue::Queue& queue, io::GroupCommitter& commits, Blob& blob, const Clock& clock,
-                 Outbound* outbound, MailboxMount* mailboxes = nullptr)
+                 Outbound* outbound, MailboxMount* mailboxes = nullptr,
+                 std::function<MailboxRules()> rules = {})
       : queue_(queue),
         commits_(commits),
         blob_(blob),
         clock_(clock),
         outbound_(outbound),
-        mailboxes_(mailboxes) {}
+        mailboxes_(mailboxes),
+        rules_(std::move(rules)) {}
 
   /// Takes one row of an answer; false: the asker has gone.
   using Row = std::function<bool(const nlohmann::json&)>;
@@ -63,6 +67,7 @@ class Administration {
   const Clock& clock_;
   Outbound* outbound_;
   MailboxMount* mailboxes_;
+  std::function<MailboxRules()> rules_;  // of the configuration in force
 };
 
 }  // namespace hikyaku::serve

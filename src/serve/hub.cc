@@ -182,8 +182,9 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
   services->admit = [this](std::shared_ptr<ActiveMessage> message) { outbound->admit(std::move(message)); };
   domain_flush = std::make_unique<DomainFlush>(*services, *outbound);
   services->flush_domain = [this](std::string_view domain) { return domain_flush->ask(domain); };
-  administration = std::make_unique<Administration>(*queue->queue, *queue->commits, *queue->blob, clock,
-                                                    outbound.get(), &mailboxes);
+  administration =
+      std::make_unique<Administration>(*queue->queue, *queue->commits, *queue->blob, clock, outbound.get(),
+                                       &mailboxes, [this] { return services->running()->mailbox_rules(); });
 
   auto opened_control =
       ControlServer::open(main, control_path(running->queue_directory), *services, *administration);

@@ -8,6 +8,7 @@
 
 #include "base/escape.h"
 #include "config/policy_settings.h"
+#include "config/retention_settings.h"
 #include "config/rewrite_settings.h"
 #include "config/route_settings.h"
 #include "io/system_clock.h"
@@ -55,6 +56,8 @@ class Compiler {
   void compile() {
     basics();
     alias_files();
+    running_.retention = std::make_shared<policy::RetentionMaps>(
+        config::retention_settings(main_, *running_.tables, running_.sources, diagnostics_));
     running_.sender_rewriting = SenderRewriting::make(main_, *running_.tables, diagnostics_);
     running_.rewriter = rewriter(main_);
     auto routing = config::route_settings(main_, machine_, *running_.tables, diagnostics_);

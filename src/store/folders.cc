@@ -223,7 +223,7 @@ Result<record::Usage> Structure::usage_of_box(std::uint32_t id) const {
                        [&](const std::string&, const std::string& value) -> Result<void> {
                          const auto record = record::decode_message_record(value);
                          if (!record) return std::unexpected(record.error());
-                         sum += {static_cast<std::int64_t>(record->prefix.size() + record->body_size), 1};
+                         sum += record::usage_of_message(*record);
                          return {};
                        });
   if (!done) return std::unexpected(done.error());

@@ -24,8 +24,9 @@ enum Space : Kv::Space {
   kRemoved,     ///< removed_key(), removal_key(), removed_mailbox_key(): what can be restored
   kAccount,     ///< usage_key(), quota_key(), subscription_key()
   kEnvelope,    ///< body key -> Envelope
+  kFile,        ///< blob -> its octets: of each body that is a file
 };
-constexpr std::size_t kSpaces = 10;
+constexpr std::size_t kSpaces = 11;
 
 constexpr std::string_view kFloorsKey = "floors";  ///< in kMeta: MailboxFloors
 
@@ -113,6 +114,19 @@ inline std::string removal_time_key(Time removed) {
 inline std::string removal_key(Time removed, std::uint32_t mailbox, std::uint32_t uid) {
   return removal_time_key(removed) + message_key(mailbox, uid);
 }
+struct Removal {
+  Time removed;
+  MessagePlace place;
+};
+/// Of a removal_key().
+inline std::optional<Removal> removal_of(std::string_view key) {
+  if (!key.starts_with(kRemovals)) return std::nullopt;
+  key.remove_prefix(kRemovals.size());
+  const auto time = take_big_endian<std::uint64_t>(key);
+  const auto place = place_of(key);
+  if (!time || !place) return std::nullopt;
+  return Removal{Time(Time::duration(static_cast<std::int64_t>(*time))), *place};
+}
 inline std::string removed_mailbox_key(std::uint32_t mailbox) {
   return std::string(kRemovedMailboxes) + big_endian(mailbox);
 }
@@ -125,10 +139,26 @@ inline std::string account_prefix(std::string_view account) {
   return out;
 }
 inline std::string quota_key(std::string_view account) { return account_prefix(account) + 'l'; }
-/// The sum, and, each beginning with it, what changes added since.
+/// In front of all; before format 3 a row itself, the sum of the account.
 inline std::string usage_key(std::string_view account) { return account_prefix(account) + 'u'; }
+/// In front of those of a mailbox: its sum, which has the MODSEQ 0, and what changes added since.
+inline std::string usage_key(std::string_view account, std::uint32_t mailbox) {
+  return usage_key(account) + big_endian(mailbox);
+}
 inline std::string usage_key(std::string_view account, std::uint32_t mailbox, std::uint64_t modseq) {
-  return usage_key(account) + big_endian(mailbox) + big_endian(modseq);
+  return usage_key(account, mailbox) + big_endian(modseq);
+}
+struct UsagePlace {
+  std::uint32_t mailbox;  // 0: of the whole account, of before format 3
+  std::uint64_t modseq;
+};
+/// Of a key behind its usage_key(account).
+inline std::optional<UsagePlace> usage_place_of(std::string_view rest) {
+  if (rest.empty()) return UsagePlace{0, 0};
+  const auto mailbox = take_big_endian<std::uint32_t>(rest);
+  const auto modseq = take_big_endian<std::uint64_t>(rest);
+  if (!mailbox || !modseq || !rest.empty()) return std::nullopt;
+  return UsagePlace{*mailbox, *modseq};
 }
 inline std::string subscription_prefix(std::string_view account) { return account_prefix(account) + 's'; }
 

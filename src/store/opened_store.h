@@ -104,21 +104,23 @@ struct OpenedStore {
     return change([&](Kv::Batch& batch) { return store::move(*store, batch, from, uids, to); });
   }
   bool restore(std::string_view mailbox, const std::vector<Uid>& uids) {
-    return change([&](Kv::Batch& batch) { return store::restore(*store, batch, mailbox, uids); });
+    return change([&](Kv::Batch& batch) { return store::restore(*store, batch, mailbox, uids, kNow); });
   }
   bool flag(std::string_view mailbox, const std::vector<Uid>& uids, const FlagChange& wanted) {
     return change([&](Kv::Batch& batch) { return change_flags(*store, batch, mailbox, uids, wanted); });
   }
   /// In steps of `limit`; how many messages went for good, or nothing when the power is off.
-  std::optional<std::size_t> purge(Time before, std::size_t limit) {
+  std::optional<std::size_t> purge(Time before, std::size_t limit, const PurgeLimits& limits = {}) {
     std::size_t messages = 0;
+    std::string from;
     for (bool more = true; more;) {
       Kv::Batch batch;
-      auto purged = store::purge(*store, batch, before, limit);
+      auto purged = store::purge(*store, batch, before, limit, limits, from);
       if (!purged) return std::nullopt;
       if (!batch.empty() && !kv.commit(std::move(batch), Kv::Durability::synced)) return std::nullopt;
       remove_blobs(purged->unused_blobs);
       messages += purged->messages;
+      from = purged->next;
       more = purged->more;
     }
     return messages;

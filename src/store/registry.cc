@@ -12,8 +12,6 @@
 namespace hikyaku::store {
 namespace {
 
-/// 1: mailboxes and messages. 2: their records of version 2, and the spaces from kChange on.
-constexpr std::uint64_t kFormat = 2;
 constexpr std::string_view kFormatKey = "format";
 
 }  // namespace
@@ -36,10 +34,10 @@ Result<void> Registry::read() {
   return read_mailboxes();
 }
 
-Result<void> Registry::read_format() {
-  auto stored = kv_.get(kMeta, kFormatKey);
+Result<std::uint64_t> format_of(const Kv& kv) {
+  auto stored = kv.get(kMeta, kFormatKey);
   if (!stored) return std::unexpected(stored.error());
-  if (!*stored) return {};  // written with the first change: a store may be open for reading only
+  if (!*stored) return 0;
   std::string_view octets = **stored;
   const auto format = take_varint(octets);
   if (!format) return unreadable("its format");
@@ -48,8 +46,15 @@ Result<void> Registry::read_format() {
                                       ", this program knows up to " + std::to_string(kFormat) +
                                       ": use the newer hikyaku that wrote it");
   }
+  return *format;
+}
+
+Result<void> Registry::read_format() {
+  const auto format = format_of(kv_);
+  if (!format) return std::unexpected(format.error());
+  // Written with the first change: a store may be open for reading only.
   format_stored_ = *format == kFormat;
-  older_format_ = !format_stored_;
+  older_format_ = *format != 0 && !format_stored_;
   return {};
 }
 
@@ -148,6 +153,12 @@ Result<Registry::Mailbox> Registry::find(std::string_view name) const {
   return seen(box);
 }
 
+std::optional<std::string> Registry::name_of(std::uint32_t mailbox) const {
+  const std::scoped_lock lock(mutex_);
+  const auto at = boxes_.find(mailbox);
+  return at == boxes_.end() ? std::nullopt : std::optional(at->second.name);
+}
+
 std::vector<Registry::Mailbox> Registry::all() const {
   const std::scoped_lock lock(mutex_);
   std::vector<Mailbox> mailboxes;
@@ -155,6 +166,20 @@ std::vector<Registry::Mailbox> Registry::all() const {
     if (const auto& box = boxes_.at(id); box.stored) mailboxes.push_back(seen(box));
   }
   return mailboxes;
+}
+
+Result<ModSeq> Registry::first_open_modseq(std::uint32_t mailbox) const {
+  record::MailboxRecord record;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto at = boxes_.find(mailbox);
+    if (at == boxes_.end()) return UINT64_MAX;  // nobody changes what is removed
+    const auto& box = at->second;
+    if (!box.held_modseqs.empty()) return *box.held_modseqs.begin();
+    if (box.next_modseq) return *box.next_modseq;
+    record = box.record;
+  }
+  return seek_next_modseq(record);
 }
 
 // ---- Giving out
@@ -284,7 +309,10 @@ void Change::release(bool committed) {
   auto* const registry = std::exchange(registry_, nullptr);
   if (registry == nullptr) return;
   const std::scoped_lock lock(registry->mutex_);
-  if (committed && format_) registry->format_stored_ = true;
+  if (committed && format_) {
+    registry->format_stored_ = true;
+    registry->older_format_ = false;
+  }
   for (const auto& held : held_) {
     const auto at = registry->boxes_.find(held.mailbox);
     if (at == registry->boxes_.end()) continue;

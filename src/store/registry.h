@@ -27,8 +27,11 @@ class Registry {
   /// Reads all names. Fails with Fault::permanent on a database that a newer program wrote. O(mailboxes).
   Result<void> read();
 
-  /// The database was written by a program of before format 2: it has no rows of usage yet.
-  bool of_older_format() const { return older_format_; }
+  /// The database was written by a program of before format 3: it has no rows of usage of each mailbox yet.
+  bool of_older_format() const {
+    const std::scoped_lock lock(mutex_);
+    return older_format_;
+  }
 
   /// A mailbox of which at least one commit succeeded.
   struct Mailbox {
@@ -43,6 +46,10 @@ class Registry {
   Result<Mailbox> find(std::string_view name) const;
   /// By name.
   std::vector<Mailbox> all() const;
+  /// Its name; nullopt: there is none any more.
+  std::optional<std::string> name_of(std::uint32_t mailbox) const;
+  /// The MODSEQ from which on changes of the mailbox may not be answered yet. Only ever grows.
+  Result<ModSeq> first_open_modseq(std::uint32_t mailbox) const;
 
   enum class Missing : unsigned char { refuse, make };
   struct Given {
@@ -114,8 +121,14 @@ class Registry {
   std::uint32_t last_mailbox_ = 0;
   std::uint32_t last_uid_validity_ = 0;
   bool format_stored_ = false;
-  bool older_format_ = false;  // since read()
+  bool older_format_ = false;  // until the format is stored
 };
+
+/// 0: nothing was written yet. Fault::permanent: a newer program wrote it.
+Result<std::uint64_t> format_of(const Kv& kv);
+/// 1: mailboxes and messages. 2: their records of version 2, and the spaces from kChange on. 3: rows of usage
+/// of each mailbox, with its unseen messages, and those of kFile.
+constexpr std::uint64_t kFormat = 3;
 
 /// Fault::not_found, with the name.
 std::unexpected<Error> no_mailbox(std::string_view name);
