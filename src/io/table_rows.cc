@@ -20,18 +20,27 @@ constexpr std::size_t kMetaBlocks = 8;  // at most so many behind the rows
 
 std::uint64_t number(std::string_view value) { return take_varint(value).value_or(0); }
 
-/// Whether a block can begin here: its first key is stored whole, so that its first octet is 0, perhaps
-/// behind the head of its compression.
+/// Whether a row can begin here whose key is stored whole: that it shares nothing with the one before, and
+/// how many octets it has.
+bool may_be_first_row(std::string_view octets) {
+  return octets.size() > 1 && octets[0] == '\0' && static_cast<unsigned char>(octets[1]) >= kSequence;
+}
+
+/// Whether a block can begin here, perhaps with the head of its compression.
 bool may_begin(std::string_view file, std::uint64_t at) {
   auto rest = file.substr(static_cast<std::size_t>(at), 64);
-  if (rest.empty() || rest[0] == '\0') return !rest.empty();
+  if (may_be_first_row(rest)) return true;
   if (!take_varint(rest) || rest.empty()) return false;
-  auto literals = static_cast<unsigned char>(rest[0]) >> 4;
+  constexpr unsigned kMore = 15;  // so many literals, and the octets behind tell how many more
+  const auto literals = static_cast<unsigned char>(rest[0]) >> 4U;
   rest.remove_prefix(1);
-  if (literals == 0) return false;
-  while (literals == 15 && !rest.empty() && static_cast<unsigned char>(rest[0]) == 255) rest.remove_prefix(1);
-  if (literals == 15 && !rest.empty()) rest.remove_prefix(1);
-  return !rest.empty() && rest[0] == '\0';
+  if (literals < 2) return false;
+  while (literals == kMore && !rest.empty()) {
+    const auto more = static_cast<unsigned char>(rest[0]);
+    rest.remove_prefix(1);
+    if (more < 255) break;
+  }
+  return may_be_first_row(rest);
 }
 
 /// Blocks from `at` on, one behind the other, up to `limit` or the first damage.

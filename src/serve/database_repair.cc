@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/escape.h"
+#include "io/empty_folder.h"
 #include "io/file_blob.h"
 #include "io/rocks_recovery.h"
 #include "io/synced_files.h"
@@ -90,7 +91,6 @@ class Repairer {
   DatabasePlace new_;
   store::LossSurvey of_mailboxes_;
   queue::LossSurvey of_queue_;
-  std::uint64_t problems_ = 0;
   DatabaseRepair repair_;
 };
 
@@ -163,7 +163,12 @@ std::set<Kv::Space> Repairer::damaged_spaces() const {
 
 Result<void> Repairer::settle(io::RocksKv& kv) {
   if (!mailboxes()) {
-    auto blob = io::FileBlob::open_read_only(new_.blobs);
+    // Were the whole folder lost, all bodies in it would be.
+    std::error_code error;
+    auto nothing = io::EmptyFolder::make();
+    if (!nothing) return std::unexpected(nothing.error());
+    const bool there = fs::is_directory(new_.blobs, error);
+    auto blob = io::FileBlob::open_read_only(there ? new_.blobs : fs::path(nothing->path()));
     if (!blob) return std::unexpected(blob.error());
     auto settled = queue::settle_lost_rows(kv, **blob, damaged_spaces());
     if (!settled) return std::unexpected(settled.error());
@@ -181,9 +186,10 @@ Result<void> Repairer::settle(io::RocksKv& kv) {
   return settle_mailboxes(kv, **blob);
 }
 
+/// What does not agree in the new database, and nothing mends.
 void Repairer::note(const store::Problem& problem) {
-  constexpr std::size_t kMostTold = 1000;
-  if (problem.mended || ++problems_ > kMostTold) return;
+  constexpr std::uint64_t kMostTold = 1000;
+  if (++repair_.problems > kMostTold) return;
   repair_.notes.push_back(
       fmt::format("{}{}: {}", problem.mailbox.empty() ? "database" : escaped(problem.mailbox, 500),
                   problem.uid == 0 ? "" : fmt::format(", UID {}", problem.uid), escaped(problem.text, 1000)));
@@ -211,8 +217,6 @@ Result<void> Repairer::settle_mailboxes(io::RocksKv& kv, io::FileBlob& blob) {
     if (problem.kind == store::Problem::Kind::no_mailbox && problem.mended) {
       repair_.changed.push_back(escaped(problem.mailbox, 500) + ": " + escaped(problem.text, 1000));
     }
-    if (problem.kind == store::Problem::Kind::no_mailbox || problem.kind == store::Problem::Kind::unreadable)
-      note(problem);
   };
   if (auto mended = store::repair(kv, blob, tell); !mended) return std::unexpected(mended.error());
   if (auto set = set_bodies_aside(kv, blob); !set) return set;
@@ -310,11 +314,14 @@ Result<void> Repairer::drop_found(const store::Store& store) {
 Result<void> Repairer::write_report() {
   // Earlier reports, and what was set aside with them, stay with the database.
   std::error_code error;
-  for (fs::directory_iterator one(old_.directory / "quarantine", error), end; !error && one != end;
-       one.increment(error)) {
-    const auto to = new_.directory / "quarantine" / one->path().filename();
-    if (auto linked = link_files(one->path(), to); !linked) return linked;
-    if (auto linked = link_files(one->path() / "blobs", to / "blobs"); !linked) return linked;
+  const auto earlier = old_.directory / "quarantine";
+  if (fs::is_directory(earlier, error)) {
+    for (fs::directory_iterator one(earlier, error), end; !error && one != end; one.increment(error)) {
+      const auto to = new_.directory / "quarantine" / one->path().filename();
+      if (auto linked = link_files(one->path(), to); !linked) return linked;
+      if (auto linked = link_files(one->path() / "blobs", to / "blobs"); !linked) return linked;
+    }
+    if (error) return fail(Fault::permanent, "list " + earlier.string() + ": " + error.message());
   }
   if (!repair_.damaged()) return {};
   const auto folder = quarantine();
@@ -349,7 +356,8 @@ std::string shown_key(const std::string& key) { return key.empty() ? "?" : escap
 
 bool DatabaseRepair::damaged() const {
   return list_lost || !faults.empty() || !loss.header_fault.empty() || !loss.bad_logs.empty() ||
-         !loss.gaps.empty() || !loss.mailboxes.empty() || !loss.queued.empty() || !changed.empty();
+         !loss.gaps.empty() || !loss.mailboxes.empty() || !loss.queued.empty() || !changed.empty() ||
+         problems > 0;
 }
 
 Result<DatabaseRepair> repair_database(const DatabasePlace& place, Replace replace, Time now,
@@ -375,6 +383,7 @@ nlohmann::json repair_json(const DatabaseRepair& repair, const DatabasePlace& pl
   json["list_of_tables_lost"] = repair.list_lost;
   json["changed"] = repair.changed;
   json["notes"] = repair.notes;
+  json["problems_left"] = repair.problems;
   json["rows"] = repair.rows;
   return json;
 }

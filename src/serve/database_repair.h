@@ -23,7 +23,9 @@ struct DatabaseRepair {
   MountLoss loss;                    ///< of logs; with all messages that are lost, by whatever
   std::vector<std::string> changed;  ///< messages that are not as they were, or were taken away; a line each
   std::vector<std::string> notes;    ///< what else is to be told
-  std::uint64_t rows = 0;            ///< that were taken over
+  std::uint64_t problems =
+      0;  ///< that `store verify` finds in the new one all the same: the first are in `notes`
+  std::uint64_t rows = 0;  ///< that were taken over
 
   bool damaged() const;
 };
