@@ -20,12 +20,14 @@ pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(ESEDB REQUIRED IMPORTED_TARGET libesedb)
 pkg_check_modules(LDAP REQUIRED IMPORTED_TARGET ldap lber)
 pkg_check_modules(ROCKSDB REQUIRED IMPORTED_TARGET rocksdb)
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core prometheus-cpp-pull)
 
 hikyaku_library(pcre2 PkgConfig::PCRE2)
 hikyaku_library(openssl OpenSSL::SSL OpenSSL::Crypto)
 hikyaku_library(unbound unbound)  # its .pc file asks for packages that only a static link needs
-hikyaku_library(rocksdb PkgConfig::ROCKSDB)
+hikyaku_library(rocksdb PkgConfig::ROCKSDB PkgConfig::LZ4 PkgConfig::XXHASH)  # and what its tables are made of
 hikyaku_library(db db-5.3 PkgConfig::LMDB cdb PkgConfig::SQLITE PkgConfig::PQ PkgConfig::LDAP)  # tables of others
 hikyaku_library(esedb PkgConfig::ESEDB)
 hikyaku_library(gsasl PkgConfig::GSASL)

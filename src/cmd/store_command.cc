@@ -18,6 +18,7 @@
 #include "cmd/store_import.h"
 #include "cmd/store_places.h"
 #include "cmd/store_recovery.h"
+#include "cmd/store_repair.h"
 #include "io/system_random.h"
 #include "serve/databases.h"
 
@@ -63,6 +64,7 @@ int store_command(int argc, char** argv) {
       "  hikyaku store -c DIR check-logs --queue --json\n"
       "  hikyaku store -c DIR mount            replays the logs; tells what is lost when one is bad\n"
       "  hikyaku store -c DIR mount --force    without the bad logs, which are kept in quarantine\n"
+      "  hikyaku store -c DIR repair           a new database of what is left, beside the damaged one\n"
       "  hikyaku store -c DIR backup /srv/backup        beside a running hub\n"
       "  hikyaku store -c DIR backups /srv/backup --verify\n"
       "  hikyaku store -c DIR restore /srv/backup --at 2026-11-24T09:00:00+09:00\n"
@@ -110,6 +112,12 @@ int store_command(int argc, char** argv) {
   bool force = false;
   mount_command.flag("--force", force,
                      "set bad logs aside, keep all that is intact, write a report of the loss");
+  auto& repair_command = with_queue(
+      "repair",
+      "read what is left where tables, large values or the list of them are damaged, and make a new database "
+      "of it beside the old, which is not changed; the hub must have dismounted it");
+  bool replace = false;
+  repair_command.flag("--replace", replace, "then put it in the old one's place, which is kept beside it");
   auto& recover_command = with_queue("recover", "the same as mount without --force");
   auto& dismount_command = named(
       app.subcommand("dismount", "a running hub closes a mailbox database; mail for it waits in the queue"));
@@ -179,6 +187,8 @@ int store_command(int argc, char** argv) {
   const auto control = serve::control_path(running.queue_directory);
   if (mount_command.called() || recover_command.called())
     return mount_database(place, control, force, as_json);
+  if (repair_command.called())
+    return repair_database(place, replace ? serve::Replace::yes : serve::Replace::no, as_json);
   if (dismount_command.called()) return dismount_database(place, control, as_json);
   if (compact_command.called()) return compact_database(running, name, as_json);
   if (backup_command.called()) return back_up_database(running, name, backups, full, as_json);

@@ -106,11 +106,6 @@ void print_log(const io::LogReport& log, bool as_json) {
   fmt::print("\n");
 }
 
-/// What to type next; the configuration and the database as they were given.
-std::string with_name(const serve::DatabasePlace& place) {
-  if (place.kind == serve::DatabasePlace::Kind::queue) return " --queue";
-  return place.name == record::MailboxCatalogue::kDefault ? std::string() : ' ' + place.name;
-}
 std::string name_of(const serve::DatabasePlace& place) {
   return place.kind == serve::DatabasePlace::Kind::queue ? "queue" : place.name;
 }
@@ -148,6 +143,11 @@ int mounted(serve::DatabaseMount& mount, const serve::DatabasePlace& place, cons
 }
 
 }  // namespace
+
+std::string with_name(const serve::DatabasePlace& place) {
+  if (place.kind == serve::DatabasePlace::Kind::queue) return " --queue";
+  return place.name == record::MailboxCatalogue::kDefault ? std::string() : ' ' + place.name;
+}
 
 int tell_store_error(const Error& error) { return tell_error("hikyaku store", error); }
 

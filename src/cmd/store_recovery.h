@@ -1,5 +1,6 @@
 #pragma once
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "base/result.h"
 #include "serve/database_mount.h"
@@ -28,6 +29,10 @@ int mount_database(const serve::DatabasePlace& place, const std::string& control
 int dismount_database(const serve::DatabasePlace& place, const std::string& control, bool as_json);
 /// Losses of forced mounts are not shown by database_status() any more.
 int acknowledge_loss(const serve::DatabasePlace& place, bool as_json);
+
+/// What a command that is shown to people needs for this database: " --queue", " DB02", or nothing for
+/// `default`.
+std::string with_name(const serve::DatabasePlace& place);
 
 /// Prints an error of a store command, and gives its exit code.
 int tell_store_error(const Error& error);

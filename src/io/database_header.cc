@@ -198,6 +198,8 @@ Result<HeaderFile> HeaderFile::open_file(const std::filesystem::path& path, Acce
   HeaderFile file(path);
   const int flags = access == Access::read_write ? O_RDWR | O_CREAT : O_RDONLY;
   file.fd_ = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
+  if (file.fd_ < 0 && errno == ENOENT && access == Access::read_alone)
+    file.fd_ = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file.fd_ < 0 && errno == ENOENT)
     return fail(Fault::not_found, "there is no database at " + path.parent_path().string());
   if (file.fd_ < 0) return system_failure("open " + path.string());
@@ -251,7 +253,7 @@ Result<void> HeaderFile::replace_lost() {
 }
 
 Result<void> HeaderFile::lock(Access access) {
-  if (::flock(fd_, (access == Access::read_write ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0) return {};
+  if (::flock(fd_, (access == Access::read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) return {};
   if (errno != EWOULDBLOCK) return system_failure("lock " + path_.string());
   beside_writer_ = access == Access::read_only;
   if (beside_writer_) return {};

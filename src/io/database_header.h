@@ -68,10 +68,15 @@ Result<HeaderCopy> decode_header_copy(std::string_view copy);
 /// The file of a DatabaseHeader, locked while it lives. Not thread-safe.
 class HeaderFile {
  public:
-  enum class Access : unsigned char { read_write, read_only };
+  enum class Access : unsigned char {
+    read_write,
+    read_only,
+    read_alone,  ///< changes nothing, and keeps everybody else out, also where there is no such file
+  };
   /// Opens and locks it; read_write makes it with `signature` when there is none. Fault::temporary when
-  /// another process has it open for writing (or at all, for read_write), Fault::not_found when there is none
-  /// to read, Fault::corrupt when both copies are damaged, or when it is missing or empty beside a `db`.
+  /// another process has it open for writing (or at all, for what is no read_only), Fault::not_found when
+  /// there is none to read, Fault::corrupt when both copies are damaged, or when it is missing or empty
+  /// beside a `db`.
   static Result<HeaderFile> open(const std::filesystem::path& path, Access access, std::uint64_t signature);
   /// The same where it is damaged, lost or another database's: gives a header that is made from what else is
   /// there, with all logs in `db`, and is not stored before store().

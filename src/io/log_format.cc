@@ -9,9 +9,6 @@ namespace {
 
 constexpr char kTimeMark = 'T';
 
-/// RocksDB stores a CRC of octets that may hold CRCs in a changed form.
-std::uint32_t masked(std::uint32_t sum) { return ((sum >> 15) | (sum << 17)) + 0xa282ead8U; }
-
 /// What is left of the block of `at`, from there on.
 std::string_view rest_of_block(std::string_view log, std::size_t at) {
   return log.substr(at, std::min(log.size(), (at / kBlock + 1) * kBlock) - at);
@@ -26,6 +23,8 @@ void append_little_endian(std::string& out, std::uint64_t value, unsigned octets
 }
 
 }  // namespace
+
+std::uint32_t masked(std::uint32_t sum) { return ((sum >> 15) | (sum << 17)) + 0xa282ead8U; }
 
 std::string time_mark(Time now) {
   std::string mark(1, kTimeMark);

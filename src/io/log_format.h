@@ -41,6 +41,9 @@ std::optional<Fragment> claimed_at(std::string_view log, std::size_t at);
 /// The offset itself, or past the padding at the end of its block.
 std::size_t skip_padding(std::size_t at);
 
+/// A CRC-32C as the engine stores it, of octets that may hold such themselves.
+std::uint32_t masked(std::uint32_t sum);
+
 /// A number of little-endian octets.
 std::uint64_t little_endian(std::string_view octets);
 

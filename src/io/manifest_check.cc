@@ -81,16 +81,20 @@ std::optional<std::string> manifest_fault(const fs::path& db, const DatabaseHead
            (number == 0 ? std::string("no list of tables") : manifest_name(number)) + " and not " +
            names_of(header);
   }
-  const auto path = db / manifest_name(number);
+  return manifest_fault(db, *listed);
+}
+
+std::optional<std::string> manifest_fault(const fs::path& db, const CataloguedManifest& listed) {
+  const auto path = db / manifest_name(listed.number);
   const auto file = MappedFile::open(path);
   if (!file) return path.string() + ": the list of tables: " + file.error().text;
   const auto octets = file->contents();
-  if (octets.size() < listed->octets) {
+  if (octets.size() < listed.octets) {
     return path.string() + ": the list of tables ends at offset " + std::to_string(octets.size()) + ", and " +
-           std::to_string(listed->octets) + " octets were written";
+           std::to_string(listed.octets) + " octets were written";
   }
-  const auto known = octets.substr(0, static_cast<std::size_t>(listed->octets));
-  if (crc32c(known) == listed->checksum) return std::nullopt;
+  const auto known = octets.substr(0, static_cast<std::size_t>(listed.octets));
+  if (crc32c(known) == listed.checksum) return std::nullopt;
   const auto at = first_damage(known);
   return path.string() + ": the list of tables is " +
          (at ? "damaged at offset " + std::to_string(*at)

@@ -24,6 +24,9 @@ std::uint64_t current_manifest(const std::filesystem::path& db);
 /// can be told, the offset.
 std::optional<std::string> manifest_fault(const std::filesystem::path& db, const DatabaseHeader& header);
 
+/// The same of one that the header knows, whether or not CURRENT names it.
+std::optional<std::string> manifest_fault(const std::filesystem::path& db, const CataloguedManifest& listed);
+
 /// Of `db`/IDENTITY; 0: it can't be read.
 std::uint32_t identity_sum(const std::filesystem::path& db);
 

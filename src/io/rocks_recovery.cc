@@ -74,10 +74,11 @@ Result<void> make_logs_ready(const fs::path& database, const HeaderFile& file, T
   // A database that was never finished may not name its list of tables yet; nobody has written to it.
   const bool creating = header.state == DatabaseHeader::State::creating;
   if (const auto fault = creating ? std::nullopt : manifest_fault(database / "db", header)) {
-    return fail(Fault::corrupt, "the database at " + database.string() +
-                                    " is not opened, so that nothing is lost; nothing was changed. " +
-                                    *fault +
-                                    "\nRestore that file from a copy, or the database from a backup");
+    return fail(Fault::corrupt,
+                "the database at " + database.string() +
+                    " is not opened, so that nothing is lost; nothing was changed. " + *fault +
+                    "\nRestore that file from a copy, or the database from a backup; or have what is "
+                    "left put into a new one, with: hikyaku store repair");
   }
   std::string bad;
   const LogReport* torn = nullptr;

@@ -19,11 +19,15 @@ bool is_ours(const LogReport& log) {
          log.state != LogReport::State::foreign;
 }
 
-void hand_out(std::string_view batch, bool intact, const std::function<void(const SalvagedRow&)>& row) {
+/// `first`: the number of its first change; 0: not known, of a damaged one.
+void hand_out(std::string_view batch, std::uint64_t first, std::uint64_t log,
+              const std::function<void(const SalvagedRow&)>& row) {
   if (!row) return;
+  auto sequence = first;
   (void)read_rows(batch, [&](const BatchRow& one) {
     // The engine has a family of its own, numbered 0, that we do not use.
-    if (one.family > 0) row({one.family - 1, one.key, one.value, intact});
+    if (one.family > 0) row({one.family - 1, one.key, one.value, first != 0, sequence, log});
+    if (first != 0) ++sequence;
   });
 }
 
@@ -41,17 +45,27 @@ Result<std::string> intact_part(const fs::path& path) {
 }  // namespace
 
 Result<Salvage> Salvage::open(const fs::path& database, const Progress& progress) {
+  return open(database, HeaderFile::Access::read_write, progress);
+}
+
+Result<Salvage> Salvage::open_unchanged(const fs::path& database, const Progress& progress) {
+  return open(database, HeaderFile::Access::read_alone, progress);
+}
+
+Result<Salvage> Salvage::open(const fs::path& database, HeaderFile::Access access, const Progress& progress) {
   std::error_code error;
   const auto path = database / "header";
   const bool there = fs::exists(path, error);
-  if (!there && !fs::exists(database / "db" / "CURRENT", error))
+  const bool changes = access == HeaderFile::Access::read_write;
+  if (!there && !fs::exists(changes ? database / "db" / "CURRENT" : database / "db", error))
     return fail(Fault::not_found, "there is no database at " + database.string());
-  auto header = HeaderFile::open(path, HeaderFile::Access::read_write, 0);
+  auto header = there || changes ? HeaderFile::open(path, access, 0)
+                                 : Result<HeaderFile>(fail(Fault::corrupt, "it is missing"));
   std::string fault;
   if (!header) {
     if (header.error().fault != Fault::corrupt) return std::unexpected(header.error());
     fault = path.string() + (there ? ": damaged" : ": missing");
-    header = HeaderFile::open_lost(path, HeaderFile::Access::read_write);
+    header = HeaderFile::open_lost(path, access);
     if (!header) return std::unexpected(header.error());
   }
   Salvage salvage(database, std::move(*header));
@@ -132,7 +146,7 @@ Result<void> Salvage::read_log(const LogReport& log, const std::function<void(co
                   }
                   end_gap(batch.sequence);
                   next_sequence_ = batch.sequence + batch.count;
-                  hand_out(batch.contents, true, row);
+                  hand_out(batch.contents, batch.sequence, log.number, row);
                 },
             .damage =
                 [&](const LogDamage& damage) {
@@ -142,7 +156,7 @@ Result<void> Salvage::read_log(const LogReport& log, const std::function<void(co
                                      (acknowledged() != 0 && acknowledged() < next_sequence_));
                   if (torn) return;
                   begin_gap(log.file, damage.offset, damage.end, damage.reason);
-                  hand_out(damage.remains, false, row);
+                  hand_out(damage.remains, 0, log.number, row);
                   if (gap) gap();
                 }});
   return {};

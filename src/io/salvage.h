@@ -22,6 +22,8 @@ struct SalvagedRow {
   /// From an intact record. Else from what is left of a damaged one: good for telling what may be lost, and
   /// perhaps wrong in any octet.
   bool intact = true;
+  std::uint64_t sequence = 0;  ///< the number of the change; of a damaged record nobody knows
+  std::uint64_t log = 0;       ///< the number of the log
 };
 
 /// A place in the logs at which changes are missing.
@@ -41,6 +43,8 @@ class Salvage {
   /// an empty file, to be locked. Fault::temporary: it is open in another
   /// process. Fault::not_found: there is nothing to begin with.
   static Result<Salvage> open(const std::filesystem::path& database, const Progress& progress = {});
+  /// The same for read() alone, also without CURRENT: really nothing is changed.
+  static Result<Salvage> open_unchanged(const std::filesystem::path& database, const Progress& progress = {});
 
   const DatabaseHeader& header() const { return header_.header(); }
   std::uint64_t acknowledged() const { return header_.acknowledged(); }
@@ -67,6 +71,8 @@ class Salvage {
  private:
   Salvage(std::filesystem::path database, HeaderFile header)
       : database_(std::move(database)), header_(std::move(header)) {}
+  static Result<Salvage> open(const std::filesystem::path& database, HeaderFile::Access access,
+                              const Progress& progress);
   Result<void> verify(const Progress& progress);
   Result<void> read_log(const LogReport& log, const std::function<void(const SalvagedRow&)>& row,
                         const std::function<void()>& gap);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/varint.h"
+#include "queue/due_key.h"
 #include "queue/spaces.h"
 
 namespace hikyaku::queue {
@@ -20,21 +21,9 @@ constexpr std::size_t kKeySize = 8;
 constexpr std::uint32_t kLedgerMisses = 16;  // pieces in a row that may be missing
 constexpr std::chrono::microseconds kArrivalWindow = std::chrono::minutes{1};
 constexpr int kArrivalWidening = 8;
-constexpr std::uint64_t kHeldTime = UINT64_MAX;
 // A row that was composed longer ago than this has been committed, and is seen by a scan.
 constexpr std::chrono::seconds kFloorDistance{10};
 constexpr std::chrono::minutes kFloorReset{5};
-
-std::string number_key(std::uint64_t value) { return record::QueueId(value).key(); }
-
-/// Held messages stand behind every time, so that due() never meets them and they can be counted.
-std::uint64_t due_time(const record::QueueEntry& entry) {
-  if (entry.hold) return kHeldTime;
-  const auto micros = entry.next_attempt.time_since_epoch().count();
-  return micros > 0 ? static_cast<std::uint64_t>(micros) : 0;
-}
-std::string due_key(std::uint64_t time, record::QueueId id) { return number_key(time) + id.key(); }
-std::string due_key(const record::QueueEntry& entry) { return due_key(due_time(entry), entry.id); }
 
 std::string ledger_key(record::QueueId id, std::uint32_t piece) {
   auto key = id.key();
@@ -254,7 +243,7 @@ Result<Queue::Due> due_of(const std::string& key) {
   return Queue::Due{time->time(), *id};
 }
 
-std::string due_key(const Queue::Due& row) {
+std::string row_key(const Queue::Due& row) {
   return due_key(static_cast<std::uint64_t>(row.time.time_since_epoch().count()), row.id);
 }
 
@@ -295,7 +284,7 @@ void Queue::raise_floor(std::uint64_t time, std::uint64_t changes) const {
 
 Result<std::vector<Queue::Due>> Queue::due(Time now, std::size_t limit, std::optional<Due> after) const {
   const auto [floor, changes] = scan_floor(now);
-  auto rows = kv_.scan(kDue, after ? due_key(*after) + '\0' : number_key(floor), end_of_due(now), limit);
+  auto rows = kv_.scan(kDue, after ? row_key(*after) + '\0' : number_key(floor), end_of_due(now), limit);
   if (!rows) return std::unexpected(rows.error());
   std::vector<Due> all;
   all.reserve(rows->size());
@@ -321,7 +310,7 @@ Result<std::optional<Time>> Queue::next_due(Time now) const {
   return std::optional(row->time);
 }
 
-void Queue::drop_stale(Kv::Batch& batch, const Due& row) { batch.remove(kDue, due_key(row)); }
+void Queue::drop_stale(Kv::Batch& batch, const Due& row) { batch.remove(kDue, row_key(row)); }
 
 namespace {
 

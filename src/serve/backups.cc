@@ -10,6 +10,7 @@
 #include "io/file_blob.h"
 #include "io/log_replay.h"
 #include "io/synced_files.h"
+#include "serve/database_folder.h"
 #include "store/check.h"
 #include "store/loss.h"
 
@@ -91,23 +92,6 @@ Result<Present> lock_present(const fs::path& database) {
   return present;
 }
 
-/// Bodies that came after the backup: they never change, so a second name is a copy.
-Result<void> take_bodies(const fs::path& from, const fs::path& to) {
-  std::error_code error;
-  if (!fs::is_directory(from, error)) return {};
-  for (fs::directory_iterator one(from, error), end; !error && one != end; one.increment(error)) {
-    const auto name = one->path().filename();
-    std::error_code ignored;
-    if (name.string().starts_with('.') || fs::exists(to / name, ignored)) continue;
-    fs::create_hard_link(one->path(), to / name, error);
-    if (error) break;
-  }
-  if (error)
-    return fail(Fault::permanent,
-                "bring the bodies in " + from.string() + " to " + to.string() + ": " + error.message());
-  return io::sync_path(to);
-}
-
 /// What may have been given out after the moment that the database is brought back to.
 std::uint64_t changes_undone(const Present& present, bool same, std::uint64_t reached) {
   constexpr std::uint64_t kManyChanges = 10'000'000;  // more than is written between two backups
@@ -131,7 +115,7 @@ Result<void> bring_forward(const DatabasePlace& place, const fs::path& database,
     auto done = io::replay_logs(**kv, *logs, at, progress);
     if (!done) return std::unexpected(done.error());
     replayed = std::move(*done);
-    if (auto taken = take_bodies(place.directory / "blobs", database / "blobs"); !taken) return taken;
+    if (auto taken = link_files(place.directory / "blobs", database / "blobs"); !taken) return taken;
   } else {
     restored.notes.push_back(std::string("nothing newer than the backup is taken in: ") +
                              (present.header ? "the database that is there is not the one that was backed up"
@@ -161,25 +145,6 @@ Result<void> bring_forward(const DatabasePlace& place, const fs::path& database,
   });
   if (!checked) return std::unexpected(checked.error());
   return {};
-}
-
-/// The old database out of the way, the new one in its place.
-Result<void> put_in_place(const DatabasePlace& place, const fs::path& made, Time now, Restored& restored) {
-  std::error_code error;
-  if (fs::exists(place.directory, error)) {
-    restored.put_aside = place.directory.string() + ".before-restore-" + file_name_text(now);
-    fs::rename(place.directory, restored.put_aside, error);
-    if (error)
-      return fail(Fault::permanent, "rename " + place.directory.string() + " to " +
-                                        restored.put_aside.string() + ": " + error.message());
-  }
-  fs::rename(made, place.directory, error);
-  if (error) {
-    const auto text = "rename " + made.string() + " to " + place.directory.string() + ": " + error.message();
-    if (!restored.put_aside.empty()) fs::rename(restored.put_aside, place.directory, error);
-    return fail(Fault::permanent, text);
-  }
-  return io::sync_path(place.directory.parent_path());
 }
 
 }  // namespace
@@ -281,7 +246,11 @@ Result<Restored> restore_backup(const DatabasePlace& place, const fs::path& fold
   if (!set) return std::unexpected(set.error());
   auto done = set->restore(restored.backup.backup.number, made, progress);
   if (done) done = bring_forward(place, made, *present, at, now, progress, restored);
-  if (done) done = put_in_place(place, made, now, restored);
+  if (done) {
+    auto aside = put_in_place(place.directory, made, ".before-restore-" + file_name_text(now));
+    if (aside) restored.put_aside = std::move(*aside);
+    if (!aside) done = std::unexpected(aside.error());
+  }
   if (!done) {
     std::error_code ignored;
     fs::remove_all(made, ignored);  // made here, and of no use

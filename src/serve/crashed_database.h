@@ -115,7 +115,7 @@ inline Crashed make_crashed(Kind kind, const fs::path& at, std::uint64_t begin) 
 inline const Crashed& crashed(Kind kind, bool other = false) {
   static std::map<std::pair<Kind, bool>, Crashed> all;
   auto& one = all[{kind, other}];
-  if (one.at.empty()) {
+  if (one.at.empty() || !fs::exists(one.at)) {
     const auto at = fs::temp_directory_path() / ("hikyaku-damage-" + std::to_string(::getpid())) /
                     ((kind == Kind::queue ? "queue" : "mailboxes") + std::string(other ? "-other" : ""));
     one = make_crashed(kind, at, other ? 500 : 0);

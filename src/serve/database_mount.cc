@@ -20,15 +20,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kReport = "loss.txt", kReportJson = "loss.json", kAcknowledged = "acknowledged";
 
-/// The tables alone.
-Result<std::unique_ptr<io::RocksKv>> tables_of(const DatabasePlace& place) {
-  auto options = place.options({});
-  options.access = io::RocksKv::Access::read_only;
-  options.tables_only = true;
-  io::RocksKv::Notes notes;
-  return io::RocksKv::open(options, notes);
-}
-
 std::string place_of(const io::LogGap& gap) {
   if (gap.offset == 0 && gap.end == 0) return gap.file.filename().string();
   return fmt::format("{} at offset {}{}", gap.file.filename().string(), gap.offset,
@@ -42,6 +33,14 @@ std::string counted(std::uint64_t count, std::string_view noun) {
 std::string shown_time(Time time) { return time == Time{} ? std::string() : iso_text(time); }
 
 }  // namespace
+
+Result<std::unique_ptr<io::RocksKv>> open_tables(const DatabasePlace& place) {
+  auto options = place.options({});
+  options.access = io::RocksKv::Access::read_only;
+  options.tables_only = true;
+  io::RocksKv::Notes notes;
+  return io::RocksKv::open(options, notes);
+}
 
 io::RocksKv::Options DatabasePlace::options(Time now) const {
   io::RocksKv::Options options;
@@ -104,7 +103,7 @@ Result<MountLoss> DatabaseMount::foretell() {
     loss.changes += gap.changes;
     loss.more_changes = loss.more_changes || gap.changes == 0;
   }
-  const auto tables = tables_of(place_);
+  const auto tables = open_tables(place_);
   const auto finish = [&](const Kv* kv) -> Result<void> {
     if (mailboxes) {
       auto lost = of_mailboxes.finish(kv);
@@ -217,7 +216,9 @@ nlohmann::json loss_json(const MountLoss& loss, const DatabasePlace& place, Time
 }
 
 std::string loss_text(const MountLoss& loss, const DatabasePlace& place, Time now) {
-  auto text = fmt::format("Damaged logs of {}, {}:\n", place.directory.string(), iso_text(now));
+  std::string text;
+  if (!loss.bad_logs.empty() || !loss.header_fault.empty())
+    text = fmt::format("Damaged logs of {}, {}:\n", place.directory.string(), iso_text(now));
   for (const auto& log : loss.bad_logs) {
     text += fmt::format(
         "  {}: {}{}: {} ({})\n", log.file.filename().string(), io::text(log.state),
@@ -240,7 +241,7 @@ std::string loss_text(const MountLoss& loss, const DatabasePlace& place, Time no
     text += fmt::format("Mail that is safe in tables may be told as lost: {}\n", loss.tables_fault);
   }
   if (loss.mailboxes.empty() && loss.queued.empty())
-    text += "No message is known to be in it.\n";
+    text += "No message is known to be lost.\n";
   else
     text += fmt::format("{} lost{}:\n", counted(loss.messages(), "message"),
                         loss.more_changes ? " that can be told of" : "");

@@ -74,6 +74,9 @@ class DatabaseMount {
   std::optional<std::uint64_t> lost_changes_;  ///< after force(): at most, as far as can be told
 };
 
+/// What the tables alone of a database hold, for reading; also one whose logs or header are damaged.
+Result<std::unique_ptr<io::RocksKv>> open_tables(const DatabasePlace& place);
+
 /// The number that ESE, the engine of Exchange, has for what is wrong with a log, for people who know those:
 /// -501, -528, -530. Empty when nothing is.
 std::string_view ese_number(io::LogReport::State state);
