@@ -99,6 +99,7 @@ void ClientSession::sent(Command command) {
       command == Command::header || command == Command::end_of_headers || command == Command::body ||
       command == Command::end_of_message)
     message_open_ = true;
+  end_sent_ = command == Command::end_of_message;
   waiting_ = agreement_.answers(command);
   renewed_ = true;
   // An answer that was there before its event would be taken for the answer to another one.
@@ -281,10 +282,8 @@ ClientSession::Event ClientSession::next() {
 ClientSession::Event ClientSession::answered() {
   waiting_ = false;
   if (standing_) return *standing_;
-  if (event_ == Command::end_of_message) {
-    message_open_ = false;
-    macros_of_headers_sent_ = macros_of_body_sent_ = false;
-  }
+  // Where the filter did not see the end it waits for an ABORT.
+  if (std::exchange(end_sent_, false)) message_open_ = false;
   return Verdict{};
 }
 

@@ -185,7 +185,8 @@ class ClientSession {
   State state_ = State::negotiating;
   bool waiting_ = true, renewed_ = true;
   bool rejected_recipient_ = false;
-  bool message_open_ = false, macros_of_headers_sent_ = false, macros_of_body_sent_ = false;
+  bool message_open_ = false, end_sent_ = false, macros_of_headers_sent_ = false,
+       macros_of_body_sent_ = false;
   enum class Body : unsigned char { kept, being_replaced, replaced } new_body_ = Body::kept;
 };
 

@@ -55,7 +55,7 @@ FilterHeader filter_header(std::string_view text, LeadingSpace space) {
 HeaderList::HeaderList(std::string_view section, First first) {
   mail::HeaderFields walk(section);
   while (const auto one = walk.next()) fields_.emplace_back(one->text);
-  hidden_ = first == First::own_received && !fields_.empty() ? 1 : 0;
+  if (first == First::own_received && !fields_.empty()) hidden_ = 0;
 }
 
 std::string HeaderList::section() const {
@@ -74,14 +74,16 @@ void HeaderList::add(const AddHeader& edit, LeadingSpace space) {
 void HeaderList::insert(const InsertHeader& edit, LeadingSpace space) {
   const auto at = std::min<std::size_t>(edit.index, fields_.size());
   fields_.insert(fields_.begin() + static_cast<std::ptrdiff_t>(at), field(edit.name, edit.value, space));
+  if (hidden_ != kNone && at <= hidden_) ++hidden_;
 }
 
 void HeaderList::change(const ChangeHeader& edit, LeadingSpace space) {
   auto left = std::max<std::uint32_t>(edit.index, 1);
-  for (auto at = hidden_; at < fields_.size(); ++at) {
-    if (!mail::same_header_name(name_of(fields_[at]), edit.name) || --left > 0) continue;
+  for (std::size_t at = 0; at < fields_.size(); ++at) {
+    if (!visible(at) || !mail::same_header_name(name_of(fields_[at]), edit.name) || --left > 0) continue;
     if (edit.value.empty()) {
       fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(at));
+      if (hidden_ != kNone && at < hidden_) --hidden_;
     } else {
       fields_[at] = field(edit.name, edit.value, space);
     }

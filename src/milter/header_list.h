@@ -34,16 +34,16 @@ class HeaderList {
 
   /// The fields without their line ends, folds with CR LF.
   const std::vector<std::string>& fields() const { return fields_; }
-  /// Those that a filter sees: all but the first, where there is one of our own.
-  std::size_t visible_from() const { return hidden_; }
+  /// Whether a filter sees the field of this number: all but the one Received of our own, wherever it stands
+  /// by now.
+  bool visible(std::size_t number) const { return number != hidden_; }
   /// The header section, each line with CR LF, without the empty line.
   std::string section() const;
 
   /// Puts it below all.
   void add(const AddHeader& edit, LeadingSpace space);
-  /// Puts it before the header number `index` of all, our own Received being number 0; below all when there
-  /// are not so many. A header above our Received makes that one visible, and is hidden itself: as in
-  /// Postfix, it is the first one that filters do not see.
+  /// Puts it before the header number `index` of all, our own Received counted; below all when there are not
+  /// so many.
   void insert(const InsertHeader& edit, LeadingSpace space);
   /// Changes or removes the header number `index`, from 1, among the visible ones of this name in any case.
   /// Headers that were removed before are not counted. One that is not there is added, or not removed.
@@ -53,7 +53,8 @@ class HeaderList {
 
  private:
   std::vector<std::string> fields_;
-  std::size_t hidden_ = 0;
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  std::size_t hidden_ = kNone;  // our own Received
 };
 
 /// The chunks of a new body as lines of mail: every LF ends a line and becomes CR LF, a last line without an
