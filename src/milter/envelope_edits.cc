@@ -1,6 +1,5 @@
 #include "milter/envelope_edits.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/escape.h"
@@ -18,15 +17,6 @@ Result<mail::Address> read_address(std::string_view text, std::string_view purpo
   return path->release();
 }
 
-bool same_domain(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
-bool same(const mail::Address& a, const mail::Address& b) {
-  return a.local() == b.local() && a.has_domain() == b.has_domain() && same_domain(a.domain(), b.domain());
-}
-
 }  // namespace
 
 Result<EnvelopeEdits::Outcome> EnvelopeEdits::apply(const Edit& edit) {
@@ -40,15 +30,15 @@ Result<EnvelopeEdits::Outcome> EnvelopeEdits::apply(const Edit& edit) {
   if (const auto* addition = std::get_if<AddRecipient>(&edit)) {
     auto address = read_address(addition->address, "a recipient to be added");
     if (!address) return std::unexpected(std::move(address).error());
-    if (address->null()) return fail(Fault::malformed, "the filter adds a recipient without an address");
+    if (address->null()) return Outcome::nothing;
     recipients.push_back({*std::move(address), addition->parameters.value_or("")});
     return Outcome::done;
   }
   if (const auto* removal = std::get_if<RemoveRecipient>(&edit)) {
     const auto address = read_address(removal->address, "a recipient to be removed");
     if (!address) return std::unexpected(address.error());
-    const auto gone = std::erase_if(recipients, [&](const auto& one) { return same(one.address, *address); });
-    return gone > 0 ? Outcome::done : Outcome::not_there;
+    const auto gone = std::erase_if(recipients, [&](const auto& one) { return one.address == *address; });
+    return gone > 0 ? Outcome::done : Outcome::nothing;
   }
   return Outcome::not_mine;
 }

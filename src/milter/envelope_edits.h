@@ -22,12 +22,12 @@ struct EnvelopeEdits {
 
   enum class Outcome : unsigned char {
     done,
-    not_there,  ///< RemoveRecipient: none of them
-    not_mine,   ///< an edit of something else
+    nothing,   ///< there is no such recipient to remove, or the one to add has no address: worth a log line
+    not_mine,  ///< an edit of something else
   };
   /// Applies it. An address is read as the SMTP server reads it, brackets or not. RemoveRecipient takes away
-  /// all recipients of this address: its local part as it is written, its domain in any case. Fails with
-  /// Fault::malformed on text that is no address, and for AddRecipient on the null address.
+  /// all recipients of exactly this address; AddRecipient asks not whether it is there. Fails with
+  /// Fault::malformed on text that is no address.
   Result<Outcome> apply(const Edit& edit);
 };
 

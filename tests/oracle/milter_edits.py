@@ -19,7 +19,9 @@ from pathlib import Path
 MESSAGE = (b"Received: (before)\r\nFrom: a@a.example\r\nX-A: one\r\nSubject:  two blanks\r\nX-B:tight\r\nx-a: two\r\nDate: Mon, 2 Nov 2026 10:00:00 +0000\r\n"
            b"X-Folded: one\r\n two\r\n\tthree\r\nX-A:\tthree\r\nMessage-Id: <1@a.example>\r\n\r\nbody\r\n")
 ADD, INSERT, CHANGE = "AddHeader", "InsertHeader", "ChangeHeader"
-KIND = {ADD: b"h", INSERT: b"i", CHANGE: b"m", "ReplaceBody": b"b"}
+FROM, RECIPIENT, REMOVE = "ChangeSender", "AddRecipient", "RemoveRecipient"
+KIND = {ADD: b"h", INSERT: b"i", CHANGE: b"m", "ReplaceBody": b"b", FROM: b"e", RECIPIENT: b"+", REMOVE: b"-"}
+RECIPIENTS = ("b@b.example", "e@B.EXAMPLE", '"d d"@b.example', "F@b.example")
 LEADSPC = 0x100000
 
 # name, edits, and whether the leading space is agreed on
@@ -80,6 +82,30 @@ CASES = [
     ("with_leading_space_an_empty_value_is_one", [(ADD, "X-New", "")], True),
     ("a_blank_is_a_value", [(CHANGE, 1, "X-A", " ")], True),
 ]
+# The envelope. A recipient with parameters is ADDRCPT_PAR.
+ENVELOPE = [
+    ("the_sender_is_changed", [(FROM, "<c@c.example>", "")]),
+    ("the_sender_without_brackets", [(FROM, "c@c.example", "")]),
+    ("the_senders_parameters_are_ignored", [(FROM, "<c@c.example>", "RET=HDRS")]),
+    ("the_null_sender", [(FROM, "<>", "")]),
+    ("the_null_sender_without_brackets", [(FROM, "", "")]),
+    ("the_last_sender_counts", [(FROM, "<c@c.example>", ""), (FROM, "<d@d.example>", "")]),
+    ("a_recipient_is_added", [(RECIPIENT, "<n@n.example>")]),
+    ("a_recipient_without_brackets", [(RECIPIENT, "n@n.example")]),
+    ("a_quoted_recipient", [(RECIPIENT, '<"n n"@n.example>')]),
+    ("a_recipient_with_parameters", [(RECIPIENT, "<n@n.example>", "NOTIFY=NEVER")]),
+    ("the_null_recipient_is_not_added", [(RECIPIENT, "<>")]),
+    ("a_recipient_that_is_there_is_added_again", [(RECIPIENT, "<b@b.example>")]),
+    ("a_recipient_is_removed", [(REMOVE, "<b@b.example>")]),
+    ("a_recipient_is_removed_without_brackets", [(REMOVE, "b@b.example")]),
+    ("a_recipient_is_not_removed_with_its_domain_in_other_case", [(REMOVE, "<b@B.EXAMPLE>")]),
+    ("a_recipient_is_not_removed_in_lower_case", [(REMOVE, "<e@b.example>")]),
+    ("a_recipient_is_not_removed_with_its_local_part_in_other_case", [(REMOVE, "<f@b.example>")]),
+    ("a_quoted_recipient_is_removed", [(REMOVE, '<"d d"@b.example>')]),
+    ("a_recipient_that_is_not_there_is_not_removed", [(REMOVE, "<x@b.example>")]),
+    ("a_recipient_is_added_and_removed", [(RECIPIENT, "<n@n.example>"), (REMOVE, "<n@n.example>")]),
+    ("a_recipient_is_removed_and_added", [(REMOVE, "<b@b.example>"), (RECIPIENT, "<b@b.example>")]),
+]
 # What the next filter sees.
 SECOND = [
     ("the_next_filter_sees_changes", [(CHANGE, 1, "X-A", ""), (ADD, "X-New", "v"), (INSERT, 1, "X-Ins", "v")]),
@@ -120,7 +146,7 @@ class Filter:
                     peer.write(packet(b"O", struct.pack(">III", 6, 0x1FF, self.steps)))
                 elif kind == b"E":
                     for edit in self.edits:
-                        peer.write(packet(KIND[edit[0]], self.data(edit)))
+                        peer.write(packet(b"2" if edit[0] == RECIPIENT and len(edit) == 3 else KIND[edit[0]], self.data(edit)))
                     peer.write(packet(b"c"))
                 else:
                     if kind == b"L":
@@ -132,6 +158,8 @@ class Filter:
     def data(edit):
         if edit[0] == "ReplaceBody":
             return edit[1].encode()
+        if edit[0] in (FROM, RECIPIENT, REMOVE):
+            return b"".join(text.encode() + b"\0" for text in edit[1:])
         index = struct.pack(">I", edit[1]) if edit[0] != ADD else b""
         return index + b"".join(text.encode() + b"\0" for text in edit[-2:])
 
@@ -161,6 +189,7 @@ class Server:
             peer.write(line + b"\r\n")
             peer.flush()
         say(b"220 server")
+        envelope = []
         while (line := self.line(peer)):
             if line.upper().startswith(b"DATA"):
                 say(b"354 go on")
@@ -168,9 +197,11 @@ class Server:
                 while (line := peer.readline()) != b".\r\n":
                     lines.append(line[1:] if line.startswith(b".") else line)
                 say(b"250 taken")
-                self.message = b"".join(lines)
+                self.message, self.envelope = b"".join(lines), envelope
                 self.arrived.set()
             else:
+                if line.upper().startswith((b"MAIL", b"RCPT")):
+                    envelope.append(re.search(rb"<.*>", line).group().decode())
                 say(b"250 ok")
 
 
@@ -233,7 +264,7 @@ postlog unix-dgram n - n - 1 postlogd
     def send(self):
         peer = socket.create_connection(("127.0.0.1", self.port), timeout=20).makefile("rwb")
         replies = [peer.readline()]
-        for line in (b"HELO a.example", b"MAIL FROM:<a@a.example>", b"RCPT TO:<b@b.example>", b"DATA", MESSAGE + b"."):
+        for line in (b"HELO a.example", b"MAIL FROM:<a@a.example>", *(f"RCPT TO:<{one}>".encode() for one in RECIPIENTS), b"DATA", MESSAGE + b"."):
             peer.write(line + b"\r\n")
             peer.flush()
             replies.append(peer.readline())
@@ -253,6 +284,8 @@ def literal(text):
 
 def expression(edit):
     words = [str(word) if isinstance(word, int) else literal(word) for word in edit[1:]]
+    if edit[0] == RECIPIENT and len(edit) == 2:
+        words.append("{}")
     return f"{edit[0]}{{{', '.join(words)}}}"
 
 
@@ -288,6 +321,9 @@ def record(milter, second, server, postfix):
         result([], LEADSPC if leading else 0)
         for name, value in milter.seen:
             print(f"SEEN_CASE({'kept' if leading else 'taken_off'}, {literal(name)}, {literal(value)})")
+    for name, edits in ENVELOPE:
+        result(edits, 0)
+        print(f"ENVELOPE_CASE({name}, ({', '.join(map(expression, edits))}), ({', '.join(map(literal, server.envelope[:1] + sorted(server.envelope[1:])))}))")
     for name, edits in SECOND:
         result(edits, 0)
         print(f"SECOND_CASE({name}, ({', '.join(map(expression, edits))}), {literal(chr(10).join(seen[0].decode() for seen in second.seen))})")
