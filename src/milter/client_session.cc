@@ -69,28 +69,37 @@ void ClientSession::begin(Command command) {
   if (skipped_ && skipped_ != command) skipped_.reset();
 }
 
+void ClientSession::put_macros(Command command, Stage stage, const MacroTable& macros) {
+  const auto* list = macro_override(agreement_.macros, stage);
+  if (list == nullptr && settings_.macros) list = &(*settings_.macros)[stage];
+  if (list == nullptr ? macros.empty() : list->empty()) return;
+  PacketWriter packet(out_, Command::macros);
+  packet.octet(static_cast<char>(command));
+  std::size_t room = agreement_.data_size() - 1;
+  const auto put = [&](std::string_view name, std::string_view value) {
+    const auto size = name.size() + value.size() + 2;
+    if (size > room) {
+      note("the macro " + escaped(name, 100) + " is too long for a packet, and was left out");
+      return;
+    }
+    room -= size;
+    packet.string(name).string(value);
+  };
+  if (list == nullptr) {
+    for (const auto& [name, value] : macros.all()) put(name, value);
+    return;
+  }
+  for (const auto& name : *list)
+    if (const auto value = macros.value(name)) put(name, *value);
+}
+
 /// Whether the event itself is to be sent too.
 bool ClientSession::send_macros(Command command, Stage stage, const MacroTable& macros) {
   if (state_ != State::talking || skipped_ == command) return false;
   // An event that the filter's version does not have comes with no macros either.
   if (agreement_.version < (command == Command::data ? 4U : command == Command::unknown ? 3U : 2U))
     return false;
-  const auto& list = macro_list(settings_.macros, agreement_.macros, stage);
-  if (!list.empty()) {
-    PacketWriter packet(out_, Command::macros);
-    packet.octet(static_cast<char>(command));
-    std::size_t room = agreement_.data_size() - 1;
-    for (const auto& name : list) {
-      const auto value = macros.value(name);
-      if (!value) continue;
-      if (name.size() + value->size() + 2 > room) {
-        note("the macro " + escaped(name, 100) + " is too long for a packet, and was left out");
-        continue;
-      }
-      room -= name.size() + value->size() + 2;
-      packet.string(name).string(*value);
-    }
-  }
+  put_macros(command, stage, macros);
   return wants(command);
 }
 
@@ -249,8 +258,7 @@ void ClientSession::abort() {
 void ClientSession::quit() {
   out_ += std::exchange(body_, {});
   // To a filter that failed nothing is said: nobody knows what it would take it for.
-  if (state_ != State::quit && state_ != State::negotiating && !(standing_ && !standing_->failure.empty()))
-    PacketWriter(out_, Command::quit);
+  if (state_ != State::quit && state_ != State::negotiating && !broken()) PacketWriter(out_, Command::quit);
   state_ = State::quit;
   waiting_ = false;
 }
@@ -418,7 +426,7 @@ void ClientSession::timed_out() {
 }
 
 void ClientSession::connection_lost(std::string_view what) {
-  if (state_ == State::quit || (standing_ && !standing_->failure.empty())) return;
+  if (state_ == State::quit || broken()) return;
   static_cast<void>(failed(escaped(what, 300) + " (at " + std::string(text(event_)) + ")"));
 }
 

@@ -49,7 +49,9 @@ class ClientSession {
   };
   struct Settings {
     Offer offer = Offer::of_version(kVersion);
-    MacroLists macros = MacroLists::postfix();
+    /// Which macros a filter is told that has set no list of its own. Without lists: all that the table of
+    /// the event has, for a multiplexer, which hands on what it was told.
+    std::optional<MacroLists> macros = MacroLists::postfix();
     DefaultAction default_action = DefaultAction::tempfail;
     Limits limits;
   };
@@ -59,7 +61,8 @@ class ClientSession {
   enum class Timeout : unsigned char { command, content };
   struct NeedBytes {
     Timeout timeout;
-    bool renewed;  ///< the deadline begins anew: nothing was waited for before, or the filter said PROGRESS
+    bool renewed;  ///< the deadline begins anew: nothing was waited for before, or the filter said PROGRESS,
+                   ///< which it may do without end: a limit of the whole is the caller's
   };
   /// What the filter makes of the event, or of the rest of the connection.
   struct Verdict {
@@ -137,6 +140,9 @@ class ClientSession {
   std::size_t body_size() const { return agreement_.data_size(); }
   /// The filter still wants to see something of this message: what it does not need not be read for it.
   bool active() const { return state_ == State::talking; }
+  /// The filter failed: the default action holds for all events that follow, and the connection is to be
+  /// closed.
+  bool broken() const { return standing_ && !standing_->failure.empty(); }
   /// `command` would be sent now.
   bool wants(Command command) const;
   /// Things that are worth a line in the log, escaped: a header that was cut to fit a packet, a DISCARD where
@@ -153,6 +159,7 @@ class ClientSession {
   };
 
   void begin(Command command);
+  void put_macros(Command command, Stage stage, const MacroTable& macros);
   bool send_macros(Command command, Stage stage, const MacroTable& macros);
   void sent(Command command);
   void put_command(Command command, std::string_view text, Stage stage, const MacroTable& macros);

@@ -32,7 +32,7 @@ class Mta {
   /// No macros, so that the packets of events stand alone.
   static Session::Settings quiet() {
     Session::Settings settings;
-    settings.macros = {};
+    settings.macros = MacroLists{};
     return settings;
   }
   static Session::Settings with(DefaultAction action) {
@@ -216,6 +216,22 @@ TEST(MilterClient, TheFiltersListOverridesOurs) {
   mta.mail(), mta.pass();
   mta.rcpt();
   EXPECT_THAT(mta.sent(), ElementsAre("R<b@b.example>|")) << "an empty list";
+}
+
+TEST(MilterClient, AMultiplexerHandsOnAllMacrosThatItWasTold) {
+  Session::Settings settings;
+  settings.macros.reset();
+  Mta mta(0, 6, settings, number(1) + "{cipher}" + std::string(1, '\0'));
+  mta.connect();
+  EXPECT_THAT(mta.sent(), ElementsAre(HasSubstr("Cmx.example"))) << "it was told none";
+  mta.pass();
+  mta.macros.set("{anything}", "x");
+  mta.macros.set("{cipher}", "y");
+  mta.helo();
+  EXPECT_EQ(mta.sent()[0], "DH{cipher}|y|") << "the filter's own list";
+  mta.pass();
+  mta.mail();
+  EXPECT_EQ(mta.sent()[0], "DM{anything}|x|{cipher}|y|");
 }
 
 TEST(MilterClient, TheQueueIdTravelsFromTheFirstAcceptedRecipientOn) {

@@ -83,6 +83,7 @@ Result<Envelope> parse_path(FieldReader& reader) {
 
 FilterSession::Event FilterSession::next() {
   if (phase_ == Phase::closed) return Close{close_reason_};
+  if (phase_ == Phase::offered) return close("the MTA's offer was not answered");
   // The caller asked for more before it answered. It must not be as if it had.
   if (open_) answer(Answer::tempfail);
   if (held_) {
@@ -121,12 +122,22 @@ std::optional<FilterSession::Event> FilterSession::handle(const Packet& packet) 
 std::optional<FilterSession::Event> FilterSession::handle_negotiation(std::string_view data) {
   const auto offer = Offer::parse(data);
   if (!offer) return close(offer.error().text);
-  auto answered = milter::answer(*offer, settings_.wishes);
-  if (!answered) return close(std::move(answered).error().text);
+  offer_ = *offer;
+  phase_ = Phase::offered;
+  return Negotiate{offer_};
+}
+
+Result<void> FilterSession::negotiate(const Wishes& wishes) {
+  if (phase_ != Phase::offered) return fail(Fault::permanent, "there is no offer to answer");
+  auto answered = milter::answer(offer_, wishes);
+  if (!answered) {
+    static_cast<void>(close(answered.error().text));
+    return std::unexpected(std::move(answered).error());
+  }
   answered->answer.append_to(out_);
   agreement_ = std::move(answered->agreement);
   phase_ = Phase::negotiated;
-  return Negotiated{};
+  return {};
 }
 
 std::optional<FilterSession::Event> FilterSession::handle_macros(std::string_view data) {

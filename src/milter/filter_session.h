@@ -30,12 +30,16 @@ namespace hikyaku::milter {
 class FilterSession {
  public:
   struct Settings {
-    Wishes wishes;
     std::size_t packet = kReadLimit;  ///< octets of data in a packet of the MTA
     std::size_t macros = 65536;       ///< octets of the macros of one stage; more end the talk
   };
 
   struct NeedBytes {};
+  /// The first event: what the MTA offers. Answer: negotiate(), which may wait for other parties; without it
+  /// the talk ends.
+  struct Negotiate {
+    Offer offer;
+  };
   // Events that are to be answered:
   struct Connect {
     std::string name;  ///< "mx.example.com", or "[192.0.2.1]" for a client without a name
@@ -66,15 +70,14 @@ class FilterSession {
   };
   struct EndOfMessage {};
   // Events without an answer:
-  struct Negotiated {};     ///< agreement() counts from here on
   struct Abort {};          ///< the message was given up
   struct NewConnection {};  ///< the MTA's next SMTP connection follows on this one (QUIT_NC)
   /// The last event. `reason` is for the log, escaped; empty: the MTA said QUIT.
   struct Close {
     std::string reason;
   };
-  using Event = std::variant<NeedBytes, Connect, Helo, Mail, Rcpt, Data, Unknown, Header, EndOfHeaders, Body,
-                             EndOfMessage, Negotiated, Abort, NewConnection, Close>;
+  using Event = std::variant<NeedBytes, Negotiate, Connect, Helo, Mail, Rcpt, Data, Unknown, Header,
+                             EndOfHeaders, Body, EndOfMessage, Abort, NewConnection, Close>;
 
   /// `settings` must outlive the session.
   explicit FilterSession(const Settings& settings) : settings_(settings), reader_(settings.packet) {}
@@ -82,6 +85,9 @@ class FilterSession {
   [[nodiscard]] Event next();
   void feed(std::string_view octets) { reader_.feed(octets); }
 
+  /// Answers Negotiate; from here on agreement() counts. Fails with Fault::permanent when the MTA lacks what
+  /// is needed; then the talk is over, and next() gives Close.
+  Result<void> negotiate(const Wishes& wishes);
   /// go_on, accept, discard, reject, tempfail, skip or shutdown; or a reply. Returns false where it does not
   /// reach the MTA: no answer to this event was agreed on, and anything but go_on is lost; or no event is
   /// open.
@@ -113,7 +119,7 @@ class FilterSession {
   [[nodiscard]] std::string take_output() { return std::exchange(out_, {}); }
   bool has_output() const { return !out_.empty(); }
 
-  /// Only after Negotiated.
+  /// Only after negotiate().
   const Agreement& agreement() const { return agreement_; }
   LeadingSpace leading_space() const {
     return agreement_.has(step::header_leading_space) ? LeadingSpace::kept : LeadingSpace::taken_off;
@@ -123,6 +129,7 @@ class FilterSession {
   // In the order in which events come; one that was agreed away may be missing.
   enum class Phase : unsigned char {
     start,
+    offered,
     negotiated,
     connected,
     greeted,
@@ -159,6 +166,7 @@ class FilterSession {
   std::optional<Command> open_;  // the event that is to be answered
   std::optional<Held> held_;     // what follows on the event that was given
   std::string close_reason_;
+  Offer offer_;
   Phase phase_ = Phase::start;
 };
 

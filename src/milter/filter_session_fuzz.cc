@@ -17,7 +17,8 @@ void check(bool holds) {
 
 class Filter {
  public:
-  Filter(const Session::Settings& settings, std::uint8_t moods) : session_(settings), moods_(moods) {}
+  Filter(const Session::Settings& settings, Wishes wishes, std::uint8_t moods)
+      : wishes_(std::move(wishes)), session_(settings), moods_(moods) {}
 
   bool feed(std::string_view octets) {
     session_.feed(octets);
@@ -78,9 +79,9 @@ class Filter {
     }
   }
   void handle(const Session::NeedBytes&) {}
-  void handle(const Session::Negotiated&) {
+  void handle(const Session::Negotiate&) {
     check(!negotiated_);
-    negotiated_ = true;
+    negotiated_ = session_.negotiate(wishes_).has_value();
     ++events_;
   }
   void handle(const Session::Abort&) { check(!session_.answer(Session::Answer::go_on)); }
@@ -91,6 +92,7 @@ class Filter {
     answer();
   }
 
+  Wishes wishes_;
   Session session_;
   std::size_t events_ = 0;
   std::uint8_t moods_;
@@ -104,9 +106,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Session::Settings settings;
   settings.packet = 1000;
   settings.macros = 200;
-  settings.wishes.actions = (data[0] & 1) != 0 ? action::add_headers | action::quarantine : 0;
-  settings.wishes.steps = (data[0] & 2) != 0 ? step::all & ~step::no_mail : 0;
-  Filter filter(settings, data[1]);
+  Wishes wishes;
+  wishes.actions = (data[0] & 1) != 0 ? action::add_headers | action::quarantine : 0;
+  wishes.steps = (data[0] & 2) != 0 ? step::all & ~step::no_mail : 0;
+  Filter filter(settings, wishes, data[1]);
   std::string_view left(reinterpret_cast<const char*>(data + 3), size - 3);
   const std::size_t cut = data[2] == 0 ? left.size() : data[2];
   bool open = true;

@@ -30,7 +30,7 @@ const std::string kMessage = packet('M', "<a@a>|SIZE=1|") + packet('R', "<b@b>|"
 class Filter {
  public:
   explicit Filter(Wishes wishes = {}, std::size_t macro_limit = 65536)
-      : settings_{std::move(wishes), kReadLimit, macro_limit}, session(settings_) {}
+      : wishes_(std::move(wishes)), settings_{kReadLimit, macro_limit}, session(settings_) {}
 
   /// The MTA says this; what the filter saw.
   std::vector<std::string> hear(std::string_view octets) {
@@ -73,7 +73,9 @@ class Filter {
   void see(const Session::EndOfHeaders&) { told("N"); }
   void see(const Session::Body& e) { told("B " + std::string(e.octets)); }
   void see(const Session::EndOfMessage&) { told("E"); }
-  void see(const Session::Negotiated&) { seen_.emplace_back("negotiated"); }
+  void see(const Session::Negotiate& e) {
+    if (session.negotiate(wishes_)) seen_.push_back("negotiated " + std::to_string(e.offer.version));
+  }
   void see(const Session::Abort&) { seen_.emplace_back("abort"); }
   void see(const Session::NewConnection&) { seen_.emplace_back("new connection"); }
   void see(const Session::Close& e) { seen_.push_back("close " + e.reason); }
@@ -83,6 +85,7 @@ class Filter {
     return all;
   }
 
+  Wishes wishes_;
   Session::Settings settings_;
   std::vector<std::string> seen_;
 
@@ -92,7 +95,7 @@ class Filter {
 
 TEST(MilterFilter, SeesAWholeMessageAndAnswersEachEvent) {
   Filter filter;
-  EXPECT_THAT(filter.hear(offer()), ElementsAre("negotiated"));
+  EXPECT_THAT(filter.hear(offer()), ElementsAre("negotiated 6"));
   EXPECT_THAT(filter.sent(), ElementsAre("O" + std::string("|||\x06||||||||", 12)));
   EXPECT_THAT(filter.hear(kConnect + packet('H', "mx.example|") + kMessage),
               ElementsAre("C mx.example 4 192.0.2.1 2525", "H mx.example", "M <a@a> SIZE=1", "R <b@b>", "T",
@@ -304,6 +307,17 @@ TEST(MilterFilter, AnMtaThatLacksWhatIsNeededIsToldOff) {
   EXPECT_THAT(filter.sent(), IsEmpty());
 }
 
+TEST(MilterFilter, AnOfferThatIsNotAnsweredEndsTheTalk) {
+  const Session::Settings settings;
+  Session session(settings);
+  EXPECT_FALSE(session.negotiate({})) << "there is none yet";
+  session.feed(offer());
+  EXPECT_TRUE(std::holds_alternative<Session::Negotiate>(session.next()));
+  const auto event = session.next();
+  ASSERT_TRUE(std::holds_alternative<Session::Close>(event));
+  EXPECT_EQ(std::get<Session::Close>(event).reason, "the MTA's offer was not answered");
+}
+
 struct Wrong {
   const char* name;
   std::string said;
@@ -385,7 +399,7 @@ TEST(MilterFilter, BothEndsUnderstandEachOther) {
   mta.end_of_message(macros);
   EXPECT_EQ(talk().reply, (SmtpReply{550, "5.7.1", "100%"}));
   EXPECT_THAT(edits, ElementsAre(AddHeader{"X", " y"}));
-  EXPECT_THAT(seen, ElementsAre("negotiated", "C [::1] 6 ::1 25", "H mx", "M <a@a>", "R <b@b>", "T",
+  EXPECT_THAT(seen, ElementsAre("negotiated 6", "C [::1] 6 ::1 25", "H mx", "M <a@a>", "R <b@b>", "T",
                                 "L A:  b", "N", "B x\r\n", "E"));
 }
 

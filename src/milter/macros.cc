@@ -43,9 +43,9 @@ MacroLists MacroLists::postfix() {
   return lists;
 }
 
-const MacroNames& macro_list(const MacroLists& ours, const MacroOverrides& filters, Stage stage) {
+const MacroNames* macro_override(const MacroOverrides& filters, Stage stage) {
   const auto number = static_cast<std::size_t>(stage);
-  return number < filters.size() && filters[number] ? *filters[number] : ours[stage];
+  return number < filters.size() && filters[number] ? &*filters[number] : nullptr;
 }
 
 void MacroTable::set(std::string_view name, std::string_view value) {

@@ -36,8 +36,8 @@ struct MacroLists {
 /// The lists that one filter has set for itself. A stage that is not named has the MTA's list; one that is
 /// named may be empty.
 using MacroOverrides = std::array<std::optional<MacroNames>, kSettableStages>;
-/// The list that counts for `stage`.
-const MacroNames& macro_list(const MacroLists& ours, const MacroOverrides& filters, Stage stage);
+/// The filter's own list for `stage`; nullptr where it has set none.
+const MacroNames* macro_override(const MacroOverrides& filters, Stage stage);
 
 /// What the macros are worth at this moment. Names may be given in either form. Not bounded: the caller's
 /// values are.

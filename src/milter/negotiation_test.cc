@@ -172,12 +172,13 @@ TEST(Macros, PostfixsDefaultListsByStage) {
   EXPECT_EQ(text(lists[Stage::unknown]), "");
 }
 
-TEST(Macros, AFiltersListOverridesOursForItsStageAlone) {
-  const auto ours = MacroLists::postfix();
+TEST(Macros, AFiltersListIsForItsStageAlone) {
   MacroOverrides filters;
   filters[3] = MacroNames{};
-  EXPECT_TRUE(macro_list(ours, filters, Stage::rcpt).empty());
-  EXPECT_EQ(macro_list(ours, filters, Stage::data), ours[Stage::data]);
+  ASSERT_TRUE(macro_override(filters, Stage::rcpt));
+  EXPECT_TRUE(macro_override(filters, Stage::rcpt)->empty());
+  EXPECT_FALSE(macro_override(filters, Stage::data));
+  EXPECT_FALSE(macro_override(filters, Stage::unknown)) << "has no number in SETSYMLIST";
 }
 
 TEST(Macros, OneLetterIsTheSameWithAndWithoutBraces) {

@@ -245,7 +245,12 @@ struct Answerer {
   using Answer = FilterSession::Answer;
 
   void operator()(const FilterSession::NeedBytes&) const {}
-  void operator()(const FilterSession::Negotiated&) const {}
+  void operator()(const FilterSession::Negotiate&) const {
+    Wishes wishes;
+    wishes.actions = action::all & ~action::set_macro_lists;
+    wishes.steps = step::skip | step::no_reply_header;
+    EXPECT_TRUE(session.negotiate(wishes));
+  }
   void operator()(const FilterSession::Abort&) const {}
   void operator()(const FilterSession::NewConnection&) const {}
   void operator()(const FilterSession::Close& close) const {
@@ -289,9 +294,7 @@ TEST(MilterPeers, OurFilterEndAndMiltertest) {
   pollfd ready{listener.fd(), POLLIN, 0};
   ASSERT_EQ(::poll(&ready, 1, kPatience), 1) << "miltertest did not come";
   const Socket peer(::accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
-  FilterSession::Settings settings;
-  settings.wishes.actions = action::all & ~action::set_macro_lists;
-  settings.wishes.steps = step::skip | step::no_reply_header;
+  const FilterSession::Settings settings;
   FilterSession session(settings);
   bool open = true;
   while (open) {
