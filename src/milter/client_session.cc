@@ -61,6 +61,10 @@ bool ClientSession::wants(Command command) const {
 }
 
 void ClientSession::begin(Command command) {
+  // The answer to the event before, or to the offer, would be taken for the answer to this one.
+  if (waiting_)
+    static_cast<void>(
+        failed(std::string(text(event_)) + " was not answered before " + std::string(text(command))));
   // The chunk before, if nobody has taken it yet: the caller may not keep it any longer.
   out_ += std::exchange(body_, {});
   event_ = command;
@@ -97,8 +101,7 @@ void ClientSession::put_macros(Command command, Stage stage, const MacroTable& m
 bool ClientSession::send_macros(Command command, Stage stage, const MacroTable& macros) {
   if (state_ != State::talking || skipped_ == command) return false;
   // An event that the filter's version does not have comes with no macros either.
-  if (agreement_.version < (command == Command::data ? 4U : command == Command::unknown ? 3U : 2U))
-    return false;
+  if (!agreement_.knows(command)) return false;
   put_macros(command, stage, macros);
   return wants(command);
 }

@@ -667,6 +667,20 @@ TEST(MilterClient, AnAnswerBeforeItsEventIsAnsweredByTheDefaultAction) {
   EXPECT_EQ(mta.verdict().failure, "the filter spoke before rcpt, out of turn");
 }
 
+TEST(MilterClient, AnEventBeforeTheLastOneIsAnsweredIsAnsweredByTheDefaultAction) {
+  Mta mta;
+  mta.mail();
+  mta.rcpt();
+  EXPECT_EQ(mta.verdict().failure, "mail was not answered before rcpt");
+  EXPECT_TRUE(mta.session.broken());
+  const auto settings = Mta::quiet();
+  Session early(settings);
+  early.connect("a", kClient, {});
+  const auto event = early.next();
+  ASSERT_TRUE(std::holds_alternative<Session::Verdict>(event));
+  EXPECT_EQ(std::get<Session::Verdict>(event).failure, "negotiation was not answered before connect");
+}
+
 TEST(MilterClient, ACloseInMidPacketIsAnsweredByTheDefaultAction) {
   Mta mta;
   mta.until_end_of_message();

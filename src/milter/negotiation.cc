@@ -20,10 +20,6 @@ std::string hex(std::uint32_t value) {
   return "0x" + std::string(digits, end);
 }
 
-std::uint32_t first_version(Command command) {
-  return command == Command::data ? 4 : command == Command::unknown ? 3 : kOldestVersion;
-}
-
 }  // namespace
 
 Offer Offer::of_version(std::uint32_t version) {
@@ -78,8 +74,12 @@ Result<Answer> Answer::parse(std::string_view data) {
   return answer;
 }
 
+bool Agreement::knows(Command command) const {
+  return version >= (command == Command::data ? 4 : command == Command::unknown ? 3 : kOldestVersion);
+}
+
 bool Agreement::sends(Command command) const {
-  return version >= first_version(command) && (steps & step::not_sent(command)) == 0;
+  return knows(command) && (steps & step::not_sent(command)) == 0;
 }
 
 bool Agreement::answers(Command command) const {

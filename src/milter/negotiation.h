@@ -47,6 +47,8 @@ struct Agreement {
   std::uint32_t steps = 0;  ///< of both ends, but the NO and NR steps as the filter wants them
   MacroOverrides macros;
 
+  /// The version has `command`: DATA came with 4, unknown commands with 3.
+  bool knows(Command command) const;
   /// `command` is sent at all: its version has it, and the filter wants it.
   bool sends(Command command) const;
   /// The filter answers `command`.
