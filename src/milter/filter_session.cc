@@ -246,7 +246,9 @@ FilterSession::Event FilterSession::parse_event(Command command, std::string_vie
       return give(parse_path<Mail>(reader), Phase::mail);
     case Command::rcpt: {
       auto read = parse_path<Rcpt>(reader);
-      if (read) read->rejected = macros(Stage::rcpt).value("{rcpt_mailer}") == "error";
+      if (read)
+        read->rejected = agreement_.has(step::rejected_recipients) &&
+                         macros(Stage::rcpt).value("{rcpt_mailer}") == "error";
       return give(std::move(read), Phase::rcpt);
     }
     case Command::data:

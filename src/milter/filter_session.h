@@ -55,6 +55,7 @@ class FilterSession {
   struct Rcpt {
     std::string path;
     std::vector<std::string> parameters;
+    /// Where step::rejected_recipients is agreed on and the macro is told:
     bool rejected = false;  ///< the MTA has refused it ({rcpt_mailer} is "error"): the answer does not count
   };
   struct Data {};
