@@ -9,10 +9,11 @@
 #include "cmd/control_client.h"
 #include "cmd/exit_code.h"
 #include "cmd/running_configuration.h"
+#include "cmd/store_places.h"
 #include "io/system_clock.h"
 #include "serve/administration.h"
 #include "serve/databases.h"
-#include "serve/mailbox_administration.h"
+#include "serve/mailbox_requests.h"
 
 namespace hikyaku::cmd {
 
@@ -41,13 +42,10 @@ int administer(const std::string& directory, const nlohmann::json& request,
     return true;
   };
   if (request.value("command", std::string()).starts_with("mailbox.")) {
-    auto mailboxes = serve::StoreDatabase::open(*loaded.running, clock.now(), notes);
-    tell_notes(notes);
-    if (!mailboxes) return tell_error("hikyaku", mailboxes.error());
-    auto& [kv, blob, store, commits] = **mailboxes;
-    serve::MailboxAdministration administration(*store, *commits, *blob, clock);
-    auto result = administration.answer(request, each);
-    commits->stop();
+    const auto offline = OfflineDatabases::open(*loaded.running);
+    if (!offline) return tell_error("hikyaku", offline.error());
+    const auto result = serve::answer_mailbox_request((*offline)->databases, clock,
+                                                      loaded.running->mailbox_rules(), request, each);
     return result ? *result : tell_error("hikyaku", result.error());
   }
   auto database = serve::QueueDatabase::open(*loaded.running, clock.now(), notes);

@@ -4,9 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "cmd/administer.h"
 #include "cmd/control_client.h"
-#include "io/system_clock.h"
+#include "cmd/store_places.h"
 #include "io/system_random.h"
 #include "serve/databases.h"
 #include "serve/import_frames.h"
@@ -17,16 +16,15 @@ namespace {
 using nlohmann::json;
 using serve::ImportFrame;
 
-/// The database itself.
+/// The databases themselves.
 class DatabaseTarget : public ImportTarget {
  public:
-  DatabaseTarget(std::shared_ptr<serve::StoreDatabase> database, serve::MailboxImport::Duplicates duplicates,
+  DatabaseTarget(std::unique_ptr<OfflineDatabases> offline, serve::MailboxImport::Duplicates duplicates,
                  Refused refused)
-      : database_(std::move(database)),
+      : offline_(std::move(offline)),
         refused_(std::move(refused)),
-        import_([this]() -> Result<std::shared_ptr<serve::StoreDatabase>> { return database_; }, clock_,
-                random_, {.duplicates = duplicates}) {}
-  ~DatabaseTarget() override { database_->commits->stop(); }
+        import_([this](std::string_view account) { return offline_->databases.use_for(account); },
+                offline_->clock, random_, {.duplicates = duplicates}) {}
 
   Result<void> mailbox(const std::string& name) override {
     const auto opened = import_.open(name);
@@ -45,9 +43,8 @@ class DatabaseTarget : public ImportTarget {
   serve::ImportCounts counts() const override { return import_.counts(); }
 
  private:
-  std::shared_ptr<serve::StoreDatabase> database_;
+  std::unique_ptr<OfflineDatabases> offline_;
   Refused refused_;
-  io::SystemClock clock_;
   io::SystemRandom random_;
   serve::MailboxImport import_;
 };
@@ -123,11 +120,9 @@ Result<std::unique_ptr<ImportTarget>> ImportTarget::open(const serve::Running& r
   const auto connected = hub->connect(serve::control_path(running.queue_directory), duplicates);
   if (!connected) return std::unexpected(connected.error());
   if (*connected) return hub;
-  std::vector<std::string> notes;
-  auto database = serve::StoreDatabase::open(running, io::SystemClock().now(), notes);
-  tell_notes(notes);
-  if (!database) return std::unexpected(std::move(database.error()));
-  return std::make_unique<DatabaseTarget>(std::move(*database), duplicates, std::move(refused));
+  auto offline = OfflineDatabases::open(running);
+  if (!offline) return std::unexpected(std::move(offline.error()));
+  return std::make_unique<DatabaseTarget>(std::move(*offline), duplicates, std::move(refused));
 }
 
 }  // namespace hikyaku::cmd

@@ -1,5 +1,6 @@
 #include "cmd/mailbox_command.h"
 
+#include <fmt/format.h>
 #include <sysexits.h>
 
 #include <charconv>
@@ -10,9 +11,11 @@
 #include <vector>
 
 #include "base/escape.h"
+#include "base/time.h"
 #include "cmd/administer.h"
 #include "cmd/command_line.h"
 #include "cmd/configuration_files.h"
+#include "cmd/progress.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -33,12 +36,19 @@ void print_row(const json& row) {
   std::puts(line.c_str());
 }
 
+void print_left_out(const json& row) {
+  std::fprintf(stderr, "hikyaku mailbox: database %s is left out: %s\n", text_of(row["database"]).c_str(),
+               text_of(row["left_out"]).c_str());
+}
+
 void print_listed(const json& row) {
   const auto name = text_of(row["mailbox"]);
+  const auto database = text_of(row["database"]);
   if (!row["selectable"].get<bool>())
-    return (void)std::printf("%8s %8s %12s  %s\n", "-", "-", "-", name.c_str());
-  std::printf("%8llu %8llu %12llu  %s\n", row["messages"].get<unsigned long long>(),
-              row["unseen"].get<unsigned long long>(), row["octets"].get<unsigned long long>(), name.c_str());
+    return (void)std::printf("%8s %8s %12s  %-10s  %s\n", "-", "-", "-", database.c_str(), name.c_str());
+  std::printf("%8llu %8llu %12llu  %-10s  %s\n", row["messages"].get<unsigned long long>(),
+              row["unseen"].get<unsigned long long>(), row["octets"].get<unsigned long long>(),
+              database.c_str(), name.c_str());
 }
 
 std::string of_limit(std::int64_t value, std::uint64_t limit) {
@@ -50,6 +60,45 @@ void print_quota(const json& row) {
       "%s: octets %s; messages %s\n", text_of(row["account"]).c_str(),
       of_limit(row["octets"].get<std::int64_t>(), row["octets_limit"].get<std::uint64_t>()).c_str(),
       of_limit(row["messages"].get<std::int64_t>(), row["messages_limit"].get<std::uint64_t>()).c_str());
+}
+
+std::string time_text(const json& seconds) {
+  return iso_text(Time(std::chrono::seconds(seconds.get<std::int64_t>())));
+}
+
+/// "expire 30d (/Trash, /etc/hikyaku/expire:3)"
+std::string rule_text(const json& row, const char* name) {
+  if (!row.contains(name)) return "no rule";
+  const auto& rule = row[name];
+  return text_of(rule["value"]) + " (" + text_of(rule["key"]) + ", " + text_of(rule["place"]) + ")";
+}
+
+/// What a rule says of one message, or what it did to a mailbox.
+void print_expired(const json& row) {
+  const auto mailbox = text_of(row["mailbox"]);
+  if (row.contains("error"))
+    return (void)fmt::print("{}: nothing is expired: {}\n", mailbox, text_of(row["error"]));
+  if (row.contains("uid")) {
+    const auto restored =
+        row.contains("restored") ? ", restored " + time_text(row["restored"]) : std::string();
+    return (void)fmt::print("{} UID {}, received {}{}: {}{}\n", mailbox, row["uid"].get<std::uint64_t>(),
+                            time_text(row["received"]), restored,
+                            row["expires"].get<bool>() ? "expires by " : "stays: ",
+                            row["why"].get<std::string>().empty() ? "no rule" : text_of(row["why"]));
+  }
+  fmt::print("{}: {} of {} messages {}, {} octets; by {}", mailbox, row["expired"].get<std::uint64_t>(),
+             row["messages"].get<std::uint64_t>(), row["dry_run"].get<bool>() ? "would expire" : "expired",
+             row["octets"].get<std::uint64_t>(), rule_text(row, "rule"));
+  if (row.contains("retain_rule"))
+    fmt::print("; what is removed is kept by {}", rule_text(row, "retain_rule"));
+  if (row.contains("next_due")) fmt::print("; the next falls due {}", time_text(row["next_due"]));
+  if (const auto damaged = row["damaged"].get<std::uint64_t>(); damaged > 0)
+    fmt::print("; {} that can't be read stay", damaged);
+  fmt::print("\n  keys looked up:");
+  for (const auto& key : row["keys"]) fmt::print(" {}", text_of(key));
+  fmt::print("\n");
+  if (!row.contains("warnings")) return;
+  for (const auto& warning : row["warnings"]) fmt::print("  {}\n", text_of(warning));
 }
 
 /// "14d", "36h", "90m", "20s", "20": seconds.
@@ -99,13 +148,14 @@ int mailbox_command(int argc, char** argv) {
       "joe@example.org/Archive/2026\n  hikyaku mailbox quota joe@example.org --octets 1000000000\n  hikyaku "
       "mailbox removed joe@example.org\n  hikyaku mailbox restore joe@example.org 17 18\n  hikyaku mailbox "
       "removed; hikyaku mailbox restore --id 12 joe@example.org/Archive\n  hikyaku mailbox purge --older "
-      "14d\n"
-      "Exit code 66: there is no such mailbox or message.");
+      "14d\n  hikyaku mailbox expire joe@example.org/Trash --dry-run --explain\n"
+      "Exit code 66: there is no such mailbox or message; 75: a database is not mounted; 78: a rule of "
+      "hikyaku_mailbox_expire_maps is bad, and nothing of its mailboxes was removed.");
 
   std::string account, mailbox, to, octets, messages, older;
   std::vector<std::string> uids;
   std::size_t id = 0;
-  bool use_default = false, recount = false, all = false;
+  bool use_default = false, recount = false, all = false, dry_run = false, explain = false;
   auto& list = app.subcommand("list", "the mailboxes with their messages, unseen ones and octets");
   list.option("account", &account, "of this user alone");
   auto& create = app.subcommand("create", "makes a mailbox, and those above it that are missing");
@@ -129,7 +179,11 @@ int mailbox_command(int argc, char** argv) {
   restore.option("uid", &uids, "UIDs that the messages had");
   restore.flag("--all", all, "all removed messages of the mailbox");
   restore.option("--id", &id, "the removed mailbox, as `removed` numbers it");
-  auto& purge = app.subcommand("purge", "takes what was removed away for good, now");
+  auto& expire = app.subcommand("expire", "removes now what hikyaku_mailbox_expire_maps does not keep");
+  expire.option("mailbox", &mailbox, "of this user, or of this mailbox below a user's; else of all");
+  expire.flag("--dry-run", dry_run, "removes nothing: tells what would go, and by which rule");
+  expire.flag("--explain", explain, "tells of each message which clause removes it, or what keeps it");
+  auto& purge = app.subcommand("purge", "takes what was removed and no rule keeps away for good, now");
   purge.option("--older", &older, "what was removed so long ago: 14d, 36h, 90m, 20s", {.required = true});
   if (const auto end = app.parse(argc, argv)) return *end;
 
@@ -138,7 +192,7 @@ int mailbox_command(int argc, char** argv) {
   if (list.called()) {
     request = {{"command", "mailbox.list"}, {"account", account}};
     print = print_listed;
-    if (!as_json) std::puts("messages   unseen       octets  mailbox");
+    if (!as_json) std::puts("messages   unseen       octets  database    mailbox");
   } else if (create.called()) {
     request = {{"command", "mailbox.create"}, {"mailbox", mailbox}};
   } else if (rename.called()) {
@@ -171,12 +225,23 @@ int mailbox_command(int argc, char** argv) {
     } else if (!all) {
       request["uids"] = *wanted;
     }
+  } else if (expire.called()) {
+    request = {
+        {"command", "mailbox.expire"}, {"mailbox", mailbox}, {"dry_run", dry_run}, {"explain", explain}};
+    print = print_expired;
   } else {
     const auto age = age_of(older);
     if (!age) return usage_error("--older wants an age: 14d, 36h, 90m, 20s");
     request = {{"command", "mailbox.purge"}, {"older", *age}};
   }
-  return administer(directory, request, [&](const json& row) { as_json ? print_json(row) : print(row); });
+  ProgressLine progress("expiring");
+  return administer(directory, request, [&](const json& row) {
+    if (row.contains("all"))
+      return progress(row["done"].get<std::uint64_t>(), row["all"].get<std::uint64_t>());
+    progress.clear();
+    if (as_json) return print_json(row);
+    row.contains("left_out") ? print_left_out(row) : print(row);
+  });
 }
 
 }  // namespace hikyaku::cmd

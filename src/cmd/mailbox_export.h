@@ -24,6 +24,14 @@ struct ExportResult {
   std::uint64_t damaged = 0;         ///< messages that could not be read
   std::uint64_t keywords_lost = 0;   ///< the 27th and further of a Maildir, which has letters for 26
   std::uint64_t mailboxes_lost = 0;  ///< could not be written at all: with export_all() alone
+  ExportResult& operator+=(const ExportResult& other) {
+    mailboxes += other.mailboxes;
+    messages += other.messages;
+    damaged += other.damaged;
+    keywords_lost += other.keywords_lost;
+    mailboxes_lost += other.mailboxes_lost;
+    return *this;
+  }
 };
 
 /// What could not be exported: a mailbox, with its UID when it is about one message of it.

@@ -2,7 +2,8 @@
 
 namespace hikyaku::cmd {
 
-Result<OpenStore> OpenStore::open(const std::filesystem::path& directory) {
+Result<OpenStore> OpenStore::open(const std::filesystem::path& directory,
+                                  const record::MailboxCatalogue& catalogue, const std::string& name) {
   io::RocksKv::Options options;
   options.directory = directory;
   options.spaces = store::spaces();
@@ -15,7 +16,9 @@ Result<OpenStore> OpenStore::open(const std::filesystem::path& directory) {
   auto blob = io::FileBlob::open_read_only(directory / "blobs");
   if (!blob) return std::unexpected(blob.error());
   opened.blob = std::move(*blob);
-  auto store = store::Store::open(*opened.kv, *opened.blob);
+  auto store = store::Store::open(*opened.kv, *opened.blob, [catalogue, name](std::string_view account) {
+    return catalogue.database_of(account) == name;
+  });
   if (!store) return std::unexpected(store.error());
   opened.store = std::move(*store);
   return opened;

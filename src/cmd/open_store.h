@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "io/file_blob.h"
 #include "io/rocks_kv.h"
+#include "record/mailbox_catalogue.h"
 #include "store/store.h"
 
 namespace hikyaku::cmd {
@@ -15,8 +16,9 @@ struct OpenStore {
   std::unique_ptr<io::FileBlob> blob;
   std::unique_ptr<store::Store> store;
 
-  /// `directory` as serve::mailbox_place() has it.
-  static Result<OpenStore> open(const std::filesystem::path& directory);
+  /// The database `name` of the catalogue, in `directory`: with the accounts that it has by that.
+  static Result<OpenStore> open(const std::filesystem::path& directory,
+                                const record::MailboxCatalogue& catalogue, const std::string& name);
 };
 
 }  // namespace hikyaku::cmd

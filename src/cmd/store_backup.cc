@@ -33,7 +33,8 @@ void print_backup(const json& row, bool as_json) {
 
 }  // namespace
 
-int back_up_database(const serve::Running& running, const std::string& folder, bool full, bool as_json) {
+int back_up_database(const serve::Running& running, const std::string& name, const std::string& folder,
+                     bool full, bool as_json) {
   const auto path = fs::absolute(folder).lexically_normal();
   const json request{{"command", "store.backup"}, {"folder", path.string()}, {"full", full}};
   const auto here = [&](serve::StoreDatabase& database, const io::Progress& progress) -> Result<json> {
@@ -43,7 +44,7 @@ int back_up_database(const serve::Running& running, const std::string& folder, b
     return serve::backup_row(*made);
   };
   const auto print = [&](const json& row) { print_backup(row, as_json); };
-  return do_in_store(running, {"backing up", request, print, here});
+  return do_in_store(running, name, {"backing up", request, print, here});
 }
 
 int show_backups(const std::string& folder, bool verify, bool as_json) {

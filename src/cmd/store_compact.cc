@@ -12,7 +12,7 @@ namespace hikyaku::cmd {
 
 using nlohmann::json;
 
-int compact_database(const serve::Running& running, bool as_json) {
+int compact_database(const serve::Running& running, const std::string& name, bool as_json) {
   const json request{{"command", "store.compact"}};
   const auto print = [&](const json& row) {
     if (as_json) return print_json(row);
@@ -24,7 +24,7 @@ int compact_database(const serve::Running& running, bool as_json) {
     if (!made) return std::unexpected(made.error());
     return serve::compacted_row(*made);
   };
-  return do_in_store(running, {"compacting", request, print, here});
+  return do_in_store(running, name, {"compacting", request, print, here});
 }
 
 }  // namespace hikyaku::cmd

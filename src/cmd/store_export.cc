@@ -12,7 +12,9 @@
 #include "cmd/mailbox_export.h"
 #include "cmd/open_store.h"
 #include "cmd/progress.h"
+#include "cmd/store_places.h"
 #include "cmd/store_recovery.h"
+#include "store/mailbox_name.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -60,7 +62,7 @@ StoreExport::StoreExport(CommandLine& store)
       "--json go to stdout");
 }
 
-int StoreExport::run(const std::filesystem::path& directory, bool as_json) const {
+int StoreExport::run(const serve::Running& running, bool as_json) const {
   const bool rows = as_json && output_.empty();
   ExportOrder order;
   order.format = rows ? ExportFormat::json : format_of(format_);
@@ -74,8 +76,8 @@ int StoreExport::run(const std::filesystem::path& directory, bool as_json) const
                          (order.format == ExportFormat::eml && uid_ == 0);
   if (to_folder && !rows && output_.empty()) return usage_error("--output names the folder that they go to");
 
-  const auto opened = OpenStore::open(directory);
-  if (!opened) return tell_store_error(opened.error());
+  const auto places = StorePlaces::read(running);
+  if (!places) return tell_store_error(places.error());
   ProgressLine line("exporting");
   const auto fault = [&](const std::string& mailbox, store::Uid uid, const Error& error) {
     line.clear();
@@ -83,12 +85,31 @@ int StoreExport::run(const std::filesystem::path& directory, bool as_json) const
     fmt::print(stderr, "hikyaku store export: {}: {}\n", at, escaped(error.text));
     if (as_json) print_json({{"mailbox", mailbox}, {"uid", uid}, {"error", error.text}});
   };
-  const auto result = all_ ? export_all(*opened->store, order, fault, std::ref(line))
+  const auto from = places->catalogue.database_of(store::account_of(mailbox_));
+  Result<ExportResult> result;
+  int left_out = EX_OK;  // why a database was
+  for (const auto& place : places->all) {
+    if (!all_ && place.name != from) continue;
+    const auto opened = OpenStore::open(place.directory, places->catalogue, place.name);
+    if (!opened) {
+      line.clear();
+      left_out = tell_store_error(opened.error());
+      if (!all_) return left_out;
+      continue;
+    }
+    const auto more = all_ ? export_all(*opened->store, order, fault, std::ref(line))
                            : export_mailbox(*opened->store, mailbox_, order, fault, std::ref(line));
+    if (!more) {
+      result = more;
+      break;
+    }
+    *result += *more;
+  }
   line.clear();
   if (!result) return tell_store_error(result.error());
   if (!output_.empty()) print_summary(*result, as_json);
   const bool whole = result->damaged == 0 && result->keywords_lost == 0 && result->mailboxes_lost == 0;
+  if (left_out != EX_OK) return left_out;
   return whole ? EX_OK : EX_DATAERR;
 }
 

@@ -1,19 +1,19 @@
 #pragma once
-#include <filesystem>
 #include <string>
 
 #include "cmd/command_line.h"
+#include "serve/running.h"
 
 namespace hikyaku::cmd {
 
-/// `hikyaku store export`: its options, and what it does with the database in `directory`.
+/// `hikyaku store export`: its options, and what it does.
 class StoreExport {
  public:
   /// Lives as long as `store`.
   explicit StoreExport(CommandLine& store);
   bool called() const { return command_.called(); }
-  /// Reads the database as it is now, also beside a running hub. Gives the exit code.
-  int run(const std::filesystem::path& directory, bool as_json) const;
+  /// Reads the databases as they are now, also beside a running hub. Gives the exit code.
+  int run(const serve::Running& running, bool as_json) const;
 
  private:
   CommandLine& command_;

@@ -18,6 +18,7 @@
 #include "io/file_blob.h"
 #include "io/rocks_kv.h"
 #include "io/table_check.h"
+#include "record/mailbox_catalogue.h"
 #include "store/check.h"
 
 namespace hikyaku::cmd {
@@ -106,15 +107,19 @@ void print_log(const io::LogReport& log, bool as_json) {
 }
 
 /// What to type next; the configuration and the database as they were given.
-std::string with_queue(const serve::DatabasePlace& place) {
-  return place.kind == serve::DatabasePlace::Kind::queue ? " --queue" : "";
+std::string with_name(const serve::DatabasePlace& place) {
+  if (place.kind == serve::DatabasePlace::Kind::queue) return " --queue";
+  return place.name == record::MailboxCatalogue::kDefault ? std::string() : ' ' + place.name;
+}
+std::string name_of(const serve::DatabasePlace& place) {
+  return place.kind == serve::DatabasePlace::Kind::queue ? "queue" : place.name;
 }
 
 /// By the hub that runs, if one does and the database is whole; nullopt: not done.
 Result<std::optional<int>> mounted_by_hub(const serve::DatabasePlace& place, const std::string& control,
                                           bool as_json) {
   if (place.kind != serve::DatabasePlace::Kind::mailboxes) return std::optional<int>{};
-  const json request{{"command", "store.mount"}};
+  const json request{{"command", "store.mount"}, {"database", place.name}};
   auto answered = ask_hub(control, request, [&](const json& row) {
     if (as_json) return print_json(row);
     for (const auto& note : row["notes"]) fmt::print("{}\n", note.get<std::string>());
@@ -146,6 +151,18 @@ int mounted(serve::DatabaseMount& mount, const serve::DatabasePlace& place, cons
 
 int tell_store_error(const Error& error) { return tell_error("hikyaku store", error); }
 
+json database_summary(const serve::DatabasePlace& place) {
+  const auto health = examine(place.directory);
+  // In the words of what is wrong when there is nothing to look at.
+  const auto state = health ? std::string(health->damaged() > 0 ? "damaged" : state_text(*health))
+                            : (health.error().fault == Fault::not_found ? "not there" : "damaged");
+  return {{"database", name_of(place)},
+          {"directory", place.directory.string()},
+          {"state", state},
+          {"octets", size_of(place.directory)},
+          {"damaged", state == "damaged"}};
+}
+
 int database_status(const serve::DatabasePlace& place, bool as_json) {
   const auto& directory = place.directory;
   const auto health = examine(directory);
@@ -164,7 +181,8 @@ int database_status(const serve::DatabasePlace& place, bool as_json) {
   if (as_json) {
     json folders = json::array();
     for (const auto& folder : losses) folders.push_back(folder.string());
-    print_json({{"directory", directory.string()},
+    print_json({{"database", name_of(place)},
+                {"directory", directory.string()},
                 {"state", state_text(*health)},
                 {"signature", signature},
                 {"logs_required", required},
@@ -182,18 +200,19 @@ int database_status(const serve::DatabasePlace& place, bool as_json) {
     const auto range =
         required.empty() ? std::string("none") : fmt::format("{}-{}", required.front(), required.back());
     fmt::print(
-        "Database:         {}\nState:            {}\nSignature:        {}\nLogs required:    {} ({} octets, "
+        "Database:         {} ({})\nState:            {}\nSignature:        {}\nLogs required:    {} ({} "
+        "octets, "
         "{} "
         "records)\nAcknowledged:     {}\nLast consistent:  {}\nLast full backup: {}\nIncremental:      {}\n"
         "Size:             {} octets\n",
-        directory.string(), state_text(*health), signature, range, octets, records,
+        directory.string(), name_of(place), state_text(*health), signature, range, octets, records,
         health->acknowledged == 0 ? "not known" : fmt::format("up to change {}", health->acknowledged),
         time_text(health->header.consistent), time_text(health->header.full_backup),
         time_text(health->header.incremental_backup), size_of(directory));
     if (damaged > 0) fmt::print("Damaged logs:     {}; hikyaku store check-logs names them\n", damaged);
     for (const auto& folder : losses) {
       fmt::print("Mounted with loss: {}; hikyaku store acknowledge{} when you know\n",
-                 (folder / "loss.txt").string(), with_queue(place));
+                 (folder / "loss.txt").string(), with_name(place));
     }
   }
   return damaged > 0 ? EX_DATAERR : EX_OK;
@@ -288,11 +307,11 @@ int verify_database(const serve::DatabasePlace& place, bool as_json) {
   return bad > 0 ? EX_DATAERR : EX_OK;
 }
 
-int dismount_database(const std::string& control, bool as_json) {
-  const json request{{"command", "store.dismount"}};
+int dismount_database(const serve::DatabasePlace& place, const std::string& control, bool as_json) {
+  const json request{{"command", "store.dismount"}, {"database", place.name}};
   const auto answered = ask_hub(control, request, [&](const json& row) {
     if (as_json) return print_json(row);
-    fmt::print("the mailbox database is dismounted; mail for it waits in the queue\n");
+    fmt::print("the mailbox database {} is dismounted; mail for it waits in the queue\n", place.name);
   });
   if (!answered) return tell_store_error(answered.error());
   if (*answered) return **answered;
@@ -322,7 +341,7 @@ int mount_database(const serve::DatabasePlace& place, const std::string& control
         "place.\n"
         "To set the bad logs aside (they are kept in quarantine) and keep all that is intact:\n"
         "  hikyaku store mount{} --force\n",
-        serve::loss_text(*loss, place, now()), with_queue(place));
+        serve::loss_text(*loss, place, now()), with_name(place));
     return EX_DATAERR;
   }
   const auto folder = mount->force(*loss, now());

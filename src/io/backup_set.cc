@@ -17,6 +17,7 @@
 #include "base/crc32c.h"
 #include "io/backed_files.h"
 #include "io/database_header.h"
+#include "io/engine_checksum.h"
 #include "io/mapped_file.h"
 #include "io/rocks_status.h"
 #include "io/synced_files.h"
@@ -54,13 +55,6 @@ std::string_view body_name(std::string_view name) {
   return name.substr(kBodies.size() + 1);
 }
 
-/// As the engine keeps a file's checksum: four octets, the highest first.
-std::string engine_checksum(std::uint32_t sum) {
-  std::string text;
-  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(sum >> shift & 0xff);
-  return text;
-}
-
 Result<FileList> read_list(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -75,25 +69,23 @@ Result<FileList> read_list(const fs::path& path) {
 Result<std::vector<CataloguedLog>> catalogue_of(const fs::path& folder) {
   std::vector<CataloguedLog> logs;
   std::vector<std::pair<fs::path, std::uint64_t>> cuts;
-  std::error_code error;
-  for (const auto& file : fs::directory_iterator(folder, error)) {
-    const auto number = log_number(file.path().filename().string());
-    if (number == 0) continue;
-    const auto mapped = MappedFile::open(file.path());
+  const auto files = log_files(folder);
+  if (!files) return std::unexpected(files.error());
+  for (const auto& [number, path] : *files) {
+    const auto mapped = MappedFile::open(path);
     if (!mapped) return std::unexpected(mapped.error());
     const auto report = check_log(mapped->contents());
     if (report.state == LogReport::State::corrupt)
-      return fail(Fault::corrupt, file.path().string() + ": " + report.reason);
+      return fail(Fault::corrupt, path.string() + ": " + report.reason);
     logs.push_back({number, first_record_of(mapped->contents()), 0});
-    if (report.state == LogReport::State::torn) cuts.emplace_back(file.path(), report.intact);
+    if (report.state == LogReport::State::torn) cuts.emplace_back(path, report.intact);
   }
-  if (error) return fail(Fault::permanent, "list " + folder.string() + ": " + error.message());
+  std::error_code error;
   for (const auto& [path, octets] : cuts) {
     fs::resize_file(path, octets, error);
     if (error) return fail(Fault::permanent, "cut " + path.string() + ": " + error.message());
     if (auto synced = sync_path(path); !synced) return std::unexpected(synced.error());
   }
-  std::ranges::sort(logs, {}, &CataloguedLog::number);
   return logs;
 }
 

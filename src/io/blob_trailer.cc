@@ -1,5 +1,7 @@
 #include "io/blob_trailer.h"
 
+#include <algorithm>
+
 #include "base/crc32c.h"
 #include "io/log_format.h"
 
@@ -37,6 +39,33 @@ std::optional<BlobTrailer> BlobTrailer::parse(std::string_view end, std::uint64_
   if (!magic && !size) return std::nullopt;
   trailer.octets = file_size - kSize;
   return trailer;
+}
+
+void BlobCheck::take(std::string_view octets) {
+  size_ += octets.size();
+  // What can't belong to the trailer any more is summed up.
+  if (octets.size() >= BlobTrailer::kSize) {
+    const auto before = octets.size() - BlobTrailer::kSize;
+    sum_ = crc32c(octets.substr(0, before), crc32c(end_, sum_));
+    end_ = octets.substr(before);
+    return;
+  }
+  end_ += octets;
+  const auto before = end_.size() - std::min(end_.size(), BlobTrailer::kSize);
+  sum_ = crc32c(std::string_view(end_).substr(0, before), sum_);
+  end_.erase(0, before);
+}
+
+Result<BlobTrailer> BlobCheck::end(const std::string& path) const {
+  const auto trailer = BlobTrailer::parse(end_, size_);
+  if (!trailer) return BlobTrailer{size_, crc32c(end_, sum_), false};
+  if (trailer->damaged)
+    return fail(Fault::corrupt, path + ": what stands behind its octets is damaged, at offset " +
+                                    std::to_string(trailer->octets));
+  const BlobTrailer found{trailer->octets, sum_, false};
+  if (found == *trailer) return found;
+  return fail(Fault::corrupt,
+              path + ": checksum mismatch in its " + std::to_string(found.octets) + " octets");
 }
 
 }  // namespace hikyaku::io

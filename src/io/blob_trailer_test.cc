@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/crc32c.h"
+
 namespace hikyaku::io {
 namespace {
 
@@ -36,6 +38,35 @@ TEST(BlobTrailer, OneThatIsAtAnotherPlaceIsADamage) {
   const auto trailer = BlobTrailer::parse(kGolden, 200);
   ASSERT_TRUE(trailer.has_value());
   EXPECT_TRUE(trailer->damaged);
+}
+
+TEST(BlobCheck, ABodyIsTheSameInWhateverPiecesItIsRead) {
+  const std::string body(1000, 'x');
+  const auto file = body + BlobTrailer{body.size(), crc32c(body), false}.text();
+  for (const std::size_t piece : {1, 7, 31, 32, 33, 500, 999, 1000, 1001, 1031, 1032}) {
+    BlobCheck whole, cut, damaged;
+    const auto take = [&](BlobCheck& check, std::string_view octets) {
+      for (; !octets.empty(); octets.remove_prefix(std::min(piece, octets.size())))
+        check.take(octets.substr(0, piece));
+    };
+    take(whole, file);
+    EXPECT_EQ(whole.end("f").value(), (BlobTrailer{body.size(), crc32c(body), false})) << piece;
+    take(cut, std::string_view(file).substr(1));
+    EXPECT_FALSE(cut.end("f")) << piece;
+    auto changed = file;
+    changed[500] = 'y';
+    take(damaged, changed);
+    EXPECT_FALSE(damaged.end("f")) << piece;
+  }
+}
+
+TEST(BlobCheck, AFileWithoutATrailerIsAllBody) {
+  for (const std::size_t size : {0, 1, 31, 32, 33, 100}) {
+    const std::string body(size, 'x');
+    BlobCheck check;
+    check.take(body);
+    EXPECT_EQ(check.end("f").value(), (BlobTrailer{size, crc32c(body), false})) << size;
+  }
 }
 
 }  // namespace

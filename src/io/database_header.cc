@@ -13,7 +13,7 @@
 
 #include "base/crc32c.h"
 #include "base/varint.h"
-#include "io/log_check.h"
+#include "io/log_files.h"
 #include "io/synced_files.h"
 
 namespace hikyaku::io {
@@ -244,14 +244,9 @@ Result<void> HeaderFile::replace_lost() {
   header_.state = DatabaseHeader::State::dirty;
   header_.signature = random_signature();
   acknowledged_ = 0;
-  std::error_code error;
-  for (std::filesystem::directory_iterator one(path_.parent_path() / "db", error), end; !error && one != end;
-       one.increment(error)) {
-    if (const auto number = log_number(one->path().filename().string()); number != 0)
-      header_.logs.push_back({number});
-  }
-  if (error) return fail(Fault::permanent, "list the logs beside " + path_.string() + ": " + error.message());
-  std::ranges::sort(header_.logs, {}, &CataloguedLog::number);
+  const auto logs = log_files(path_.parent_path() / "db");
+  if (!logs) return std::unexpected(logs.error());
+  for (const auto& [number, path] : *logs) header_.logs.push_back({number});
   return {};
 }
 

@@ -121,21 +121,16 @@ struct OpenBlob {
 
 Result<BlobTrailer> examine_blob(const OpenBlob& blob, const std::function<void(std::uint64_t)>& done) {
   constexpr std::size_t kPiece = std::size_t{1} << 20;
-  if (blob.trailer && blob.trailer->damaged)
-    return fail(Fault::corrupt, blob.path + ": what stands behind its octets is damaged, at offset " +
-                                    std::to_string(blob.octets));
-  BlobTrailer found{blob.octets, 0, false};
-  for (std::uint64_t at = 0; at < blob.octets;) {
-    const auto piece =
-        blob.read(at, static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, blob.octets - at)));
+  const auto size = blob.octets + (blob.trailer ? BlobTrailer::kSize : 0);
+  BlobCheck check;
+  for (std::uint64_t at = 0; at < size;) {
+    const auto piece = blob.read(at, static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size - at)));
     if (!piece) return std::unexpected(piece.error());
-    found.checksum = crc32c(*piece, found.checksum);
+    check.take(*piece);
     at += piece->size();
     if (done) done(piece->size());
   }
-  if (!blob.trailer || found == *blob.trailer) return found;
-  return fail(Fault::corrupt,
-              blob.path + ": checksum mismatch in its " + std::to_string(blob.octets) + " octets");
+  return check.end(blob.path);
 }
 
 Result<OpenBlob> open_blob(int directory, const std::filesystem::path& folder, std::string_view name) {

@@ -1,13 +1,13 @@
 #include "io/log_check.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "io/log_format.h"
 #include "io/mapped_file.h"
+#include "io/read_files.h"
 
 namespace hikyaku::io {
 namespace {
@@ -15,6 +15,7 @@ namespace {
 using namespace log_format;
 
 constexpr std::size_t kPage = 4096;
+static_assert(ReadFiles::kPiece % kBlock == 0);
 
 /// Whether any fragment after the damaged one at `bad` is intact. The damaged one's length can't be trusted:
 /// near it every octet is tried, further on the beginnings of blocks.
@@ -37,81 +38,85 @@ bool last_page_is_zero(std::string_view log, std::size_t from) {
   return log.substr(std::max(from, page)).find_first_not_of('\0') == std::string_view::npos;
 }
 
+/// Takes a log in pieces, for as long as there is nothing wrong with it.
 class Reader {
  public:
-  Reader(std::string_view log, Gaps gaps) : log_(log), gaps_(gaps) { report_.octets = log.size(); }
+  explicit Reader(Gaps gaps) : gaps_(gaps) {}
 
-  LogReport run() {
-    while (report_.state == LogReport::State::ok && next_batch()) {
+  /// What comes next in the log: whole blocks, unless these are its last octets.
+  void take(std::string_view blocks) {
+    const auto begin = report_.octets;
+    report_.octets += blocks.size();
+    while (good()) {
+      at_ = skip_padding(at_);
+      if (at_ >= report_.octets) return;
+      const auto look = look_at(blocks, at_ - begin);
+      if (!look.fragment) {
+        bad_ = at_;
+        return;
+      }
+      fragment(*look.fragment);
+      at_ = begin + look.fragment->end;
+      if (good() && look.fragment->ends()) batch();
     }
+  }
+  bool good() const { return report_.state == LogReport::State::ok && !bad_; }
+
+  /// `log`: all that was taken; needed when it is not good().
+  LogReport end(std::string_view log) {
+    if (good() && in_record_) torn("the file ends between the parts of a record");
+    if (bad_) judge(log, *bad_);
     return report_;
   }
 
  private:
-  bool next_batch() {
-    auto at = skip_padding(report_.intact);
-    if (at >= log_.size()) return false;
-    std::string head;
-    for (bool first = true;; first = false) {
-      at = skip_padding(at);
-      if (at >= log_.size()) return torn("the file ends between the parts of a record");
-      auto look = look_at(log_, at);
-      if (!look.fragment) return bad(at, look);
-      const bool begins = look.fragment->begins();
-      if (begins != first)
-        return corrupt(first ? "a part of a record without its beginning" : "a record without its end");
-      if (head.size() < kBatchHeader) head += look.fragment->payload.substr(0, kBatchHeader - head.size());
-      at = look.fragment->end;
-      if (look.fragment->ends()) return batch(head, at);
+  void fragment(const Fragment& one) {
+    if (one.begins() == in_record_) {
+      return corrupt(in_record_ ? "a record without its end" : "a part of a record without its beginning");
     }
+    in_record_ = true;
+    if (head_.size() < kBatchHeader) head_ += one.payload.substr(0, kBatchHeader - head_.size());
   }
 
-  bool batch(std::string_view head, std::size_t end) {
-    if (head.size() < kBatchHeader) return corrupt("a batch without its header");
-    const auto sequence = little_endian(head.substr(0, 8));
-    const auto count = little_endian(head.substr(8, 4));
+  void batch() {
+    if (head_.size() < kBatchHeader) return corrupt("a batch without its header");
+    const auto sequence = little_endian(std::string_view(head_).substr(0, 8));
+    const auto count = little_endian(std::string_view(head_).substr(8, 4));
     if (report_.records > 0 && breaks_order(sequence)) {
       return corrupt("a batch begins at sequence " + std::to_string(sequence) + ", the one before ended at " +
                      std::to_string(report_.next_sequence - 1));
     }
     if (report_.records++ == 0) report_.first_sequence = sequence;
     report_.next_sequence = sequence + count;
-    report_.intact = end;
-    return true;
+    report_.intact = at_;
+    in_record_ = false;
+    head_.clear();
   }
 
   bool breaks_order(std::uint64_t sequence) const {
     return gaps_ == Gaps::accepted ? sequence < report_.next_sequence : sequence != report_.next_sequence;
   }
 
-  bool bad(std::size_t at, const Look& look) {
-    if (anything_intact_after(log_, at)) return corrupt(look.reason + ", with intact records after it");
-    if (look.cut || last_page_is_zero(log_, at)) return torn(look.reason);
-    return corrupt(look.reason);
+  void judge(std::string_view log, std::size_t at) {
+    const auto look = look_at(log, at);
+    if (anything_intact_after(log, at)) return corrupt(look.reason + ", with intact records after it");
+    if (look.cut || last_page_is_zero(log, at)) return torn(look.reason);
+    corrupt(look.reason);
   }
-  bool torn(std::string reason) { return end(LogReport::State::torn, std::move(reason)); }
-  bool corrupt(std::string reason) { return end(LogReport::State::corrupt, std::move(reason)); }
-  bool end(LogReport::State state, std::string reason) {
+  void torn(std::string reason) { stop(LogReport::State::torn, std::move(reason)); }
+  void corrupt(std::string reason) { stop(LogReport::State::corrupt, std::move(reason)); }
+  void stop(LogReport::State state, std::string reason) {
     report_.state = state;
     report_.reason = std::move(reason);
-    return false;
   }
 
-  std::string_view log_;
   Gaps gaps_;
   LogReport report_;
+  std::uint64_t at_ = 0;              // of what comes next
+  std::optional<std::uint64_t> bad_;  // of a damaged fragment
+  bool in_record_ = false;
+  std::string head_;  // of the record at hand
 };
-
-std::uint64_t octets_of_logs(const std::filesystem::path& directory) {
-  std::uint64_t all = 0;
-  std::error_code error;
-  for (const auto& file : std::filesystem::directory_iterator(directory, error)) {
-    std::error_code gone;
-    const auto size = file.file_size(gone);
-    if (!gone && log_number(file.path().filename().string()) != 0) all += size;
-  }
-  return all;
-}
 
 void mark_corrupt(LogReport& report, std::string reason) {
   report.state = LogReport::State::corrupt;
@@ -178,20 +183,10 @@ std::string_view text(LogReport::State state) {
   return "?";
 }
 
-LogReport check_log(std::string_view contents, Gaps gaps) { return Reader(contents, gaps).run(); }
-
-std::string log_name(std::uint64_t number) {
-  char name[32];
-  std::snprintf(name, sizeof name, "%06llu.log", static_cast<unsigned long long>(number));
-  return name;
-}
-
-std::uint64_t log_number(std::string_view file_name) {
-  if (!file_name.ends_with(".log")) return 0;
-  const auto digits = file_name.substr(0, file_name.size() - 4);
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  return error == std::errc() && end == digits.data() + digits.size() ? number : 0;
+LogReport check_log(std::string_view contents, Gaps gaps) {
+  Reader reader(gaps);
+  reader.take(contents);
+  return reader.end(contents);
 }
 
 bool is_damage(LogReport::State state) {
@@ -203,45 +198,88 @@ std::uint32_t first_record_of(std::string_view log) {
   return log.size() < kFragmentHeader ? 0 : static_cast<std::uint32_t>(little_endian(log.substr(0, 4)));
 }
 
+namespace {
+
+/// What one log is by itself, and beside what the list knows of it (null: nothing).
+void check_identity(LogReport& report, std::uint32_t first_record, const CataloguedLog* listed, bool newest) {
+  if (listed == nullptr) {
+    // One newer than the list was being made; nothing was written to it yet.
+    if (report.octets == 0) return;
+    report.state = LogReport::State::foreign;
+    report.reason = "it is not in the database's list of logs";
+    return;
+  }
+  if (report.records > 0 && listed->first_record != 0 && first_record != listed->first_record) {
+    report.state = LogReport::State::foreign;
+    report.reason = "its first record is not the one that this database wrote";
+  }
+  // In the newest one the record that the list knows of may not have been written yet.
+  if (!newest && report.octets == 0 && listed->first_record != 0)
+    mark_corrupt(report, "it is empty, and records were written to it");
+}
+
+struct OneLog {
+  std::uint64_t number;
+  const CataloguedLog* listed;
+};
+
+std::uint64_t octets_of(const std::vector<std::filesystem::path>& files) {
+  std::uint64_t all = 0;
+  for (const auto& file : files) {
+    std::error_code gone;
+    if (const auto size = std::filesystem::file_size(file, gone); !gone) all += size;
+  }
+  return all;
+}
+
+}  // namespace
+
 Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory,
                                           const std::vector<CataloguedLog>& catalogue,
                                           std::uint64_t acknowledged, const Progress& progress, Gaps gaps) {
+  const auto there = log_files(directory);
+  if (!there) return std::unexpected(there.error());
   std::map<std::uint64_t, LogReport> by_number;
   for (const auto& log : catalogue) by_number[log.number].state = LogReport::State::missing;
-  std::error_code error;
-  const auto all = octets_of_logs(directory);
-  std::uint64_t done = 0;
-  for (std::filesystem::directory_iterator file(directory, error), end; !error && file != end;
-       file.increment(error)) {
-    const auto number = log_number(file->path().filename().string());
-    if (number == 0) continue;
+  std::vector<OneLog> logs;
+  std::vector<std::filesystem::path> files;
+  for (const auto& [number, path] : *there) {
     const auto listed = std::ranges::lower_bound(catalogue, number, {}, &CataloguedLog::number);
     const bool needed = listed != catalogue.end() && listed->number == number;
-    // One newer than the catalogue was being made; nothing was written to it yet.
-    const bool left_over = !needed && !catalogue.empty() && number < catalogue.back().number;
-    auto& report = by_number[number];
-    report.state = left_over ? LogReport::State::not_needed : LogReport::State::ok;
-    if (left_over) continue;
-    const auto mapping = MappedFile::open(file->path());
-    if (!mapping) return std::unexpected(mapping.error());
-    report = check_log(mapping->contents(), gaps);
-    if (!needed && report.octets > 0) {
-      report.state = LogReport::State::foreign;
-      report.reason = "it is not in the database's list of logs";
+    if (!needed && !catalogue.empty() && number < catalogue.back().number) {
+      by_number[number].state = LogReport::State::not_needed;
+      continue;
     }
-    const auto first = first_record_of(mapping->contents());
-    if (needed && report.records > 0 && listed->first_record != 0 && first != listed->first_record) {
-      report.state = LogReport::State::foreign;
-      report.reason = "its first record is not the one that this database wrote";
-    }
-    // In the newest one the record that the list knows of may not have been written yet.
-    const bool newest = needed && number == catalogue.back().number;
-    if (needed && !newest && report.octets == 0 && listed->first_record != 0)
-      mark_corrupt(report, "it is empty, and records were written to it");
-    done += report.octets;
-    if (progress) progress(done, all);
+    logs.push_back({number, needed ? &*listed : nullptr});
+    files.push_back(path);
   }
-  if (error) return fail(Fault::permanent, "list the logs in " + directory.string() + ": " + error.message());
+  const auto all = octets_of(files);
+  std::uint64_t done = 0;
+  ReadFiles reading(files);
+  Reader reader(gaps);
+  std::uint32_t first_record = 0;
+  bool begins = true;
+  while (const auto piece = reading.next()) {
+    if (piece->fault) return std::unexpected(*piece->fault);
+    if (std::exchange(begins, false)) first_record = first_record_of(piece->octets);
+    reader.take(piece->octets);
+    done += piece->octets.size();
+    if (progress) progress(done, all);
+    if (!piece->last) continue;
+    const auto& [number, listed] = logs[piece->file];
+    auto& report = by_number[number];
+    if (reader.good()) {
+      report = reader.end({});
+    } else {
+      // Whether its end alone is torn shows only the whole of it.
+      const auto mapping = MappedFile::open(files[piece->file]);
+      if (!mapping) return std::unexpected(mapping.error());
+      report = check_log(mapping->contents(), gaps);
+    }
+    check_identity(report, first_record, listed, !catalogue.empty() && number == catalogue.back().number);
+    reader = Reader(gaps);
+    begins = true;
+  }
   std::vector<LogReport> reports;
   for (auto& [number, report] : by_number) {
     report.number = number;

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "io/database_header.h"
+#include "io/log_files.h"
 
 namespace hikyaku::io {
 
@@ -58,10 +59,5 @@ Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory
 
 /// ok, torn and not_needed are no damage.
 bool is_damage(LogReport::State state);
-
-/// "000123.log"
-std::string log_name(std::uint64_t number);
-/// The number in "000123.log"; 0 for any other name.
-std::uint64_t log_number(std::string_view file_name);
 
 }  // namespace hikyaku::io

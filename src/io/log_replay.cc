@@ -89,13 +89,10 @@ class Replay {
 Result<std::vector<fs::path>> all_logs(const fs::path& database) {
   std::map<std::uint64_t, fs::path> by_number;
   for (const auto& folder : {database / "db" / "archive", database / "db"}) {
-    std::error_code error;
-    if (!fs::exists(folder, error)) continue;
-    for (fs::directory_iterator file(folder, error), end; !error && file != end; file.increment(error)) {
-      const auto number = log_number(file->path().filename().string());
-      if (number != 0) by_number[number] = file->path();
-    }
-    if (error) return fail(Fault::permanent, "list " + folder.string() + ": " + error.message());
+    auto found = log_files(folder);
+    if (!found && found.error().fault == Fault::not_found) continue;
+    if (!found) return std::unexpected(found.error());
+    for (auto& [number, path] : *found) by_number[number] = std::move(path);
   }
   std::vector<fs::path> logs;
   for (auto& [number, path] : by_number) logs.push_back(std::move(path));

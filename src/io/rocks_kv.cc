@@ -18,6 +18,7 @@
 
 #include "io/database_header.h"
 #include "io/empty_folder.h"
+#include "io/log_files.h"
 #include "io/log_format.h"
 #include "io/manifest_check.h"
 #include "io/rocks_recovery.h"
@@ -111,17 +112,6 @@ class Silence : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
-/// Sorted.
-std::vector<std::string> log_names(const std::filesystem::path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".log") names.push_back(entry.path().filename().string());
-  }
-  std::ranges::sort(names);
-  return names;
-}
-
 }  // namespace
 
 /// Members are destroyed from the last to the first: the engine before what it stands on.
@@ -201,10 +191,12 @@ Result<std::unique_ptr<RocksKv>> RocksKv::open(const Options& options, Notes& no
 Result<void> RocksKv::State::open_beside_writer() {
   constexpr int kTries = 20;
   for (int i = 0; i < kTries; ++i) {
-    const auto before = log_names(options.directory / "db");
+    const auto before = log_files(options.directory / "db");
+    if (!before) return std::unexpected(before.error());
     auto opened = open_engine(false);
-    const auto after = log_names(options.directory / "db");
-    if (std::ranges::includes(after, before)) return opened;
+    const auto after = log_files(options.directory / "db");
+    if (!after) return std::unexpected(after.error());
+    if (std::ranges::includes(*after, *before)) return opened;
     if (db) {
       for (auto* family : families) db->DestroyColumnFamilyHandle(family);
     }
@@ -222,7 +214,10 @@ Result<void> RocksKv::State::open_engine(bool create) {
   env = rocksdb::NewCompositeEnv(files);
   auto db_options = engine_options(options, env.get());
   db_options.create_if_missing = create;
-  const auto cache = rocksdb::NewLRUCache(options.memory / 8);
+  // In halves: the filter of a table is one block, and one of a million keys that fits into no part of the
+  // cache is read and summed up again for each key that is asked for.
+  constexpr int kPartBits = 1;
+  const auto cache = rocksdb::NewLRUCache(options.memory / 8, kPartBits);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{{rocksdb::kDefaultColumnFamilyName, {}}};
   for (const auto& space : options.spaces)
     descriptors.emplace_back(space.name, space_options(space, options, cache));

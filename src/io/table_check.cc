@@ -1,53 +1,23 @@
 #include "io/table_check.h"
 
-#include <fcntl.h>
-#include <rocksdb/file_checksum.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_reader.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <map>
-#include <memory>
-#include <optional>
 #include <set>
 
+#include "base/crc32c.h"
+#include "io/blob_trailer.h"
+#include "io/engine_checksum.h"
 #include "io/file_blob.h"
+#include "io/read_files.h"
 #include "io/rocks_kv.h"
 
 namespace hikyaku::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kPiece = std::size_t{1} << 20;
-
-/// The checksum of a file as the engine keeps it.
-Result<std::string> sum_of(const fs::path& path, const std::function<void(std::size_t)>& read) {
-  rocksdb::FileChecksumGenContext context;
-  context.file_name = path.string();
-  const auto sum = rocksdb::GetFileChecksumGenCrc32cFactory()->CreateFileChecksumGenerator(context);
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return fail(errno == ENOENT ? Fault::not_found : Fault::permanent, std::string(std::strerror(errno)));
-  ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  std::string piece(kPiece, '\0');
-  Result<std::string> result;
-  for (;;) {
-    const auto got = ::read(fd, piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) result = fail(Fault::permanent, std::string(std::strerror(errno)));
-    if (got <= 0) break;
-    sum->Update(piece.data(), static_cast<std::size_t>(got));
-    read(static_cast<std::size_t>(got));
-  }
-  ::close(fd);
-  if (!result) return result;
-  sum->Finalize();
-  return sum->GetChecksum();
-}
 
 /// Which block of a table is wrong, in the engine's words.
 std::string block_of(const fs::path& path) {
@@ -83,14 +53,10 @@ std::vector<RocksKv::TableFile> found(const fs::path& database) {
   return files;
 }
 
-/// What is wrong with a file; empty: nothing. nullopt: it is not there.
-std::optional<std::string> fault_of(const RocksKv::TableFile& file,
-                                    const std::function<void(std::size_t)>& read) {
-  const auto sum = sum_of(file.path, read);
-  if (!sum && sum.error().fault == Fault::not_found) return std::nullopt;
-  if (!sum) return sum.error().text;
+/// What is wrong with a file whose octets have this sum; empty: nothing.
+std::string fault_of(const RocksKv::TableFile& file, std::uint32_t sum) {
   if (file.checksum.empty()) return file.table ? block_of(file.path) : "";
-  if (*sum == file.checksum) return "";
+  if (engine_checksum(sum) == file.checksum) return "";
   return "checksum mismatch" + (file.table ? block_of(file.path) : "");
 }
 
@@ -103,24 +69,34 @@ Result<std::vector<TableReport>> check_tables(const fs::path& database, const st
   const bool opens = files.has_value();
   if (!opens) files = found(database);
   std::uint64_t all = 0, done = 0;
-  for (const auto& file : *files) all += file.octets;
-  const auto read = [&](std::size_t octets) {
-    done += octets;
-    if (progress) progress(done, all);
-  };
+  std::vector<fs::path> paths;
+  for (const auto& file : *files) {
+    all += file.octets;
+    paths.push_back(file.path);
+  }
   std::vector<TableReport> reports;
   std::set<fs::path> gone;
-  for (const auto& file : *files) {
-    const auto fault = fault_of(file, read);
-    if (!fault) gone.insert(file.path);
-    if (!opens && !file.table) {
-      reports.push_back(
-          {file.path, file.space, file.octets,
-           "it can't be verified before the damaged tables are mended: its checksum is with them"});
-      continue;
+  ReadFiles reading(std::move(paths));
+  std::uint32_t sum = 0;
+  while (const auto piece = reading.next()) {
+    sum = crc32c(piece->octets, sum);
+    done += piece->octets.size();
+    if (progress) progress(done, all);
+    if (!piece->last) continue;
+    const auto& file = (*files)[piece->file];
+    reports.push_back({file.path, file.space, file.octets, ""});
+    auto& reason = reports.back().reason;
+    if (piece->fault && piece->fault->fault == Fault::not_found) {
+      gone.insert(file.path);
+      reason = "it is in the list of tables, and not on the disk";
+    } else if (piece->fault) {
+      reason = piece->fault->text;
+    } else if (!opens && !file.table) {
+      reason = "it can't be verified before the damaged tables are mended: its checksum is with them";
+    } else {
+      reason = fault_of(file, sum);
     }
-    reports.push_back({file.path, file.space, file.octets,
-                       fault ? *fault : "it is in the list of tables, and not on the disk"});
+    sum = 0;
   }
   if (gone.empty() || !opens) return reports;
   // A writer removes what it has merged into others: that is not in the list any more either.
@@ -139,20 +115,28 @@ Result<std::vector<TableReport>> check_bodies(const fs::path& blobs, const Progr
   const auto names = (*blob)->names();
   if (!names) return std::unexpected(names.error());
   std::vector<TableReport> reports;
+  std::vector<fs::path> paths;
   std::uint64_t all = 0, done = 0;
   for (const auto& name : *names) {
     std::error_code gone;
     const auto octets = fs::file_size(blobs / name, gone);
     if (gone) continue;
     all += octets;
-    reports.push_back({blobs / name, "", octets, ""});
+    paths.push_back(blobs / name);
+    reports.push_back({paths.back(), "", octets, ""});
   }
-  for (auto& report : reports) {
-    const auto whole = (*blob)->verify(report.file.filename().string());
+  ReadFiles reading(std::move(paths));
+  BlobCheck check;
+  while (const auto piece = reading.next()) {
+    check.take(piece->octets);
+    done += piece->octets.size();
+    if (progress) progress(done, all);
+    if (!piece->last) continue;
+    auto& report = reports[piece->file];
+    const auto whole = piece->fault ? std::unexpected(*piece->fault) : check.end(report.file.string());
     // A writer removes what was delivered.
     if (!whole && whole.error().fault != Fault::not_found) report.reason = whole.error().text;
-    done += report.octets;
-    if (progress) progress(done, all);
+    check = BlobCheck();
   }
   return reports;
 }

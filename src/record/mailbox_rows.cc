@@ -7,7 +7,8 @@
 namespace hikyaku::record {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;  // of each of them
+constexpr std::uint8_t kVersion = 1;  // of each of them but
+constexpr std::uint8_t kUsageVersion = 2;
 
 }  // namespace
 
@@ -55,17 +56,19 @@ Result<RemovedMailbox> decode_removed_mailbox(std::string_view stored) {
 }
 
 std::string encode(const Usage& usage) {
-  FrameWriter out(kVersion, 16);
+  FrameWriter out(kUsageVersion, 16);
   out.signed_number(usage.octets);
   out.signed_number(usage.messages);
+  out.signed_number(usage.unseen);
   return std::move(out).finish();
 }
 
 Result<Usage> decode_usage(std::string_view stored) {
-  FrameReader in(stored, kVersion, "row of usage");
+  FrameReader in(stored, kUsageVersion, "row of usage");
   Usage usage;
   usage.octets = in.signed_number();
   usage.messages = in.signed_number();
+  if (in.version() >= 2) usage.unseen = in.signed_number();
   if (auto done = in.finish(); !done) return std::unexpected(done.error());
   return usage;
 }
@@ -100,6 +103,24 @@ Result<MailboxFloors> decode_mailbox_floors(std::string_view stored) {
   floors.last_uid_validity = static_cast<std::uint32_t>(in.number(UINT32_MAX));
   if (auto done = in.finish(); !done) return std::unexpected(done.error());
   return floors;
+}
+
+std::string encode(const MovedAccount& moved) {
+  FrameWriter out(kVersion, moved.from.size() + moved.to.size() + 16);
+  out.time(moved.begun);
+  out.text(moved.from);
+  out.text(moved.to);
+  return std::move(out).finish();
+}
+
+Result<MovedAccount> decode_moved_account(std::string_view stored) {
+  FrameReader in(stored, kVersion, "moved account");
+  MovedAccount moved;
+  moved.begun = in.time();
+  moved.from = in.text();
+  moved.to = in.text();
+  if (auto done = in.finish(); !done) return std::unexpected(done.error());
+  return moved;
 }
 
 std::string encode_uids(const std::vector<std::uint32_t>& uids) {

@@ -26,18 +26,26 @@ struct RemovedMailbox {
   bool operator==(const RemovedMailbox&) const = default;
 };
 
-/// Of all mailboxes of one user; or what a change adds to it.
+/// Of a mailbox, or of all of one user; or what a change adds to it. Version 1 ends before unseen.
 struct Usage {
   std::int64_t octets = 0;
   std::int64_t messages = 0;
+  std::int64_t unseen = 0;  ///< of the messages
   Usage& operator+=(const Usage& other) {
     octets += other.octets;
     messages += other.messages;
+    unseen += other.unseen;
     return *this;
   }
-  Usage operator-() const { return {-octets, -messages}; }
+  Usage operator-() const { return {-octets, -messages, -unseen}; }
   bool operator==(const Usage&) const = default;
 };
+
+/// What one message adds.
+inline Usage usage_of_message(const MessageRecord& message) {
+  return {static_cast<std::int64_t>(message.prefix.size() + message.body_size), 1,
+          message.flags.seen ? 0 : 1};
+}
 
 /// What a user may keep; 0: without limit.
 struct Quota {
@@ -53,6 +61,14 @@ struct MailboxFloors {
   bool operator==(const MailboxFloors&) const = default;
 };
 
+/// An account that goes from one mailbox database to another. Both have this row while it does; the catalogue
+/// (mailbox_catalogue.h) says in which of them the account is, and what the other has of it is to go.
+struct MovedAccount {
+  Time begun{};
+  std::string from, to;  ///< names of databases
+  bool operator==(const MovedAccount&) const = default;
+};
+
 /// The stored forms are framed as that of QueueEntry, and fail to decode in the same ways.
 std::string encode(const RemovedMessage& removed);
 Result<RemovedMessage> decode_removed_message(std::string_view stored);
@@ -64,6 +80,8 @@ std::string encode(const Quota& quota);
 Result<Quota> decode_quota(std::string_view stored);
 std::string encode(const MailboxFloors& floors);
 Result<MailboxFloors> decode_mailbox_floors(std::string_view stored);
+std::string encode(const MovedAccount& moved);
+Result<MovedAccount> decode_moved_account(std::string_view stored);
 /// UIDs in ascending order, each as its distance from the one before.
 std::string encode_uids(const std::vector<std::uint32_t>& uids);
 Result<std::vector<std::uint32_t>> decode_uids(std::string_view stored);

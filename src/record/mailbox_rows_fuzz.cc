@@ -41,6 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try_one(stored, decode_usage, kEncode);
     try_one(stored, decode_quota, kEncode);
     try_one(stored, decode_mailbox_floors, kEncode);
+    try_one(stored, decode_moved_account, kEncode);
     try_one(stored, decode_envelope, kEncode);
     try_one(stored, decode_uids, encode_uids);
   }

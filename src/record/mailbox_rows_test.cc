@@ -38,7 +38,11 @@ TEST(RemovedMailbox, TheStoredFormIsTheGoldenOneAndNoDamagePasses) {
 }
 
 TEST(Usage, TheStoredFormIsTheGoldenOneAndNoDamagePasses) {
-  expect_stored_form(Usage{-4096, -1}, decode_usage, "01ff3f01aa517b51");
+  expect_stored_form(Usage{-4096, -1, 3}, decode_usage, "02ff3f010682e217f5");
+}
+
+TEST(Usage, ThatOfVersion1HasNoUnseenMessages) {
+  EXPECT_EQ(decode_usage("\x01\xff\x3f\x01\xaa\x51\x7b\x51").value(), (Usage{-4096, -1, 0}));
 }
 
 TEST(Quota, TheStoredFormIsTheGoldenOneAndNoDamagePasses) {
@@ -47,6 +51,11 @@ TEST(Quota, TheStoredFormIsTheGoldenOneAndNoDamagePasses) {
 
 TEST(MailboxFloors, TheStoredFormIsTheGoldenOneAndNoDamagePasses) {
   expect_stored_form(MailboxFloors{7, 300}, decode_mailbox_floors, "0107ac027e4e3f57");
+}
+
+TEST(MovedAccount, TheStoredFormIsTheGoldenOneAndNoDamagePasses) {
+  expect_stored_form(MovedAccount{Time{std::chrono::microseconds{258}}, "default", "DB02"},
+                     decode_moved_account, "0184040764656661756c7404444230320c5dd987");
 }
 
 TEST(Uids, TheStoredFormIsTheGoldenOneAndNoDamagePasses) {

@@ -6,7 +6,7 @@ namespace hikyaku::record {
 namespace {
 
 constexpr std::uint8_t kMailboxVersion = 2;
-constexpr std::uint8_t kMessageVersion = 2;
+constexpr std::uint8_t kMessageVersion = 3;
 
 enum MessageBits : unsigned {
   kSeen = 1,
@@ -54,7 +54,8 @@ Result<MailboxRecord> decode_mailbox_record(std::string_view stored) {
 }
 
 std::string encode(const MessageRecord& record) {
-  FrameWriter out(kMessageVersion, record.prefix.size() + 160);
+  const bool was_restored = record.restored != Time{};
+  FrameWriter out(was_restored ? kMessageVersion : 2, record.prefix.size() + 160);
   out.number(bits(record));
   out.time(record.received);
   out.number(record.queue_id.value());
@@ -66,6 +67,7 @@ std::string encode(const MessageRecord& record) {
   out.text(record.blob);
   out.number(record.modseq);
   record.keywords.write(out);
+  if (was_restored) out.time(record.restored);
   return std::move(out).finish();
 }
 
@@ -90,6 +92,7 @@ Result<MessageRecord> decode_message_record(std::string_view stored) {
     if (!keywords) in.bad("its keywords are malformed");
     if (keywords) record.keywords = std::move(*keywords);
   }
+  if (in.version() >= 3) record.restored = in.time();
   if (auto done = in.finish(); !done) return std::unexpected(done.error());
   return record;
 }

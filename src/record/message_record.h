@@ -33,7 +33,8 @@ struct Flags {
   bool operator==(const Flags&) const = default;
 };
 
-/// One message in one mailbox: all but its body, which may be shared. Versions before 2 end before modseq.
+/// One message in one mailbox: all but its body, which may be shared. Versions before 2 end before modseq; of
+/// version 3 are those alone that were restored.
 struct MessageRecord {
   Flags flags;
   Time received{};   ///< INTERNALDATE
@@ -47,6 +48,7 @@ struct MessageRecord {
   bool shared = false;       ///< the body has a count of references
   std::uint64_t modseq = 1;  ///< of its last change (RFC 7162)
   Keywords keywords;
+  Time restored{};  ///< when it was put back after its removal; 1970: it never was
   bool operator==(const MessageRecord&) const = default;
 };
 

@@ -222,6 +222,28 @@ TEST(MessageRecord, TheStoredFormIsTheGoldenOneAndComesBack) {
             "0776967f");
 }
 
+TEST(MessageRecord, OneThatWasRestoredIsOfVersion3) {
+  auto small = small_message();
+  small.restored = Time{std::chrono::microseconds{300}};
+  EXPECT_EQ(hex(encode(small)),
+            "03"
+            "00"
+            "00"
+            "01"
+            "0000"
+            "00"
+            "02"
+            "00"
+            "016b"
+            "00"
+            "01"
+            "00"
+            "d804"
+            "15995887");
+  EXPECT_EQ(decode_message_record(encode(small)).value(), small);
+  expect_no_damage_passes(encode(small), decode_message_record);
+}
+
 TEST(MessageRecord, OneOfVersion1HasTheFirstModseqAndNoKeywords) {
   EXPECT_EQ(decode_message_record(from_hex("0100000100000002"
                                            "00016b0024b42312"))

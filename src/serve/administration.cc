@@ -8,11 +8,14 @@
 #include "base/explanation.h"
 #include "io/system_random.h"
 #include "mail/header.h"
+#include "serve/account_mover.h"
 #include "serve/backups.h"
 #include "serve/compaction.h"
-#include "serve/mailbox_administration.h"
-#include "serve/mailbox_mount.h"
+#include "serve/mailbox_databases.h"
+#include "serve/mailbox_requests.h"
 #include "serve/outbound.h"
+#include "serve/progress_rows.h"
+#include "store/registry.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -60,17 +63,6 @@ json client_json(const record::Client& client) {
           {"protocol", client.protocol}, {"sasl_user", client.sasl_user}, {"tls", client.tls_version}};
 }
 
-/// Progress as rows, one a second at most. Who asked may go: the work is wanted all the same.
-io::Progress progress_rows(const Administration::Row& row) {
-  static constexpr std::chrono::seconds kPause{1};
-  return [&row, next = std::chrono::steady_clock::now() + kPause](std::uint64_t done,
-                                                                  std::uint64_t all) mutable {
-    if (std::chrono::steady_clock::now() < next) return;
-    next = std::chrono::steady_clock::now() + kPause;
-    (void)row({{"done", done}, {"all", all}});
-  };
-}
-
 }  // namespace
 
 Result<std::vector<record::QueueId>> Administration::wanted(const json& request) const {
@@ -95,16 +87,9 @@ Result<std::vector<record::QueueId>> Administration::wanted(const json& request)
 
 Result<int> Administration::answer(const json& request, const Row& row, const RequestBody& body) {
   const auto command = request.value("command", std::string{});
-  if (command == "store.import" && mailboxes_ != nullptr && body) return import(request, row, body);
-  if (command == "store.backup" && mailboxes_ != nullptr) return back_up(request, row);
-  if (command == "store.compact" && mailboxes_ != nullptr) return compact(row);
-  if (command.starts_with("store.") && mailboxes_ != nullptr) return mount(command, row);
-  if (command.starts_with("mailbox.") && mailboxes_ != nullptr) {
-    const auto database = mailboxes_->use();
-    if (!database) return std::unexpected(database.error());
-    const auto& [kv, blob, store, commits] = **database;
-    return MailboxAdministration(*store, *commits, *blob, clock_).answer(request, row);
-  }
+  if (command.starts_with("store.") && mailboxes_ != nullptr) return store_request(request, row, body);
+  if (command.starts_with("mailbox.") && mailboxes_ != nullptr)
+    return answer_mailbox_request(*mailboxes_, clock_, rules_(), request, row);
   if (command == "queue.list") return list(request, row);
   if (command == "arrivals") return arrivals(request.value("last", std::size_t{0}), row);
   if (command == "queue.show" || command == "why") {
@@ -125,6 +110,23 @@ Result<int> Administration::answer(const json& request, const Row& row, const Re
   return fail(Fault::malformed, "there is no request '" + command + "'");
 }
 
+Result<int> Administration::store_request(const json& request, const Row& row, const RequestBody& body) {
+  const auto command = request.value("command", std::string());
+  const auto database = request.value("database", std::string(record::MailboxCatalogue::kDefault));
+  if (command == "store.import" && body) return import(request, row, body);
+  if (command == "store.backup") return back_up(request, row);
+  if (command == "store.compact") return compact(database, row);
+  if (command == "store.mount") return mount(command, database, row);
+  if (command == "store.create") return create(database, request.value("directory", std::string()), row);
+  if (command == "store.move") return move(request, row);
+  if (command == "store.dismount") {
+    if (auto done = mailboxes_->dismount(database); !done) return std::unexpected(std::move(done.error()));
+    row({{"database", database}, {"mounted", false}});
+    return EX_OK;
+  }
+  return fail(Fault::malformed, "there is no request '" + command + "'");
+}
+
 /// What waited for the mailboxes is due now. Not all of the queue: other destinations stay as they are. The
 /// ledger says which request did it.
 Result<void> Administration::retry_waiting_for_mailboxes(const std::string& command) {
@@ -135,7 +137,8 @@ Result<void> Administration::retry_waiting_for_mailboxes(const std::string& comm
     for (const auto& entry : listing->entries) {
       const auto waits = [](const record::Recipient& one) {
         return one.state == record::RecipientState::pending &&
-               one.reply.find(MailboxMount::kNotMounted) != std::string::npos;
+               (one.reply.find(MailboxMount::kNotMounted) != std::string::npos ||
+                one.reply.find(store::Registry::kMoved) != std::string::npos);
       };
       if (entry.hold || std::ranges::none_of(entry.recipients, waits)) continue;
       if (const auto changed = change_one(command, entry.id); !changed)
@@ -148,7 +151,8 @@ Result<void> Administration::retry_waiting_for_mailboxes(const std::string& comm
 }
 
 Result<int> Administration::back_up(const nlohmann::json& request, const Row& row) {
-  const auto database = mailboxes_->use();
+  const auto database =
+      mailboxes_->use(request.value("database", std::string(record::MailboxCatalogue::kDefault)));
   if (!database) return std::unexpected(database.error());
   const auto made = serve::back_up(*(*database)->kv, *(*database)->blob, request["folder"].get<std::string>(),
                                    request.value("full", false), clock_.now(), progress_rows(row));
@@ -161,12 +165,13 @@ Result<int> Administration::import(const json& request, const Row& row, const Re
   io::SystemRandom random;
   MailboxImport::Options options;
   if (request.value("skip_duplicates", false)) options.duplicates = MailboxImport::Duplicates::skip;
-  MailboxImport import([this] { return mailboxes_->use(); }, clock_, random, options);
+  MailboxImport import([this](std::string_view account) { return mailboxes_->use_for(account); }, clock_,
+                       random, options);
   return receive_import(import, body, row);
 }
 
-Result<int> Administration::compact(const Row& row) {
-  const auto database = mailboxes_->use();
+Result<int> Administration::compact(const std::string& name, const Row& row) {
+  const auto database = mailboxes_->use(name);
   if (!database) return std::unexpected(database.error());
   const auto made = serve::compact(*(*database)->kv, progress_rows(row));
   if (!made) return std::unexpected(made.error());
@@ -174,22 +179,31 @@ Result<int> Administration::compact(const Row& row) {
   return EX_OK;
 }
 
-Result<int> Administration::mount(const std::string& command, const Row& row) {
-  if (command == "store.dismount") {
-    if (!mailboxes_->dismount("dismounted by hand; hikyaku store mount mounts it"))
-      return fail(Fault::temporary, "the mailbox database is in use: sessions have not ended yet; try again");
-    row({{"mounted", false}});
-    return EX_OK;
-  }
-  if (command == "store.mount") {
-    MailboxMount::Notes notes;
-    if (auto mounted = mailboxes_->mount(notes); !mounted) return std::unexpected(std::move(mounted.error()));
-    if (auto retried = retry_waiting_for_mailboxes(command); !retried)
-      return std::unexpected(std::move(retried.error()));
-    row({{"mounted", true}, {"notes", notes}});
-    return EX_OK;
-  }
-  return fail(Fault::malformed, "there is no request '" + command + "'");
+Result<int> Administration::mount(const std::string& command, const std::string& database, const Row& row) {
+  MailboxMount::Notes notes;
+  if (auto mounted = mailboxes_->mount(database, notes); !mounted)
+    return std::unexpected(std::move(mounted.error()));
+  if (auto retried = retry_waiting_for_mailboxes(command); !retried)
+    return std::unexpected(std::move(retried.error()));
+  row({{"database", database}, {"mounted", true}, {"notes", notes}});
+  return EX_OK;
+}
+
+Result<int> Administration::create(const std::string& database, const std::string& directory,
+                                   const Row& row) {
+  MailboxMount::Notes notes;
+  if (auto made = mailboxes_->create(database, directory, notes); !made)
+    return std::unexpected(std::move(made.error()));
+  row({{"database", database}, {"created", true}, {"notes", notes}});
+  return EX_OK;
+}
+
+/// Mail that waited meanwhile is due when it is done, whatever came of it.
+Result<int> Administration::move(const json& request, const Row& row) {
+  auto moved = AccountMover(*mailboxes_, *sessions_, clock_).answer(request, row);
+  auto retried = retry_waiting_for_mailboxes(request.value("command", std::string()));
+  if (moved && !retried) return std::unexpected(std::move(retried.error()));
+  return moved;
 }
 
 /// Records as they are stored, in base64: JSON has no octets, and header lines are.

@@ -2,6 +2,7 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/blob.h"
@@ -10,10 +11,12 @@
 #include "io/group_committer.h"
 #include "queue/queue.h"
 #include "serve/import_receiver.h"
+#include "serve/mailbox_rules.h"
 
 namespace hikyaku::serve {
 
-class MailboxMount;
+class MailboxDatabases;
+class MailboxLocks;
 class Outbound;
 
 /// What an administrator asks about the queue and its ledgers, answered from the queue's database: by a
@@ -21,15 +24,19 @@ class Outbound;
 /// does both. Blocks: for the pool.
 class Administration {
  public:
-  /// `outbound` is null when no hub runs, `mailboxes` likewise.
+  /// `outbound` is null when no hub runs, `mailboxes` and `sessions` likewise; then there are no `rules`
+  /// either.
   Administration(queue::Queue& queue, io::GroupCommitter& commits, Blob& blob, const Clock& clock,
-                 Outbound* outbound, MailboxMount* mailboxes = nullptr)
+                 Outbound* outbound, MailboxDatabases* mailboxes = nullptr, MailboxLocks* sessions = nullptr,
+                 std::function<MailboxRules()> rules = {})
       : queue_(queue),
         commits_(commits),
         blob_(blob),
         clock_(clock),
         outbound_(outbound),
-        mailboxes_(mailboxes) {}
+        mailboxes_(mailboxes),
+        sessions_(sessions),
+        rules_(std::move(rules)) {}
 
   /// Takes one row of an answer; false: the asker has gone.
   using Row = std::function<bool(const nlohmann::json&)>;
@@ -37,16 +44,21 @@ class Administration {
   /// {"command": "queue.list"|"queue.show"|"queue.hold"|"queue.release"|"queue.retry"|"queue.bounce"|
   /// "queue.delete"|"why", "ids": ["…"] or "all": true}, or {"command": "arrivals", "last": N};
   /// "store.mount", "store.dismount", "store.compact", {"command": "store.backup", "folder": "/…", "full":
-  /// false}, "mailbox.…" as MailboxAdministration has it; {"command": "store.import", "skip_duplicates":
-  /// false}, of which `body` is what import_frames.h has. Gives the exit code (sysexits.h): EX_OK, or 1 when
-  /// an id was not found. An Error is for a request that makes no sense or a database that can't be read.
+  /// false}, {"command": "store.create", "directory": "/…" or none}, all with "database": "…", without which
+  /// it is `default`; "store.move" as AccountMover has it; "mailbox.…" as MailboxAdministration has it;
+  /// {"command": "store.import", "skip_duplicates": false}, of which `body` is what import_frames.h has.
+  /// Gives the exit code (sysexits.h): EX_OK, or 1 when an id was not found. An Error is for a request that
+  /// makes no sense or a database that can't be read.
   Result<int> answer(const nlohmann::json& request, const Row& row, const RequestBody& body = {});
 
  private:
-  Result<int> mount(const std::string& command, const Row& row);
+  Result<int> store_request(const nlohmann::json& request, const Row& row, const RequestBody& body);
+  Result<int> mount(const std::string& command, const std::string& database, const Row& row);
+  Result<int> create(const std::string& database, const std::string& directory, const Row& row);
+  Result<int> move(const nlohmann::json& request, const Row& row);
   Result<void> retry_waiting_for_mailboxes(const std::string& command);
   Result<int> back_up(const nlohmann::json& request, const Row& row);
-  Result<int> compact(const Row& row);
+  Result<int> compact(const std::string& database, const Row& row);
   Result<int> import(const nlohmann::json& request, const Row& row, const RequestBody& body);
   Result<int> list(const nlohmann::json& request, const Row& row);
   Result<int> show(record::QueueId id, const Row& row);
@@ -62,7 +74,9 @@ class Administration {
   Blob& blob_;
   const Clock& clock_;
   Outbound* outbound_;
-  MailboxMount* mailboxes_;
+  MailboxDatabases* mailboxes_;
+  MailboxLocks* sessions_;
+  std::function<MailboxRules()> rules_;  // of the configuration in force
 };
 
 }  // namespace hikyaku::serve

@@ -176,9 +176,10 @@ void ControlServer::converse(int descriptor) {
   Conversation conversation(descriptor, stopping_);
   auto request = conversation.request();
   if (!request) return;
-  const bool has_body = request->value("command", json()) == "store.import";
-  if (!has_body) return conversation.answer(administration_, *request);
-  // It waits for whoever sends, and may take hours: not where mail is delivered.
+  const auto command = request->value("command", json());
+  const bool is_long = command == "store.import" || command == "store.move";
+  if (!is_long) return conversation.answer(administration_, *request);
+  // It may take hours: not where mail is delivered.
   services_.waiting.post(
       [this, conversation = std::move(conversation), request = std::move(*request)]() mutable {
         conversation.answer(administration_, request);

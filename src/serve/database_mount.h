@@ -26,6 +26,7 @@ struct DatabasePlace {
   std::filesystem::path blobs;      ///< of the large bodies
   std::vector<KvSpace> spaces;
   std::chrono::seconds log_lifetime{0};  ///< as RocksKv::Options has it
+  std::string name = "default";          ///< in the catalogue, of mailboxes
   io::RocksKv::Options options(Time now) const;
 };
 

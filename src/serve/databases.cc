@@ -97,10 +97,28 @@ DatabasePlace queue_place(const Running& running) {
           queue::spaces(running.files.main.duration("hikyaku_ledger_lifetime") + running.retry.lifetime)};
 }
 
-DatabasePlace mailbox_place(const Running& running) {
-  const auto base = fs::path(running.data_directory) / "mailboxes" / "default";
-  return {DatabasePlace::Kind::mailboxes, base, base / "blobs",
-          store::spaces(running.retry.lifetime + std::chrono::days{3}), running.mailbox_log_lifetime};
+MailboxSettings MailboxSettings::of(const Running& running) {
+  return {running.data_directory, running.mailbox_catalogue, running.mailbox_quota,
+          running.retry.lifetime + std::chrono::days{3}, running.mailbox_log_lifetime};
+}
+
+Result<DatabasePlace> mailbox_place(const MailboxSettings& settings,
+                                    const record::MailboxCatalogue& catalogue, std::string_view name) {
+  auto base = fs::path(settings.data_directory) / "mailboxes";
+  if (const auto at = catalogue.databases().find(name); at != catalogue.databases().end()) {
+    base = (base / at->second.value).lexically_normal();
+  } else if (name == record::MailboxCatalogue::kDefault) {
+    base /= name;
+  } else {
+    return fail(Fault::not_found, "there is no mailbox database '" + std::string(name) +
+                                      "': hikyaku store list has them, hikyaku store create makes one");
+  }
+  return DatabasePlace{DatabasePlace::Kind::mailboxes,
+                       base,
+                       base / "blobs",
+                       store::spaces(settings.delivery_memory),
+                       settings.log_lifetime,
+                       std::string(name)};
 }
 
 std::string control_path(const std::string& queue_directory) { return queue_directory + "/hikyaku/control"; }
@@ -131,11 +149,6 @@ Result<std::unique_ptr<QueueDatabase>> QueueDatabase::open(const DatabasePlace& 
   return opened;
 }
 
-Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const Running& running, Time now,
-                                                           std::vector<std::string>& notes) {
-  return open(mailbox_place(running), {.quota = running.mailbox_quota}, now, notes);
-}
-
 Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const DatabasePlace& place,
                                                            const DatabaseSettings& settings, Time now,
                                                            std::vector<std::string>& notes) {
@@ -150,7 +163,7 @@ Result<std::unique_ptr<StoreDatabase>> StoreDatabase::open(const DatabasePlace& 
   auto blob = io::FileBlob::open(place.blobs);
   if (!blob) return std::unexpected(std::move(blob.error()));
   opened->blob = std::move(*blob);
-  auto store = store::Store::open(*opened->kv, *opened->blob);
+  auto store = store::Store::open(*opened->kv, *opened->blob, settings.here);
   if (!store) return std::unexpected(std::move(store.error()));
   opened->store = std::move(*store);
   const auto counted = store::count_older_database(*opened->store);

@@ -10,6 +10,7 @@
 #include "io/group_committer.h"
 #include "io/rocks_kv.h"
 #include "queue/queue.h"
+#include "record/mailbox_catalogue.h"
 #include "serve/database_mount.h"
 #include "serve/running.h"
 #include "store/store.h"
@@ -18,14 +19,27 @@ namespace hikyaku::serve {
 
 /// "$queue_directory/hikyaku/queue", and its spaces.
 DatabasePlace queue_place(const Running& running);
-/// "$data_directory/mailboxes/default", and its spaces.
-DatabasePlace mailbox_place(const Running& running);
+/// What a configuration says of the mailbox databases.
+struct MailboxSettings {
+  std::string data_directory;
+  std::uint32_t catalogue = 0;             ///< Running::mailbox_catalogue
+  std::uint64_t quota = 0;                 ///< DatabaseSettings::quota
+  std::chrono::seconds delivery_memory{};  ///< of store::spaces()
+  std::chrono::seconds log_lifetime{};     ///< DatabasePlace::log_lifetime
+  static MailboxSettings of(const Running& running);
+};
+
+/// The mailbox database `name` of the catalogue, and its spaces; `default` is
+/// "$data_directory/mailboxes/default". Fault::not_found: there is none.
+Result<DatabasePlace> mailbox_place(const MailboxSettings& settings,
+                                    const record::MailboxCatalogue& catalogue, std::string_view name);
 
 /// How a database is opened, beside where it is.
 struct DatabaseSettings {
   std::uint64_t quota = 0;  ///< hikyaku_mailbox_quota: of accounts that have none of their own; 0: none
   std::size_t memory = std::size_t{128} << 20;            ///< io::RocksKv::Options::memory
   decltype(io::RocksKv::Options::wrap_files) wrap_files;  ///< for tests
+  store::Store::Here here;                                ///< of mailboxes: as Store::open() has it
 };
 
 /// The queue's database, opened: for a hub, or for a command while no hub runs.
@@ -44,15 +58,13 @@ struct QueueDatabase {
                                                      std::vector<std::string>& notes);
 };
 
-/// The mailboxes' database, the same.
+/// A mailbox database, the same.
 struct StoreDatabase {
   std::unique_ptr<io::RocksKv> kv;
   std::unique_ptr<io::FileBlob> blob;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<io::GroupCommitter> commits;
 
-  static Result<std::unique_ptr<StoreDatabase>> open(const Running& running, Time now,
-                                                     std::vector<std::string>& notes);
   static Result<std::unique_ptr<StoreDatabase>> open(const DatabasePlace& place,
                                                      const DatabaseSettings& settings, Time now,
                                                      std::vector<std::string>& notes);

@@ -24,7 +24,7 @@
 #include "serve/databases.h"
 #include "serve/domain_flush.h"
 #include "serve/io_thread.h"
-#include "serve/mailbox_mount.h"
+#include "serve/mailbox_databases.h"
 #include "serve/mailbox_upkeep.h"
 #include "serve/outbound.h"
 #include "serve/pop3_conversation.h"
@@ -66,9 +66,8 @@ struct Hub::State {
   io::AuthThrottle auth_throttle;
   policy::ClientRates client_rates;
   std::unique_ptr<QueueDatabase> queue;
-  MailboxMount mailboxes{[this](MailboxMount::Notes& notes) {
-    return StoreDatabase::open(services ? *services->running() : *at_start, clock.now(), notes);
-  }};
+  MailboxDatabases mailboxes{
+      [this] { return MailboxSettings::of(services ? *services->running() : *at_start); }, clock};
   std::shared_ptr<const Running> at_start;  // until there are services
   std::unique_ptr<record::IdSource> ids;
   std::unique_ptr<Services> services;
@@ -88,6 +87,7 @@ struct Hub::State {
   bool stopping = false;
 
   Result<void> open(std::shared_ptr<const Running> running);
+  Result<void> mount_mailboxes(std::vector<std::string>& notes);
   Result<Door> open_door(const Listener& listener);
   Result<void> open_doors(const Running& running);
   void serve_door(Door& door);
@@ -151,13 +151,7 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
   auto opened_queue = QueueDatabase::open(*running, clock.now(), notes);
   if (!opened_queue) return std::unexpected(std::move(opened_queue.error()));
   queue = std::move(*opened_queue);
-  if (auto mounted = mailboxes.mount(notes); !mounted) {
-    if (mounted.error().fault != Fault::corrupt) return mounted;
-    // It waits for a person; the queue and all other mail do not.
-    log->error("store", escaped(mounted.error().text));
-    log->error("store",
-               "mail for mailboxes waits in the queue until hikyaku store mount has mounted the database");
-  }
+  if (auto mounted = mount_mailboxes(notes); !mounted) return mounted;
   for (const auto& note : notes) log->info("qmgr", escaped(note));
   if (auto remembered = queue->queue->remember_sources(running->sources->names()); !remembered)
     return remembered;
@@ -183,7 +177,8 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
   domain_flush = std::make_unique<DomainFlush>(*services, *outbound);
   services->flush_domain = [this](std::string_view domain) { return domain_flush->ask(domain); };
   administration = std::make_unique<Administration>(*queue->queue, *queue->commits, *queue->blob, clock,
-                                                    outbound.get(), &mailboxes);
+                                                    outbound.get(), &mailboxes, &services->mailbox_locks,
+                                                    [this] { return services->running()->mailbox_rules(); });
 
   auto opened_control =
       ControlServer::open(main, control_path(running->queue_directory), *services, *administration);
@@ -197,9 +192,32 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
                   [this] { return static_cast<double>(queue->queue->counts().held); });
     metrics.gauge("hikyaku_queue_octets", "octets of the messages in the queue",
                   [this] { return static_cast<double>(queue->queue->counts().octets); });
+    metrics.gauge("hikyaku_mailbox_database_mounted", "1: the mailbox database is mounted", "database",
+                  [this] { return mailboxes.states(); });
     if (auto listening = metrics.listen(address); !listening) return listening;
   }
   return open_doors(*running);
+}
+
+/// What is damaged waits for a person; the other databases, the queue and all other mail do not.
+Result<void> Hub::State::mount_mailboxes(std::vector<std::string>& notes) {
+  if (auto opened = mailboxes.open(notes); !opened) return opened;
+  const auto names = mailboxes.names();
+  if (!names) log->error("store", escaped(names.error().text));
+  bool waits = !names;
+  for (const auto& name : names.value_or(std::vector<std::string>())) {
+    const auto mounted = mailboxes.mount(name, notes);
+    if (mounted) continue;
+    const bool is_default = name == record::MailboxCatalogue::kDefault;
+    if (is_default && mounted.error().fault != Fault::corrupt) return mounted;
+    waits = true;
+    log->error("store", escaped(mounted.error().text));
+  }
+  if (waits) {
+    log->error("store",
+               "mail for mailboxes waits in the queue until hikyaku store mount has mounted the database");
+  }
+  return {};
 }
 
 Result<Door> Hub::State::open_door(const Listener& listener) {
@@ -435,7 +453,7 @@ void Hub::State::reload() {
     log->error("master", "reload: " + escaped(opened.error().text) + "; the configuration in force stays");
     return;
   }
-  if (const auto database = mailboxes.get()) database->store->set_default_quota({next->mailbox_quota, 0});
+  mailboxes.set_default_quota(next->mailbox_quota);
   log->info("master", "reload -- configuration " + next->files.main.text("config_directory").text);
 }
 

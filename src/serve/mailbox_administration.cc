@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "serve/mailbox_expiry.h"
+#include "serve/progress_rows.h"
 #include "store/folders.h"
 #include "store/messages.h"
 #include "store/removed.h"
@@ -49,6 +52,7 @@ Result<int> MailboxAdministration::answer(const json& request, const Row& row) {
   if (command == "mailbox.removed") return removed(request, row);
   if (command == "mailbox.restore") return restore(request, row);
   if (command == "mailbox.purge") return purge(request, row);
+  if (command == "mailbox.expire") return expire(request, row);
   Result<void> done = fail(Fault::malformed, "there is no request '" + command + "'");
   const auto now = clock_.now();
   if (command == "mailbox.create") {
@@ -72,12 +76,11 @@ Result<int> MailboxAdministration::list(const json& request, const Row& row) {
     if (!account.empty() && store::account_of(mailbox.name) != account) continue;
     json one{{"mailbox", mailbox.name}, {"selectable", mailbox.selectable}};
     if (mailbox.selectable) {
-      const auto summary = store_.summary(mailbox.name);
-      if (!summary) return std::unexpected(summary.error());
-      one.update({{"messages", summary->messages},
-                  {"unseen", summary->unseen},
-                  {"octets", summary->octets},
-                  {"damaged", summary->damaged},
+      const auto counts = store_.counts(mailbox.name);
+      if (!counts) return std::unexpected(counts.error());
+      one.update({{"messages", counts->messages},
+                  {"unseen", counts->unseen},
+                  {"octets", counts->octets},
                   {"uid_validity", mailbox.uid_validity},
                   {"next_uid", mailbox.next_uid},
                   {"highest_modseq", mailbox.highest_modseq}});
@@ -97,9 +100,7 @@ Result<int> MailboxAdministration::quota(const json& request, const Row& row) {
     if (!request.value("default", false))
       own = store::Quota{request.value("octets", std::uint64_t{0}),
                          request.value("messages", std::uint64_t{0})};
-    auto done = change([&](Kv::Batch& batch) -> Result<store::Change> {
-      return store::set_quota(store_, batch, account, own);
-    });
+    auto done = change([&](Kv::Batch& batch) { return store::set_quota(store_, batch, account, own); });
     if (!done) return std::unexpected(std::move(done.error()));
   }
   if (request.value("recount", false)) {
@@ -183,7 +184,7 @@ Result<int> MailboxAdministration::restore_messages(const std::string& mailbox,
                                                     const std::vector<store::Uid>& uids, const Row& row) {
   std::vector<std::pair<store::Uid, store::Uid>> restored;
   auto done = change([&](Kv::Batch& batch) -> Result<store::Change> {
-    auto composed = store::restore(store_, batch, mailbox, uids);
+    auto composed = store::restore(store_, batch, mailbox, uids, clock_.now());
     if (!composed) return std::unexpected(composed.error());
     restored = std::move(composed->uids);
     return std::move(composed->change);
@@ -196,24 +197,117 @@ Result<int> MailboxAdministration::restore_messages(const std::string& mailbox,
 }
 
 Result<int> MailboxAdministration::purge(const json& request, const Row& row) {
-  const auto before = clock_.now() - std::chrono::seconds{request.value("older", std::int64_t{0})};
+  const std::chrono::seconds older{request.value("older", std::int64_t{0})};
+  const auto now = clock_.now();
+  int code = EX_OK;
+  const auto limits = rules_.purge_limits(older, now, [&](std::string_view mailbox, const Error& error) {
+    if (std::exchange(code, EX_CONFIG) == EX_OK) row({{"mailbox", mailbox}, {"error", error.text}});
+  });
   std::size_t messages = 0;
+  std::size_t kept = 0;
+  std::string next;
   for (bool more = true; more;) {
-    std::vector<std::string> unused;
+    store::Purged purged;
     auto done = change([&](Kv::Batch& batch) -> Result<store::Change> {
-      auto purged = store::purge(store_, batch, before, kPurgedAtOnce);
-      if (!purged) return std::unexpected(purged.error());
-      more = purged->more;
-      unused = std::move(purged->unused_blobs);
-      messages += purged->messages;
+      auto composed = store::purge(store_, batch, now - older, kPurgedAtOnce, limits, next);
+      if (!composed) return std::unexpected(composed.error());
+      purged = std::move(*composed);
       return store::Change(&store_.registry());
     });
     if (!done) return std::unexpected(std::move(done.error()));
-    for (const auto& name : unused) {
+    for (const auto& name : purged.unused_blobs) {
       if (auto gone = blob_.remove(name); !gone) return std::unexpected(std::move(gone.error()));
     }
+    messages += purged.messages;
+    kept += purged.kept;
+    next = std::move(purged.next);
+    more = purged.more;
   }
-  row({{"purged", messages}});
+  row({{"purged", messages}, {"kept", kept}});
+  return code;
+}
+
+// ---- Rules that remove by themselves
+
+Result<int> MailboxAdministration::expire(const json& request, const Row& row) {
+  const auto wanted = text_of(request, "mailbox");
+  auto mailboxes = store_.list_mailboxes();
+  if (!mailboxes) return std::unexpected(mailboxes.error());
+  std::erase_if(*mailboxes, [&](const store::Store::Mailbox& one) {
+    return !wanted.empty() && one.name != wanted && store::account_of(one.name) != wanted;
+  });
+  if (mailboxes->empty() && !wanted.empty())
+    return fail(Fault::not_found, "there is no mailbox '" + wanted + "'");
+  // How far it is, by UIDs: how many messages there are is not known before they are read.
+  std::uint64_t all = 0;
+  std::uint64_t before = 0;
+  for (const auto& mailbox : *mailboxes) all += mailbox.next_uid;
+  const auto told = progress_rows(row);
+  int code = EX_OK;
+  for (const auto& mailbox : *mailboxes) {
+    const auto progress = [&](store::Uid position) {
+      told(before + std::min(position, mailbox.next_uid), all);
+    };
+    const auto done = mailbox.selectable ? expire_mailbox(request, mailbox.name, row, progress) : EX_OK;
+    before += mailbox.next_uid;
+    if (!done && done.error().fault == Fault::not_found) continue;  // removed meanwhile
+    if (!done) return done;
+    if (*done != EX_OK) code = *done;
+  }
+  return code;
+}
+
+Result<int> MailboxAdministration::expire_mailbox(const json& request, const std::string& mailbox,
+                                                  const Row& row,
+                                                  const std::function<void(store::Uid)>& progress) {
+  const bool explain = request.value("explain", false);
+  const bool dry_run = request.value("dry_run", false);
+  KeyTrail trail;
+  const auto rule = rules_.of(mailbox, &trail);
+  if (!rule) {
+    row({{"mailbox", mailbox}, {"error", rule.error().text}});
+    return EX_CONFIG;
+  }
+  if (!rule->removal_source && !rule->retain_source && !explain && mailbox != text_of(request, "mailbox"))
+    return EX_OK;
+
+  const auto now = clock_.now();
+  bool listens = true;
+  const auto told = [&](const store::Store::Item& item, const policy::RetentionFacts& facts,
+                        const policy::Removal* by) {
+    const auto& message = item.message;
+    json one{{"mailbox", mailbox},
+             {"uid", item.uid},
+             {"received", seconds(message.received)},
+             {"expires", by != nullptr},
+             {"why", by != nullptr ? by->text : policy::why_kept(rule->removals, facts, now)}};
+    if (message.restored != Time{}) one["restored"] = seconds(message.restored);
+    listens = listens && row(one);
+  };
+  ExpiryPass pass({store_, commits_, blob_}, mailbox, rule->removals, rules_.keeps_removed(*rule), now,
+                  dry_run ? ExpiryPass::Mode::tell : ExpiryPass::Mode::remove,
+                  explain ? ExpiryPass::Told(told) : ExpiryPass::Told());
+  for (bool more = !rule->removals.empty() || explain; more && (listens || !dry_run);) {
+    const auto step = pass.step();
+    if (!step) return std::unexpected(step.error());
+    more = *step;
+    progress(pass.position());
+  }
+
+  const auto& tally = pass.tally();
+  json one{{"mailbox", mailbox},       {"dry_run", dry_run},     {"messages", tally.messages},
+           {"expired", tally.expired}, {"octets", tally.octets}, {"damaged", tally.damaged},
+           {"keys", json::array()},    {"hold", rule->hold},     {"retain", rule->retain.count()}};
+  std::istringstream keys{std::string(trail.joined())};
+  for (std::string key; std::getline(keys, key, '\0');) one["keys"].push_back(key);
+  const auto source = [&](const char* what, const std::optional<policy::Retention::Source>& from) {
+    if (from) one[what] = {{"value", from->value}, {"key", from->key}, {"place", rules_.maps->place(*from)}};
+  };
+  source("rule", rule->removal_source);
+  source("retain_rule", rule->retain_source);
+  if (tally.next_due) one["next_due"] = seconds(*tally.next_due);
+  if (!tally.warnings.empty()) one["warnings"] = tally.warnings;
+  row(one);
   return EX_OK;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -12,8 +13,9 @@
 #include "serve/command_delivery.h"
 #include "serve/forwarded_message.h"
 #include "serve/local_recipients.h"
-#include "serve/mailbox_mount.h"
+#include "serve/mailbox_databases.h"
 #include "serve/mailbox_name.h"
+#include "store/registry.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -26,9 +28,19 @@ std::string delivery_headers(const mail::Address& sender, const record::Recipien
          "\r\nDelivered-To: " + delivered.text() + "\r\n";
 }
 
-/// Copies a large message from the queue to a blob of the store, under the queue's id.
+/// The queue's id, and what no other delivery of the message has: its recipients may be delivered to at
+/// different times, and each file goes with the last message of its own delivery.
+std::string blob_name(Services& services, const record::QueueEntry& entry) {
+  std::array<unsigned char, 8> octets{};
+  services.random.fill(octets);
+  auto name = entry.id.text() + "-";
+  for (const auto octet : octets) name += fmt::format("{:02x}", octet);
+  return name;
+}
+
+/// Copies a large message from the queue to a blob of the store.
 Result<std::string> copy_to_store(Services& services, Blob& blob, const record::QueueEntry& entry) {
-  const auto name = entry.id.text();
+  auto name = blob_name(services, entry);
   auto writer = blob.put(name);
   if (!writer) return std::unexpected(std::move(writer.error()));
   for (std::uint64_t offset = 0; offset < entry.size;) {
@@ -136,39 +148,90 @@ class MailboxDelivery {
         {std::move(mailbox), address.internal(), delivery_headers(sender, recipient(index), address)});
   }
 
+  /// What goes to one database, in one batch.
+  struct Group {
+    std::string database;
+    std::shared_ptr<StoreDatabase> opened;
+    std::vector<std::size_t> targets;
+    std::string blob;  // of a large message, once it is there
+  };
+
   static void deliver(std::unique_ptr<MailboxDelivery> self) {
-    if (self->targets_.empty()) return run_commands(std::move(self));
-    Kv::Batch batch;
-    auto database = self->services_.mailboxes.use();
-    if (!database) {
-      self->fail_mailboxes(database.error());
-      return run_commands(std::move(self));
+    for (std::size_t i = 0; i < self->targets_.size(); ++i) {
+      if (auto grouped = self->group(i); !grouped) self->fail_targets({i}, grouped.error());
     }
-    self->database_ = std::move(*database);
-    auto delivery = self->add_to_store(batch);
-    if (!delivery) {
-      self->fail_mailboxes(delivery.error());
-      return run_commands(std::move(self));
-    }
-    self->outcomes_ = delivery->outcomes();
-    self->tell_full_ones();
-    if (batch.empty()) return run_commands(std::move(self));
-    auto& commits = *self->database_->commits;
-    auto answer = [self = std::move(self), delivery = std::move(*delivery)](Result<void> committed) mutable {
-      if (committed) {
-        delivery.committed();
-      } else {
-        self->fail_mailboxes(committed.error());
-      }
-      if (!self->has_commands() && !self->has_forwards()) return self->finish();
-      // Making the messages blocks, which the committer's thread must not.
-      auto& pool = self->services_.pool;
-      pool.post([self = std::move(self)]() mutable { run_commands(std::move(self)); });
-    };
-    commits.submit(std::move(batch), std::move(answer));
+    self->outcomes_.resize(self->targets_.size());
+    deliver_next(std::move(self));
   }
 
-  Result<store::Store::Delivery> add_to_store(Kv::Batch& batch) {
+  /// Those of a database that is not mounted, or of an account that is moved just now, wait alone.
+  Result<void> group(std::size_t target) {
+    const auto account = store::account_of(targets_[target].mailbox);
+    const auto place = services_.mailboxes.place_of(account);
+    if (!place) return std::unexpected(place.error());
+    if (!place->rule.empty()) tell_place(account, *place);
+    auto at = std::ranges::find(groups_, place->database, &Group::database);
+    if (at == groups_.end()) {
+      auto database = services_.mailboxes.use(place->database);
+      if (!database) return std::unexpected(std::move(database.error()));
+      at = groups_.insert(at, {place->database, std::move(*database), {}});
+    }
+    if (auto open = at->opened->store->registry().check_open(account); !open) return open;
+    at->targets.push_back(target);
+    return {};
+  }
+
+  void tell_place(std::string_view account, const MailboxDatabases::Place& place) {
+    Explanation why;
+    why.add({.step = "store.database",
+             .rule = place.rule,
+             .origin = place.origin,
+             .operand = account,
+             .outcome = place.database});
+    const std::lock_guard lock(job_.message->mutex);
+    job_.message->ledger.append(why.bytes());
+  }
+
+  /// One database after the other: each has its own committer.
+  static void deliver_next(std::unique_ptr<MailboxDelivery> self) {
+    while (self->next_group_ < self->groups_.size()) {
+      auto& group = self->groups_[self->next_group_++];
+      if (group.targets.empty()) continue;
+      Kv::Batch batch;
+      auto delivery = self->add_to_store(group, batch);
+      if (!delivery) {
+        self->fail_targets(group.targets, delivery.error());
+        self->remove_blob(group);
+        continue;
+      }
+      for (std::size_t i = 0; i < group.targets.size(); ++i)
+        self->outcomes_[group.targets[i]] = delivery->outcomes()[i];
+      self->tell_full_ones(group);
+      if (batch.empty()) {
+        self->remove_blob(group);
+        continue;
+      }
+      auto& commits = *group.opened->commits;
+      auto answer = [self = std::move(self), &group,
+                     delivery = std::move(*delivery)](Result<void> committed) mutable {
+        if (committed) {
+          delivery.committed();
+        } else {
+          self->fail_targets(group.targets, committed.error());
+        }
+        const bool more = self->next_group_ < self->groups_.size();
+        if (!more && !self->has_commands() && !self->has_forwards()) return self->finish();
+        // Composing and making the messages blocks, which the committer's thread must not.
+        auto& pool = self->services_.pool;
+        pool.post([self = std::move(self)]() mutable { deliver_next(std::move(self)); });
+      };
+      commits.submit(std::move(batch), std::move(answer));
+      return;
+    }
+    run_commands(std::move(self));
+  }
+
+  Result<store::Store::Delivery> add_to_store(Group& group, Kv::Batch& batch) {
     store::Store::Message message;
     message.queue_id = stored_.id;
     message.received = stored_.arrival;
@@ -180,19 +243,25 @@ class MailboxDelivery {
     if (stored_.blob.empty()) {
       body = *content_;
     } else {
-      auto blob = copy_to_store(services_, *database_->blob, stored_);
+      auto blob = copy_to_store(services_, *group.opened->blob, stored_);
       if (!blob) return std::unexpected(std::move(blob.error()));
-      message.blob = std::move(*blob);
+      message.blob = group.blob = std::move(*blob);
     }
-    return database_->store->deliver(batch, targets_, message, std::move(body));
+    auto& store = *group.opened->store;
+    if (group.targets.size() == targets_.size())
+      return store.deliver(batch, targets_, message, std::move(body));
+    std::vector<store::Store::Target> some;
+    for (const auto target : group.targets) some.push_back(targets_[target]);
+    return store.deliver(batch, some, message, std::move(body));
   }
 
   /// RFC 3463 s. 3.3, X.2.2. What others of the recipient's mailboxes have, they keep.
-  void tell_full_ones() {
+  void tell_full_ones(const Group& group) {
     using Kind = store::Store::Outcome::Kind;
+    const auto is_full = [&](std::size_t target) { return outcomes_[target].kind == Kind::over_quota; };
     for (auto& share : shares_) {
       for (const auto target : share.targets) {
-        if (outcomes_[target].kind != Kind::over_quota) continue;
+        if (!is_full(target) || !std::ranges::binary_search(group.targets, target)) continue;
         const auto account = std::string(store::account_of(targets_[target].mailbox));
         share.plan.failure = DeliveryResult{
             .kind = DeliveryResult::Kind::bounced,
@@ -209,16 +278,19 @@ class MailboxDelivery {
         job_.message->ledger.append(why.bytes());
       }
     }
-    const bool unused = std::ranges::all_of(
-        outcomes_, [](const store::Store::Outcome& one) { return one.kind == Kind::over_quota; });
-    if (!unused || stored_.blob.empty()) return;
-    if (auto removed = database_->blob->remove(stored_.id.text()); !removed)
-      services_.log.warning("local", removed.error().text);
   }
 
-  void fail_mailboxes(const Error& error) {
+  /// Nobody has got it.
+  void remove_blob(const Group& group) {
+    if (group.blob.empty()) return;
+    if (auto removed = group.opened->blob->remove(group.blob); !removed)
+      services_.log.warning("local", escaped(removed.error().text));
+  }
+
+  void fail_targets(const std::vector<std::size_t>& failed, const Error& error) {
+    const auto is_failed = [&](std::size_t target) { return std::ranges::binary_search(failed, target); };
     for (auto& share : shares_) {
-      if (!share.targets.empty()) share.fault = deferral("mailbox store", error);
+      if (std::ranges::any_of(share.targets, is_failed)) share.fault = deferral("mailbox store", error);
     }
   }
 
@@ -354,7 +426,8 @@ class MailboxDelivery {
   const Job job_;
   const record::QueueEntry& stored_;
   Done done_;
-  std::shared_ptr<StoreDatabase> database_;     // once it is asked for
+  std::vector<Group> groups_;
+  std::size_t next_group_ = 0;                  // to be delivered
   std::shared_ptr<const std::string> content_;  // the whole message, or, when it is a blob, its headers
   std::string_view header_;
   std::vector<Share> shares_;  // as job_.recipients

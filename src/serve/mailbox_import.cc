@@ -42,7 +42,7 @@ MailboxImport::~MailboxImport() {
 
 Result<StoreDatabase*> MailboxImport::database() {
   if (!database_) {
-    auto used = use_();
+    auto used = use_(account_);
     if (!used) return std::unexpected(std::move(used.error()));
     database_ = std::move(*used);
   }
@@ -79,6 +79,7 @@ Result<std::optional<std::string>> MailboxImport::open(const std::string& mailbo
   mailbox_.clear();
   known_.reset();
   if (const auto valid = store::check_mailbox_name(mailbox); !valid) return Refusal(valid.error().text);
+  account_ = store::account_of(mailbox);
   auto made = make(mailbox);
   database_.reset();
   if (!made) return std::unexpected(std::move(made.error()));

@@ -52,9 +52,9 @@ class MailboxImport {
     Duplicates duplicates = Duplicates::add;
     std::size_t small_body = std::size_t{64} << 10;
   };
-  /// Asked for before each group of messages, and given back after it, so that the database can be
-  /// dismounted.
-  using Use = std::function<Result<std::shared_ptr<StoreDatabase>>()>;
+  /// The database of an account. Asked for before each group of messages, and given back after it, so that
+  /// the database can be dismounted.
+  using Use = std::function<Result<std::shared_ptr<StoreDatabase>>(std::string_view account)>;
 
   MailboxImport(Use use, const Clock& clock, Random& random, Options options)
       : use_(std::move(use)), clock_(clock), random_(random), options_(options) {}
@@ -100,6 +100,7 @@ class MailboxImport {
   Random& random_;
   const Options options_;
   std::shared_ptr<StoreDatabase> database_;
+  std::string account_;  // of the mailbox that was opened last
   std::string mailbox_;  // empty: messages are refused
   std::optional<KnownMessages> known_;
   std::optional<Arriving> arriving_;

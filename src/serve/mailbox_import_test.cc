@@ -62,7 +62,7 @@ class MailboxImportTest : public testing::Test {
   }
   std::unique_ptr<MailboxImport> begin(Duplicates duplicates = Duplicates::add) {
     return std::make_unique<MailboxImport>(
-        [this]() -> Result<std::shared_ptr<StoreDatabase>> {
+        [this](std::string_view) -> Result<std::shared_ptr<StoreDatabase>> {
           ++uses_;
           if (dismounted_) return fail(Fault::temporary, "not mounted");
           return database_;

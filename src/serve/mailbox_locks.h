@@ -36,6 +36,10 @@ class MailboxLocks {
     if (!taken_.insert(mailbox).second) return std::nullopt;
     return Lease(this, mailbox);
   }
+  bool taken(const std::string& mailbox) {
+    const std::lock_guard lock(mutex_);
+    return taken_.contains(mailbox);
+  }
 
  private:
   std::mutex mutex_;

@@ -35,7 +35,12 @@ std::shared_ptr<StoreDatabase> MailboxMount::get() const {
 Result<std::shared_ptr<StoreDatabase>> MailboxMount::use() const {
   const std::scoped_lock lock(mutex_);
   if (database_) return database_;
-  return fail(Fault::temporary, std::string(kNotMounted) + reason_);
+  return fail(Fault::temporary, "mailbox database " + name_ + std::string(kNotMounted) + reason_);
+}
+
+std::string MailboxMount::reason() const {
+  const std::scoped_lock lock(mutex_);
+  return database_ ? std::string() : reason_;
 }
 
 Result<void> MailboxMount::mount(Notes& notes) {

@@ -12,22 +12,24 @@
 
 namespace hikyaku::serve {
 
-/// The mailboxes' database of a hub: mounted, or not, when its logs are damaged or somebody dismounted it.
-/// Mail for it waits in the queue then, and the rest of the hub goes on. Thread-safe.
+/// A mailbox database of a hub: mounted, or not, when its logs are damaged or somebody dismounted it. Mail
+/// for it waits in the queue then, and the rest of the hub goes on. Thread-safe.
 class MailboxMount {
  public:
-  /// What the text of use()'s error begins with.
-  static constexpr std::string_view kNotMounted = "the mailbox database is not mounted: ";
+  /// What the text of use()'s error has in it.
+  static constexpr std::string_view kNotMounted = " is not mounted: ";
   using Notes = std::vector<std::string>;
   using Open = std::function<Result<std::unique_ptr<StoreDatabase>>(Notes&)>;
   /// `open` verifies and opens it, with the configuration of the moment.
-  explicit MailboxMount(Open open) : open_(std::move(open)) {}
+  MailboxMount(std::string name, Open open) : name_(std::move(name)), open_(std::move(open)) {}
 
   /// Null while it is not mounted. Who has it keeps it open: not longer than one piece of work or one
   /// session.
   std::shared_ptr<StoreDatabase> get() const;
   /// The same, or Fault::temporary with what is wrong: for the log and the reply of a deferred mail.
   Result<std::shared_ptr<StoreDatabase>> use() const;
+  /// Why it is not mounted; empty: it is.
+  std::string reason() const;
 
   /// Opens it; nothing when it is mounted. Fault::corrupt: its logs or tables are damaged. Blocks.
   Result<void> mount(Notes& notes);
@@ -40,6 +42,7 @@ class MailboxMount {
 
  private:
   struct Lending;
+  const std::string name_;
   const Open open_;
   std::mutex changing_;               // one mount() or dismount() at a time; taken before mutex_
   std::shared_ptr<Lending> lending_;  // under changing_

@@ -18,25 +18,30 @@ using prometheus::BuildGauge;
 /// Values that belong to others and are asked for when the page is read.
 class Asked : public prometheus::Collectable {
  public:
-  void add(const std::string& name, const std::string& help, std::function<double()> value) {
+  void add(const std::string& name, const std::string& help, const std::string& label,
+           std::function<Metrics::Values()> values) {
     const std::lock_guard lock(mutex_);
-    gauges_.push_back({name, help, std::move(value)});
+    gauges_.push_back({name, help, label, std::move(values)});
   }
   std::vector<prometheus::MetricFamily> Collect() const override {
     const std::lock_guard lock(mutex_);
     std::vector<prometheus::MetricFamily> families;
     for (const auto& gauge : gauges_) {
-      prometheus::ClientMetric metric;
-      metric.gauge.value = gauge.value();
-      families.push_back({gauge.name, gauge.help, prometheus::MetricType::Gauge, {metric}});
+      std::vector<prometheus::ClientMetric> metrics;
+      for (const auto& [of, value] : gauge.values()) {
+        auto& metric = metrics.emplace_back();
+        if (!gauge.label.empty()) metric.label.push_back({gauge.label, of});
+        metric.gauge.value = value;
+      }
+      families.push_back({gauge.name, gauge.help, prometheus::MetricType::Gauge, std::move(metrics)});
     }
     return families;
   }
 
  private:
   struct Gauge {
-    std::string name, help;
-    std::function<double()> value;
+    std::string name, help, label;
+    std::function<Metrics::Values()> values;
   };
   mutable std::mutex mutex_;
   std::vector<Gauge> gauges_;
@@ -114,7 +119,11 @@ void Metrics::delivery(DeliveryResult::Kind kind) {
   }
 }
 void Metrics::gauge(const std::string& name, const std::string& help, std::function<double()> value) {
-  state_->asked->add(name, help, std::move(value));
+  gauge(name, help, {}, [value = std::move(value)] { return Values{{{}, value()}}; });
+}
+void Metrics::gauge(const std::string& name, const std::string& help, const std::string& label,
+                    std::function<Values()> values) {
+  state_->asked->add(name, help, label, std::move(values));
 }
 
 }  // namespace hikyaku::serve

@@ -2,6 +2,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "serve/delivery_result.h"
@@ -25,6 +27,10 @@ class Metrics {
   void delivery(DeliveryResult::Kind kind);
   /// A gauge that is asked for when the page is read.
   void gauge(const std::string& name, const std::string& help, std::function<double()> value);
+  /// The same of several things, each with its own value of `label`.
+  using Values = std::vector<std::pair<std::string, double>>;
+  void gauge(const std::string& name, const std::string& help, const std::string& label,
+             std::function<Values()> values);
 
  private:
   struct State;

@@ -103,6 +103,13 @@ class Mailboxes : public Database {
   io::RocksKv& kv() override { return *opened_->kv; }
   std::vector<std::string> problems() override;
 
+  /// Moves a message between two mailboxes. `begun` is told of it before ('>', with its checksum and, as
+  /// `blob`, the mailbox that it goes to), `acknowledged` ends with '<'. Nothing at all when there is none.
+  Result<void> move(std::uint64_t number, const std::function<void(const Acknowledged&)>& begun,
+                    History& acknowledged);
+  /// As the hub does beside the mail.
+  Result<void> back_up(const fs::path& folder);
+
  private:
   Result<void> deliver(std::uint64_t number, History& acknowledged);
   Result<void> flag(std::uint64_t number, History& acknowledged);

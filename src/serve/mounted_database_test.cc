@@ -2,6 +2,9 @@
 
 #include <sstream>
 
+#include "serve/backups.h"
+#include "store/copy.h"
+
 namespace hikyaku::serve::testing_support {
 namespace {
 
@@ -140,6 +143,35 @@ Result<void> Mailboxes::remove(std::uint64_t number, History& acknowledged) {
   for (const auto& blob : expunged->unused_blobs) {
     if (auto removed = opened_->blob->remove(blob); !removed) return removed;
   }
+  return {};
+}
+
+Result<void> Mailboxes::move(std::uint64_t number, const std::function<void(const Acknowledged&)>& begun,
+                             History& acknowledged) {
+  const auto from = mailbox(number % 2);
+  const auto to = mailbox(1 - number % 2);
+  const auto listing = opened_->store->scan(from, 1, 2);
+  if (!listing || listing->items.size() < 2 || !opened_->store->find_mailbox(to)) return {};
+  const auto& item = listing->items.back();
+  const auto name = from + ':' + std::to_string(item.uid);
+  const auto body = opened_->store->read(item, 0, 10'000'000);
+  if (!body) return std::unexpected(body.error());
+  begun({'>', name, crc32c(*body), 0, 0, to});
+  Kv::Batch batch;
+  auto moved = store::move(*opened_->store, batch, from, {item.uid}, to);
+  if (!moved) return std::unexpected(moved.error());
+  if (auto done = commit(*opened_, std::move(batch)); !done) return done;
+  moved->change.committed();
+  acknowledged.push_back({'-', name, 0, 0, 0, {}});
+  for (const auto& [was, is] : moved->uids)
+    acknowledged.push_back({'+', to + ':' + std::to_string(is), crc32c(*body), 0, 0, {}});
+  acknowledged.push_back({'<', name, 0, 0, 0, {}});
+  return {};
+}
+
+Result<void> Mailboxes::back_up(const fs::path& folder) {
+  const auto made = serve::back_up(*opened_->kv, *opened_->blob, folder, false, kBegin, {});
+  if (!made) return std::unexpected(made.error());
   return {};
 }
 

@@ -9,7 +9,7 @@
 
 #include "base/escape.h"
 #include "serve/await_commit.h"
-#include "serve/mailbox_mount.h"
+#include "serve/mailbox_databases.h"
 #include "serve/mailbox_name.h"
 #include "store/messages.h"
 
@@ -210,7 +210,7 @@ asio::awaitable<void> Pop3Conversation::log_in(AuthenticationSuccess who) {
     }
     lease_.emplace(std::move(*lease));
   }
-  auto database = services_.mailboxes.use();
+  auto database = services_.mailboxes.use_for(store::account_of(mailbox_));
   if (!database) {
     lease_.reset();
     refuse(database.error(), "open the mailbox");
@@ -239,6 +239,9 @@ Result<access::Maildrop> Pop3Conversation::list_messages() const {
   if (!mailbox && mailbox.error().fault == Fault::not_found) return access::Maildrop();
   if (!mailbox) return std::unexpected(mailbox.error());
   std::vector<access::Maildrop::Message> messages;
+  // How many they are is a hint: else it grows by itself.
+  constexpr std::uint64_t kMostReserved = 2'000'000;
+  if (const auto counts = store.counts(mailbox_)) messages.reserve(std::min(counts->messages, kMostReserved));
   for (std::optional<store::Uid> from = 1; from;) {
     const auto listing = store.scan(mailbox_, *from, kScanRows);
     if (!listing) return std::unexpected(listing.error());
@@ -318,7 +321,7 @@ asio::awaitable<Result<void>> Pop3Conversation::remove_piece(std::vector<std::ui
   for (int tries = 0; tries < kUpdateTries; ++tries) {
     auto compose = [this, &uids]() -> Result<Composed> {
       Composed composed{{}, store::Expunged{store::Change(nullptr), 0, {}, {}, {}}};
-      const auto kept = services_.running()->removed_mail_lifetime.count() > 0;
+      const auto kept = services_.running()->mailbox_rules().keeps_removed(mailbox_);
       auto expunged = store::expunge(*database_->store, composed.batch, mailbox_, uids,
                                      kept ? std::optional(services_.clock.now()) : std::nullopt);
       if (!expunged) return std::unexpected(std::move(expunged.error()));

@@ -1,5 +1,7 @@
 #include "serve/running.h"
 
+#include "serve/catalogue_file.h"
+
 #include <netdb.h>
 #include <sys/socket.h>
 
@@ -8,6 +10,7 @@
 
 #include "base/escape.h"
 #include "config/policy_settings.h"
+#include "config/retention_settings.h"
 #include "config/rewrite_settings.h"
 #include "config/route_settings.h"
 #include "io/system_clock.h"
@@ -55,6 +58,8 @@ class Compiler {
   void compile() {
     basics();
     alias_files();
+    running_.retention = std::make_shared<policy::RetentionMaps>(
+        config::retention_settings(main_, *running_.tables, running_.sources, diagnostics_));
     running_.sender_rewriting = SenderRewriting::make(main_, *running_.tables, diagnostics_);
     running_.rewriter = rewriter(main_);
     auto routing = config::route_settings(main_, machine_, *running_.tables, diagnostics_);
@@ -119,6 +124,7 @@ void Compiler::basics() {
   for (const auto& name : main_.list("defer_transports")) running_.deferred_transports.push_back(name.text);
   running_.mailbox_quota = static_cast<std::uint64_t>(main_.size("hikyaku_mailbox_quota"));
   running_.mailbox_quota_origin = main_.origin("hikyaku_mailbox_quota");
+  running_.mailbox_catalogue = running_.sources->add(catalogue_path(running_.data_directory).string());
   running_.mailbox_log_lifetime = main_.duration("hikyaku_mailbox_log_lifetime");
   running_.removed_mail_lifetime = main_.duration("hikyaku_removed_mail_lifetime");
   running_.content_memory = static_cast<std::size_t>(main_.size("hikyaku_queue_memory"));

@@ -24,6 +24,7 @@
 #include "route/router.h"
 #include "serve/include_files.h"
 #include "serve/incoming_message.h"
+#include "serve/mailbox_rules.h"
 #include "serve/sender_rewriting.h"
 
 namespace hikyaku::serve {
@@ -111,11 +112,15 @@ struct Running {
       0;  ///< hikyaku_queue_memory: octets of small messages kept until they are delivered
   std::uint64_t mailbox_quota = 0;  ///< hikyaku_mailbox_quota, octets; 0: none
   Origin mailbox_quota_origin;
+  std::uint32_t mailbox_catalogue = 0;  ///< the file of an Origin: $data_directory/mailboxes/catalogue
   std::chrono::seconds mailbox_log_lifetime{};   ///< hikyaku_mailbox_log_lifetime
   std::chrono::seconds removed_mail_lifetime{};  ///< hikyaku_removed_mail_lifetime
+  std::shared_ptr<const policy::RetentionMaps> retention =
+      std::make_shared<policy::RetentionMaps>();  ///< hikyaku_mailbox_expire_maps
   std::vector<std::unique_ptr<Listener>> listeners;
   std::map<std::string, Transport, std::less<>> transports;
 
+  MailboxRules mailbox_rules() const { return {retention, removed_mail_lifetime}; }
   const Transport* transport(std::string_view name) const;
   /// The listener for mail at `port`; for 0 that of port 25, or else the first. Null: there is none.
   const Listener* listener(unsigned port) const;

@@ -25,7 +25,7 @@
 namespace hikyaku::serve {
 
 struct Running;
-class MailboxMount;
+class MailboxDatabases;
 
 /// What one hub has one of, handed to all its parts. Everything in it is thread-safe and outlives them.
 struct Services {
@@ -46,7 +46,7 @@ struct Services {
   queue::Queue& queue;
   Blob& blob;
   io::GroupCommitter& queue_commits;
-  MailboxMount& mailboxes;
+  MailboxDatabases& mailboxes;
 
   std::atomic<bool> stopping{false};
   MailboxLocks mailbox_locks;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "store/bodies.h"
 #include "store/keys.h"
 #include "store/messages.h"
 #include "store/registry.h"
@@ -33,11 +34,15 @@ Result<Appended> append(Store& store, Kv::Batch& batch, std::string_view mailbox
     record.blob = std::move(message.blob);
     record.modseq = given->modseq;
     record.keywords = std::move(message.keywords);
-    if (record.blob.empty()) batch.put(kBody, key, std::move(message.body));
+    if (record.blob.empty()) {
+      batch.put(kBody, key, std::move(message.body));
+    } else {
+      batch.put(kFile, record.blob, count_value(message.size));
+    }
     if (message.envelope) batch.put(kEnvelope, key, encode(*message.envelope));
     batch.put(kMessage, std::move(key), encode(record));
+    usage += record::usage_of_message(record);
     batch.put(kChange, changed_key(given->mailbox, given->modseq, uid), {});
-    usage += {static_cast<std::int64_t>(message.size), 1};
     result.uids.push_back(uid++);
   }
   store.registry().add_usage(batch, mailbox, *given, usage, result.change);

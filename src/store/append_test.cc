@@ -47,7 +47,7 @@ TEST(Append, MessagesComeWithTheirFlagsKeywordsAndDates) {
   EXPECT_EQ(item.message.keywords, first.keywords);
   EXPECT_EQ(item.message.received, first.received);
   EXPECT_EQ(item.message.sender, first.sender);
-  EXPECT_EQ(usage_of(*at.store, "u@d").value(), (Usage{6, 3}));
+  EXPECT_EQ(usage_of(*at.store, "u@d").value(), (Usage{6, 3, 2}));
   const auto changes = changes_since(*at.store, "u@d/A", 0).value();
   EXPECT_EQ(changes.changed, (std::vector<Uid>{1, 2, 3}));
   at.restart();

@@ -60,6 +60,7 @@ void BodyChanges::finish(std::vector<std::string>& unused_blobs) {
     if (body.blob.empty()) {
       batch_.remove(kBody, key);
     } else {
+      batch_.remove(kFile, body.blob);
       unused_blobs.push_back(std::move(body.blob));
     }
   }

@@ -39,6 +39,7 @@ class Change {
   bool format_ = false;  // the batch has the row of the format
   std::vector<Held> held_;
   std::vector<std::pair<std::string, record::Usage>> usage_;  // of accounts
+  std::vector<std::string> accounts_;                         // that it changes: Registry::begin()
   std::vector<std::function<void(bool committed)>> at_end_;   // under the registry's lock
 };
 

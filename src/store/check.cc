@@ -14,6 +14,7 @@
 #include "store/keys.h"
 #include "store/mailbox_name.h"
 #include "store/nameless.h"
+#include "store/registry.h"
 #include "store/scan_all.h"
 
 namespace hikyaku::store {
@@ -33,8 +34,8 @@ class Checker {
   Result<Checked> run() {
     for (const auto step :
          {&Checker::mailboxes, &Checker::removed_mailboxes, &Checker::messages, &Checker::removed_messages,
-          &Checker::removals, &Checker::bodies, &Checker::references, &Checker::envelopes, &Checker::changes,
-          &Checker::deliveries, &Checker::accounts}) {
+          &Checker::removals, &Checker::bodies, &Checker::files, &Checker::references, &Checker::envelopes,
+          &Checker::changes, &Checker::deliveries, &Checker::accounts}) {
       if (auto done = (this->*step)(); !done) return std::unexpected(done.error());
     }
     if (auto done = flush(); !done) return std::unexpected(done.error());
@@ -48,6 +49,13 @@ class Checker {
     bool removed = false;
     Uid last_message = 0, last_given = 0;  // of its rows; of all that tell of a UID
     std::uint64_t vanished_rows = 0;
+  };
+  /// A message, to be compared with what clients are told of it.
+  struct Seen {
+    std::uint32_t mailbox = 0;
+    Uid uid = 0;
+    ModSeq modseq = 0;  // 0: it can't be read
+    bool told = false;
   };
   struct Body {
     std::uint64_t messages = 0, unshared = 0;
@@ -63,6 +71,7 @@ class Checker {
   Result<void> removed_messages();
   Result<void> removals();
   Result<void> bodies();
+  Result<void> files();
   Result<void> references();
   Result<void> envelopes();
   Result<void> changes();
@@ -100,6 +109,8 @@ class Checker {
   }
   void note_body(const record::MessageRecord& message, const std::string& mailbox, Uid uid);
   void check_message(MessagePlace place, const std::string& value);
+  Seen* seen(std::uint32_t mailbox, Uid uid);
+  Result<void> untold_changes();
   void check_blob(const Body& body);
   void unused(Kv::Space space, const std::string& key, std::string_view what);
 
@@ -110,8 +121,9 @@ class Checker {
   Kv::Batch batch_;
   bool all_read_ = true;
   std::map<std::uint32_t, Box> boxes_;
+  std::vector<Seen> seen_;  // in the order of their keys
   std::unordered_map<std::string, Body> bodies_;
-  std::map<std::string, record::Usage> usage_;  // counted, of accounts
+  std::map<std::uint32_t, record::Usage> usage_;  // counted, of mailboxes that are there
   Checked checked_;
 };
 
@@ -165,20 +177,16 @@ void Checker::check_message(MessagePlace place, const std::string& value) {
     box->last_message = std::max(box->last_message, place.uid);
   }
   const auto record = record::decode_message_record(value);
+  seen_.push_back({place.mailbox, place.uid, record ? record->modseq : 0});
   if (!record) return problem(Kind::unreadable, name, place.uid, record.error().text);
   note_body(*record, name, place.uid);
-  if (box == nullptr) return;
-  if (!box->removed) {
-    usage_[std::string(account_of(name))] +=
-        {static_cast<std::int64_t>(record->prefix.size() + record->body_size), 1};
-  }
-  // Those of before there were MODSEQs have no row.
-  const auto key = changed_key(place.mailbox, record->modseq, place.uid);
-  const auto row = kv_.get(kChange, key);
-  if (record->modseq > 1 && row && !*row) {
-    problem(Kind::changes, name, place.uid, "clients are not told of its last change", true);
-    put(kChange, key, {});
-  }
+  if (box != nullptr && !box->removed) usage_[place.mailbox] += record::usage_of_message(*record);
+}
+
+Checker::Seen* Checker::seen(std::uint32_t mailbox, Uid uid) {
+  const auto place = [](const Seen& one) { return std::pair(one.mailbox, one.uid); };
+  const auto at = std::ranges::lower_bound(seen_, std::pair(mailbox, uid), {}, place);
+  return at == seen_.end() || place(*at) != std::pair(mailbox, uid) ? nullptr : &*at;
 }
 
 Result<void> Checker::messages() {
@@ -279,6 +287,28 @@ Result<void> Checker::bodies() {
   return {};
 }
 
+Result<void> Checker::files() {
+  const auto format = format_of(kv_);
+  if (!format) return std::unexpected(format.error());
+  if (*format != 0 && *format < kFormat) return {};  // there are none yet
+  std::unordered_map<std::string_view, const Body*> left;
+  for (const auto& [key, body] : bodies_) {
+    if (!body.blob.empty()) left.emplace(body.blob, &body);
+  }
+  auto rows = each_row(kFile, {}, {}, [&](const std::string& key, const std::string& value) {
+    const auto at = left.find(key);
+    if (at == left.end()) return unused(kFile, key, "the size of a body");
+    if (value == count_value(at->second->size)) left.erase(at);
+  });
+  if (!rows) return rows;
+  for (const auto& [name, body] : left) {
+    problem(Kind::references, body->mailbox, body->uid,
+            "its body '" + std::string(name) + "' is not listed rightly among those that are files", true);
+    put(kFile, std::string(name), count_value(body->size));
+  }
+  return {};
+}
+
 Result<void> Checker::references() {
   auto rows = each_row(kReferences, {}, {}, [this](const std::string& key, const std::string& value) {
     const auto at = bodies_.find(key);
@@ -320,6 +350,19 @@ Result<void> Checker::envelopes() {
   });
 }
 
+Result<void> Checker::untold_changes() {
+  for (const auto& one : seen_) {
+    const auto* const box = box_of(one.mailbox);
+    // Those of before there were MODSEQs have no row.
+    if (one.told || one.modseq <= 1 || box == nullptr) continue;
+    problem(Kind::changes, box->name, one.uid, "clients are not told of its last change", true);
+    put(kChange, changed_key(one.mailbox, one.modseq, one.uid), {});
+    if (batch_.writes.size() < kWritesAtOnce) continue;
+    if (auto done = flush(); !done) return done;
+  }
+  return {};
+}
+
 Result<void> Checker::changes() {
   auto rows = each_row(kChange, {}, {}, [this](const std::string& key, const std::string& value) {
     const auto place = change_place_of(key);
@@ -334,14 +377,17 @@ Result<void> Checker::changes() {
       return;
     }
     box->last_given = std::max(box->last_given, place->uid);
-    const auto message = kv_.get(kMessage, message_key(place->mailbox, place->uid));
-    const auto record = message && *message ? record::decode_message_record(**message)
-                                            : Result<record::MessageRecord>(fail(Fault::not_found, {}));
-    if (record ? record->modseq == place->modseq : record.error().fault != Fault::not_found) return;
+    auto* const message = seen(place->mailbox, place->uid);
+    if (message != nullptr && message->modseq == place->modseq) {
+      message->told = true;
+      return;
+    }
+    if (message != nullptr && message->modseq == 0) return;
     problem(Kind::changes, box->name, place->uid, "clients are told of a change that is not its last", true);
     remove(kChange, key);
   });
   if (!rows) return rows;
+  if (auto done = untold_changes(); !done) return done;
   for (auto& [id, box] : boxes_) {
     if (box.removed || box.vanished_rows == box.record.vanished_rows) continue;
     problem(Kind::changes, box.name, 0,
@@ -372,12 +418,25 @@ Result<void> Checker::deliveries() {
   return {};
 }
 
+std::string counts_text(const record::Usage& usage) {
+  return std::to_string(usage.messages) + " messages, " + std::to_string(usage.unseen) + " unseen, of " +
+         std::to_string(usage.octets) + " octets";
+}
+
 Result<void> Checker::accounts() {
   struct Kept {
     record::Usage sum;
     std::optional<record::Usage> base;
   };
-  std::map<std::string, Kept> kept;
+  const auto format = format_of(kv_);
+  if (!format) return std::unexpected(format.error());
+  // Before format 3 an account was counted as a whole, without what is unseen.
+  const bool whole = *format != 0 && *format < kFormat;
+  const auto counted_as = [whole](record::Usage usage) {
+    if (whole) usage.unseen = 0;
+    return usage;
+  };
+  std::map<std::pair<std::string, std::uint32_t>, Kept> kept;
   auto rows = each_row(kAccount, {}, {}, [&](const std::string& key, const std::string& value) {
     std::string_view rest = key;
     const auto account = take_text(rest);
@@ -390,26 +449,33 @@ Result<void> Checker::accounts() {
       return;
     }
     if (rest.front() != 'u') return;
+    const auto place = usage_place_of(rest.substr(1));
+    if (!place) return problem(Kind::unreadable, name, 0, "the key of a row of usage can't be read");
     const auto usage = record::decode_usage(value);
     if (!usage) return problem(Kind::unreadable, name, 0, usage.error().text);
-    kept[name].sum += *usage;
-    if (rest.size() == 1) kept[name].base = *usage;
+    auto& one = kept[{name, whole ? 0 : place->mailbox}];
+    one.sum += counted_as(*usage);
+    if (place->modseq == 0 && (!whole || place->mailbox == 0)) one.base = *usage;
   });
   if (!rows) return rows;
-  for (const auto& [name, counted] : usage_) kept.try_emplace(name);
-  for (const auto& [name, one] : kept) {
-    const auto counted = usage_[name];
-    if (one.sum == counted) continue;
-    problem(Kind::usage, name, 0,
-            "it has " + std::to_string(counted.messages) + " messages of " + std::to_string(counted.octets) +
-                " octets, kept are " + std::to_string(one.sum.messages) + " of " +
-                std::to_string(one.sum.octets),
-            all_read_);
+  std::map<std::pair<std::string, std::uint32_t>, record::Usage> counted;
+  for (const auto& [id, usage] : usage_) {
+    const std::string account(account_of(boxes_.at(id).name));
+    counted[{account, whole ? 0 : id}] += counted_as(usage);
+    kept.try_emplace({account, whole ? 0 : id});
+  }
+  for (const auto& [place, one] : kept) {
+    const auto& [account, id] = place;
+    const auto& wanted = counted[place];
+    if (one.sum == wanted) continue;
+    const auto* const box = box_of(id);
+    problem(Kind::usage, box != nullptr && account_of(box->name) == account ? box->name : account, 0,
+            "it has " + counts_text(wanted) + "; kept are " + counts_text(one.sum), all_read_);
     if (!all_read_) continue;
     auto right = one.base.value_or(record::Usage{});
-    right += counted;
+    right += wanted;
     right += -one.sum;
-    put(kAccount, usage_key(name), encode(right));
+    put(kAccount, id == 0 ? usage_key(account) : usage_key(account, id, 0), encode(right));
   }
   return {};
 }

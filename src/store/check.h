@@ -38,7 +38,7 @@ struct Checked {
 };
 /// Goes through the whole database and hands every problem to `report`, going on behind each. For a database
 /// that does not change meanwhile: closed otherwise, or seen as of one moment. Fails only when it can't be
-/// read at all. Reads all bodies in the Blob. O(rows), and memory for each body's key.
+/// read at all. Reads all bodies in the Blob. O(rows), and memory for each message and each body's key.
 Result<Checked> check(const Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report);
 
 /// check(), and puts right what follows from the messages: mailboxes whose row is lost (nameless.h), counts

@@ -107,6 +107,8 @@ Result<Change> Structure::create(std::string_view name, Time now) {
   Change change(&registry_);
   registry_.put_format(batch_, change);
   const std::unique_lock lock(registry_.mutex_);
+  if (auto begun = registry_.begin_locked(account_of(name), change); !begun)
+    return std::unexpected(std::move(begun.error()));
   auto* const box = find(name);
   if (box != nullptr && (box->record.selectable || box->busy)) return refused(name, "is there already");
   if (box == nullptr) {
@@ -181,6 +183,8 @@ Result<Change> Structure::rename(std::string_view from, std::string_view to, Tim
   Change change(&registry_);
   registry_.put_format(batch_, change);
   const std::unique_lock lock(registry_.mutex_);
+  if (auto begun = registry_.begin_locked(account_of(from), change); !begun)
+    return std::unexpected(std::move(begun.error()));
   auto* const box = find(from);
   if (box == nullptr || !box->stored) return no_mailbox(from);
   if (account_of(from) != account_of(to)) return refused(from, "can't go to another account");
@@ -223,7 +227,7 @@ Result<record::Usage> Structure::usage_of_box(std::uint32_t id) const {
                        [&](const std::string&, const std::string& value) -> Result<void> {
                          const auto record = record::decode_message_record(value);
                          if (!record) return std::unexpected(record.error());
-                         sum += {static_cast<std::int64_t>(record->prefix.size() + record->body_size), 1};
+                         sum += record::usage_of_message(*record);
                          return {};
                        });
   if (!done) return std::unexpected(done.error());
@@ -306,6 +310,10 @@ Result<Change> Structure::restore(std::uint32_t id, std::string_view to, Time no
   Registry::Given given;
   {
     const std::unique_lock lock(registry_.mutex_);
+    for (const auto name : {to, std::string_view(removed->name)}) {
+      if (auto begun = registry_.begin_locked(account_of(name), change); !begun)
+        return std::unexpected(std::move(begun.error()));
+    }
     if (auto free = reserve(to); !free) return std::unexpected(free.error());
     if (registry_.boxes_.contains(id)) return busy(to);
     if (const auto above = superior_of(to); above && find(*above) == nullptr) {
@@ -348,6 +356,8 @@ Result<Change> restore_mailbox(Store& store, Kv::Batch& batch, std::uint32_t id,
 Result<Change> subscribe(Store& store, Kv::Batch& batch, std::string_view name) {
   if (auto valid = check_mailbox_name(name); !valid) return std::unexpected(valid.error());
   Change change(&store.registry());
+  if (auto begun = store.registry().begin(account_of(name), change); !begun)
+    return std::unexpected(std::move(begun.error()));
   batch.put(kAccount, subscription_prefix(account_of(name)).append(name), {});
   store.registry().put_format(batch, change);
   return change;

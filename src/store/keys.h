@@ -19,13 +19,14 @@ enum Space : Kv::Space {
   kBody,        ///< body key -> octets
   kReferences,  ///< body key -> how many messages have it, also removed ones
   kDelivery,    ///< delivery_key() -> message_key()
-  kMeta,        ///< "format", "floors"
+  kMeta,        ///< "format", "floors", moved_key(), moved_body_key()
   kChange,      ///< changed_key() -> nothing, vanished_key() -> UIDs
   kRemoved,     ///< removed_key(), removal_key(), removed_mailbox_key(): what can be restored
   kAccount,     ///< usage_key(), quota_key(), subscription_key()
   kEnvelope,    ///< body key -> Envelope
+  kFile,        ///< blob -> its octets: of each body that is a file
 };
-constexpr std::size_t kSpaces = 10;
+constexpr std::size_t kSpaces = 11;
 
 constexpr std::string_view kFloorsKey = "floors";  ///< in kMeta: MailboxFloors
 
@@ -73,6 +74,20 @@ inline std::string delivery_key(record::QueueId id, std::string_view recipient) 
   return id.key().append(recipient);
 }
 
+// ---- kMeta: accounts that go to another database
+
+constexpr std::string_view kMovedAccounts = "moved/";
+inline std::string moved_key(std::string_view account) { return std::string(kMovedAccounts).append(account); }
+/// Where the bodies of several messages went: the key that a body had -> its key now.
+inline std::string moved_body_prefix(std::string_view account) {
+  std::string out("moved-body/");
+  put_text(out, account);
+  return out;
+}
+inline std::string moved_body_key(std::string_view account, std::string_view body) {
+  return moved_body_prefix(account).append(body);
+}
+
 // ---- kChange: what changed in a mailbox, and what vanished from it, each in order of MODSEQ
 
 inline std::string changed_prefix(std::uint32_t mailbox) { return big_endian(mailbox) + 'c'; }
@@ -113,6 +128,19 @@ inline std::string removal_time_key(Time removed) {
 inline std::string removal_key(Time removed, std::uint32_t mailbox, std::uint32_t uid) {
   return removal_time_key(removed) + message_key(mailbox, uid);
 }
+struct Removal {
+  Time removed;
+  MessagePlace place;
+};
+/// Of a removal_key().
+inline std::optional<Removal> removal_of(std::string_view key) {
+  if (!key.starts_with(kRemovals)) return std::nullopt;
+  key.remove_prefix(kRemovals.size());
+  const auto time = take_big_endian<std::uint64_t>(key);
+  const auto place = place_of(key);
+  if (!time || !place) return std::nullopt;
+  return Removal{Time(Time::duration(static_cast<std::int64_t>(*time))), *place};
+}
 inline std::string removed_mailbox_key(std::uint32_t mailbox) {
   return std::string(kRemovedMailboxes) + big_endian(mailbox);
 }
@@ -125,10 +153,26 @@ inline std::string account_prefix(std::string_view account) {
   return out;
 }
 inline std::string quota_key(std::string_view account) { return account_prefix(account) + 'l'; }
-/// The sum, and, each beginning with it, what changes added since.
+/// In front of all; before format 3 a row itself, the sum of the account.
 inline std::string usage_key(std::string_view account) { return account_prefix(account) + 'u'; }
+/// In front of those of a mailbox: its sum, which has the MODSEQ 0, and what changes added since.
+inline std::string usage_key(std::string_view account, std::uint32_t mailbox) {
+  return usage_key(account) + big_endian(mailbox);
+}
 inline std::string usage_key(std::string_view account, std::uint32_t mailbox, std::uint64_t modseq) {
-  return usage_key(account) + big_endian(mailbox) + big_endian(modseq);
+  return usage_key(account, mailbox) + big_endian(modseq);
+}
+struct UsagePlace {
+  std::uint32_t mailbox;  // 0: of the whole account, of before format 3
+  std::uint64_t modseq;
+};
+/// Of a key behind its usage_key(account).
+inline std::optional<UsagePlace> usage_place_of(std::string_view rest) {
+  if (rest.empty()) return UsagePlace{0, 0};
+  const auto mailbox = take_big_endian<std::uint32_t>(rest);
+  const auto modseq = take_big_endian<std::uint64_t>(rest);
+  if (!mailbox || !modseq || !rest.empty()) return std::nullopt;
+  return UsagePlace{*mailbox, *modseq};
 }
 inline std::string subscription_prefix(std::string_view account) { return account_prefix(account) + 's'; }
 

@@ -109,7 +109,7 @@ TEST_F(Mailboxes, ARenamedInboxStaysEmptyAndKeepsItsInferiors) {
   at.restart();
   EXPECT_EQ(at.names(), (Strings{kInbox, "u@d.example/A", kOld}));
   EXPECT_EQ(at.contents(kInbox), Strings{"1 two"});
-  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{6, 2}));
+  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{6, 2, 2}));
 }
 
 TEST_F(Mailboxes, ANameMadeAgainHasAGreaterUidvalidity) {
@@ -181,7 +181,7 @@ TEST_F(Mailboxes, ARemovedOneIsBroughtBackWithItsMessagesAndCountsAgain) {
   at.copy(kInbox, {1}, kOld);
   const auto before = box(kOld);
   EXPECT_TRUE(at.remove(kOld));
-  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{3, 1}));
+  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{3, 1, 1}));
   at.restart();
   const auto removed = list_removed_mailboxes(*at.store).value();
   ASSERT_EQ(removed.size(), 1U);
@@ -191,7 +191,7 @@ TEST_F(Mailboxes, ARemovedOneIsBroughtBackWithItsMessagesAndCountsAgain) {
   }));
   EXPECT_EQ(at.contents("u@d.example/Back/Again"), Strings{"1 one"});
   EXPECT_GT(box("u@d.example/Back/Again").uid_validity, before.uid_validity);
-  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{6, 2}));
+  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{6, 2, 2}));
   EXPECT_TRUE(list_removed_mailboxes(*at.store).value().empty());
 }
 
@@ -403,7 +403,7 @@ TEST_F(Mailboxes, UsageIsFoldedIntoOneRowAndStaysTheSame) {
   ASSERT_TRUE(at.kv.commit(std::move(first), Kv::Durability::synced));
   EXPECT_FALSE(at.kv.commit(std::move(second), Kv::Durability::synced));
   EXPECT_EQ(at.kv.rows(kAccount).size(), 2U);
-  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{2002, 1001}));
+  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{2002, 1001, 1001}));
   EXPECT_TRUE(accounts_to_fold(*at.store).empty());
   EXPECT_EQ(next_account(*at.store, {}).value(), kInbox);
   EXPECT_EQ(next_account(*at.store, kInbox).value(), std::nullopt);
@@ -415,11 +415,75 @@ TEST_F(Mailboxes, ARecountPutsUsageRight) {
   EXPECT_EQ(at.problems().size(), 1U);
   Kv::Batch batch;
   const auto counts = recount(*at.store, batch, kInbox).value();
-  EXPECT_EQ(counts.counted, (Usage{3, 1}));
+  EXPECT_EQ(counts.counted, (Usage{3, 1, 1}));
   EXPECT_EQ(counts.kept, (Usage{77, 7}));
   at.deliver(2, {kInbox}, "two");  // before the commit
   ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
-  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{6, 2}));
+  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{6, 2, 2}));
+}
+
+// ---- Counts
+
+Store::Counts counted(const OpenedStore& at, std::string_view mailbox) {
+  return at.store->counts(mailbox).value();
+}
+
+TEST_F(Mailboxes, AMailboxIsCountedWithoutReadingItsMessages) {
+  at.create(kOld);
+  at.deliver(1, {kInbox}, "one");
+  at.deliver(2, {kInbox, kOld}, "three");
+  at.flag(kInbox, {1, 2}, {FlagChange::How::add, {.seen = true}, {}, {}});
+  at.flag(kInbox, {2}, {FlagChange::How::remove, {.seen = true}, {}, {}});
+  EXPECT_EQ(counted(at, kInbox), (Store::Counts{2, 8, 1}));
+  EXPECT_EQ(counted(at, kOld), (Store::Counts{1, 5, 1}));
+  const auto messages = std::exchange(at.kv.rows(kMessage), {});
+  EXPECT_EQ(counted(at, kInbox), (Store::Counts{2, 8, 1}));
+  at.kv.rows(kMessage) = messages;
+  EXPECT_EQ(at.store->counts("u@d.example/None").error().fault, Fault::not_found);
+}
+
+TEST_F(Mailboxes, WhatIsNotAnsweredYetDoesNotCountAlsoWhenItIsWritten) {
+  at.deliver(1, {kInbox}, "one");
+  Store::Message message;
+  message.queue_id = record::QueueId(2);
+  message.size = 1;
+  Kv::Batch batch;
+  auto delivery = at.store->deliver(batch, {{kInbox, kInbox, {}}}, message, "x");
+  ASSERT_TRUE(delivery);
+  ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
+  EXPECT_EQ(counted(at, kInbox), (Store::Counts{1, 3, 1}));
+  Kv::Batch fold;
+  EXPECT_FALSE(fold_usage(*at.store, fold, kInbox).value());
+  ASSERT_TRUE(at.kv.commit(std::move(fold), Kv::Durability::synced));
+  EXPECT_EQ(counted(at, kInbox), (Store::Counts{1, 3, 1})) << "a fold leaves it out";
+  delivery->committed();
+  EXPECT_EQ(counted(at, kInbox), (Store::Counts{2, 4, 2}));
+}
+
+TEST_F(Mailboxes, EachMailboxIsFoldedByItselfInBoundedSteps) {
+  at.create(kOld);
+  for (std::uint64_t id = 1; id <= 5; ++id) at.deliver(id, {kInbox, kOld}, "12");
+  Kv::Batch batch;
+  EXPECT_FALSE(fold_usage(*at.store, batch, kInbox).value());
+  ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
+  EXPECT_EQ(at.kv.rows(kAccount).size(), 2U);
+  EXPECT_EQ(counted(at, kInbox), (Store::Counts{5, 10, 5}));
+  EXPECT_EQ(counted(at, kOld), (Store::Counts{5, 10, 5}));
+  batch = {};
+  EXPECT_FALSE(fold_usage(*at.store, batch, kInbox).value());
+  EXPECT_TRUE(batch.empty());
+}
+
+TEST_F(Mailboxes, WhatCountedAPurgedMailboxGoesWithIt) {
+  at.create(kOld);
+  at.deliver(1, {kOld}, "x");
+  EXPECT_TRUE(at.remove(kOld, kNow));
+  Kv::Batch batch;
+  EXPECT_FALSE(fold_usage(*at.store, batch, kInbox).value());
+  ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
+  EXPECT_EQ(at.kv.rows(kAccount).size(), 1U);
+  EXPECT_EQ(at.purge(kNow + hours{1}, 10), 1U);
+  EXPECT_TRUE(at.kv.rows(kAccount).empty());
 }
 
 // ---- Removal that can be undone
@@ -435,7 +499,7 @@ TEST_F(Mailboxes, ARemovedMessageIsPutBackUnderANewUid) {
   EXPECT_TRUE(at.restore(kInbox, {1, 2, 3}));
   EXPECT_EQ(at.contents(kInbox), (Strings{"3 one", "4 two"}));
   EXPECT_TRUE(list_removed(*at.store, kInbox, 1, 10).value().empty());
-  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{6, 2}));
+  EXPECT_EQ(usage_of(*at.store, kInbox).value(), (Usage{6, 2, 2}));
 }
 
 TEST_F(Mailboxes, WhatIsPurgedIsGoneForGoodOldestFirstInBoundedSteps) {
@@ -470,12 +534,120 @@ TEST_F(Mailboxes, ARemovedMailboxIsPurgedInBoundedStepsAndThenCantComeBack) {
   EXPECT_TRUE(at.kv.rows(kRemoved).empty());
 }
 
+TEST_F(Mailboxes, WhatItsLimitsKeepIsNotPurgedAndNotLookedAtAgain) {
+  at.create(kOld);
+  for (std::uint64_t id = 1; id <= 6; ++id) at.deliver(id, {id % 2 == 0 ? kInbox : kOld}, "x");
+  for (const Uid uid : {1, 2, 3}) {
+    at.expunge(kInbox, {uid}, kNow + hours{uid});
+    at.expunge(kOld, {uid}, kNow + hours{uid});
+  }
+  const PurgeLimits held = [](std::string_view mailbox) {
+    return mailbox == kOld ? std::nullopt : std::optional(kNow + hours{3});
+  };
+  Kv::Batch batch;
+  const auto purged = purge(*at.store, batch, kNow + hours{5}, 100, held).value();
+  EXPECT_EQ(purged.messages, 2U);
+  EXPECT_EQ(purged.kept, 4U);
+  EXPECT_FALSE(purged.more);
+  ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
+  EXPECT_EQ(list_removed(*at.store, kInbox, 1, 10).value().size(), 1U);
+  EXPECT_EQ(list_removed(*at.store, kOld, 1, 10).value().size(), 3U);
+  batch = {};
+  const auto later = purge(*at.store, batch, kNow + hours{5}, 100, held, purged.next).value();
+  EXPECT_EQ(later.messages + later.kept, 0U);
+  EXPECT_EQ(at.purge(kNow + hours{5}, 1), 4U);
+  EXPECT_EQ(at.problems(), Strings{});
+}
+
+TEST_F(Mailboxes, ARemovedMailboxIsKeptByTheNameThatItHad) {
+  at.create(kOld);
+  for (std::uint64_t id = 1; id <= 3; ++id) at.deliver(id, {kOld}, "x");
+  at.expunge(kOld, {1}, kNow);
+  const auto id = box(kOld).id;
+  EXPECT_TRUE(at.remove(kOld, kNow));
+  Strings asked;
+  const PurgeLimits held = [&](std::string_view mailbox) {
+    asked.emplace_back(mailbox);
+    return std::optional<Time>();
+  };
+  EXPECT_EQ(at.purge(kNow + hours{1}, 1, held), 0U);
+  EXPECT_EQ(asked, Strings{kOld});  // once for all of it
+  EXPECT_TRUE(at.make(
+      [&](Kv::Batch& batch) { return restore_mailbox(*at.store, batch, id, kOld, kNow + hours{2}); }));
+  EXPECT_EQ(at.contents(kOld), (Strings{"2 x", "3 x"}));
+  EXPECT_EQ(list_removed(*at.store, kOld, 1, 10).value().size(), 1U);
+}
+
+TEST_F(Mailboxes, AMessageThatIsNotWantedGoneAnyMoreStays) {
+  for (std::uint64_t id = 1; id <= 3; ++id) at.deliver(id, {kInbox}, std::to_string(id));
+  EXPECT_TRUE(at.flag(kInbox, {2}, {FlagChange::How::add, {.flagged = true}, {}, {}}));
+  Kv::Batch batch;
+  auto expunged =
+      expunge(*at.store, batch, kInbox, {1, 2, 3, 4}, kNow, [](Uid, const record::MessageRecord& message) {
+        return !message.flags.flagged;
+      }).value();
+  EXPECT_EQ(expunged.uids, (std::vector<Uid>{1, 3}));
+  EXPECT_EQ(expunged.missing, std::vector<Uid>{4});
+  // Flagged after it was asked: the commit fails, and who asks again is told.
+  EXPECT_TRUE(at.flag(kInbox, {3}, {FlagChange::How::add, {.flagged = true}, {}, {}}));
+  EXPECT_EQ(at.kv.commit(std::move(batch), Kv::Durability::synced).error().fault, Fault::not_found);
+  EXPECT_EQ(at.contents(kInbox), (Strings{"1 1", "2 2", "3 3"}));
+}
+
+TEST_F(Mailboxes, ARestoredMessageKnowsWhenItCameBack) {
+  at.deliver(1, {kInbox}, "x");
+  at.expunge(kInbox, {1}, kNow);
+  EXPECT_TRUE(at.restore(kInbox, {1}));
+  EXPECT_EQ(at.store->find(kInbox, 2).value().message.restored, testing_support::kNow);
+  EXPECT_EQ(at.store->find(kInbox, 2).value().message.received, kNow);
+}
+
 TEST_F(Mailboxes, TheBlobOfARemovedMessageIsNoOrphan) {
   at.deliver(1, {kInbox}, "large", true);
   at.expunge(kInbox, {1}, kNow);
   EXPECT_TRUE(at.store->orphans().value().empty());
   EXPECT_TRUE(at.restore(kInbox, {1}));
   EXPECT_EQ(at.contents(kInbox), Strings{"2 large"});
+}
+
+TEST_F(Mailboxes, FilesThatAgreeWithTheirListAreNoReasonToReadAllMessages) {
+  at.deliver(1, {kInbox}, "large", true);
+  at.deliver(2, {kInbox}, "small");
+  const auto messages = std::exchange(at.kv.rows(kMessage), {});
+  std::size_t bad = 0;
+  EXPECT_TRUE(at.store->orphans([&](const auto&) { ++bad; }).value().empty());
+  at.kv.rows(kMessage) = messages;
+  EXPECT_EQ(bad, 0U);
+}
+
+TEST_F(Mailboxes, WhatIsWrongWithFilesIsToldByTheMessagesAlsoWhenTheirListIsWrong) {
+  at.deliver(1, {kInbox}, "large", true);
+  at.deliver(2, {kInbox}, "larger", true);
+  Strings told;
+  const auto orphans = [&] {
+    told.clear();
+    return at.store
+        ->orphans([&](const Store::BadBody& bad) { told.push_back(bad.mailbox + std::to_string(bad.uid)); })
+        .value();
+  };
+  const auto list = at.kv.rows(kFile);
+  at.kv.rows(kFile).clear();
+  EXPECT_TRUE(orphans().empty()) << "a file is no orphan because its list is lost";
+  EXPECT_TRUE(told.empty());
+  at.kv.rows(kFile) = list;
+  at.kv.rows(kFile)["blob3"] = "\x05";
+  EXPECT_TRUE(orphans().empty());
+  at.kv.rows(kFile) = list;
+  ASSERT_TRUE(at.blob.put("blob3").value()->finish());
+  EXPECT_EQ(orphans(), Strings{"blob3"});
+  EXPECT_TRUE(told.empty());
+  ASSERT_TRUE(at.blob.remove("blob3") && at.blob.remove("blob2"));
+  EXPECT_TRUE(orphans().empty());
+  EXPECT_EQ(told, Strings{"u@d.example2"});
+  auto writer = at.blob.put("blob2").value();
+  ASSERT_TRUE(writer->write("larger") && writer->finish());
+  EXPECT_TRUE(orphans().empty());
+  EXPECT_TRUE(told.empty());
 }
 
 // ---- Databases of before
@@ -494,12 +666,49 @@ TEST_F(Mailboxes, RowsOfFormat1AreReadAndChanged) {
   EXPECT_EQ(box(kInbox).highest_modseq, 1U);
   EXPECT_EQ(at.problems().size(), 1U);  // its usage
   Kv::Batch batch;
-  EXPECT_EQ(recount(*at.store, batch, kInbox).value().counted, (Usage{2, 1}));
+  EXPECT_EQ(recount(*at.store, batch, kInbox).value().counted, (Usage{2, 1, 1}));
   ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
   EXPECT_TRUE(at.flag(kInbox, {1}, add_words({"x"})));
-  EXPECT_EQ(at.kv.rows(kMeta)["format"], "\x02");
+  EXPECT_EQ(at.kv.rows(kMeta)["format"], "\x03");
   EXPECT_TRUE(at.expunge(kInbox, {1}));
   EXPECT_EQ(usage_of(*at.store, kInbox).value(), Usage{});
+}
+
+TEST_F(Mailboxes, RowsOfFormat2AreCountedByMailboxOnce) {
+  at.create(kOld);
+  at.deliver(1, {kInbox, kOld}, "12", true);
+  at.kv.rows(kFile).clear();
+  // One row for the account, by a program that did not count what is unseen: version 1.
+  at.kv.rows(kAccount) = {{usage_key(kInbox), "\x01\x08\x04\xa3\x65\xab\x9f"}};
+  at.kv.rows(kMeta)["format"] = "\x02";
+  ASSERT_TRUE(at.open());
+  EXPECT_EQ(at.problems(), Strings{});
+  EXPECT_EQ(counted(at, kInbox), (Store::Counts{1, 2, 1})) << "read from the messages";
+  EXPECT_EQ(count_older_database(*at.store).value(), 1U);
+  EXPECT_EQ(at.kv.rows(kMeta)["format"], "\x03");
+  EXPECT_EQ(at.problems(), Strings{});
+  EXPECT_FALSE(at.kv.rows(kAccount).contains(usage_key(kInbox)));
+  EXPECT_EQ(at.kv.rows(kFile).size(), 1U);
+  EXPECT_EQ(counted(at, kInbox), (Store::Counts{1, 2, 1}));
+  EXPECT_EQ(count_older_database(*at.store).value(), 0U);
+}
+
+TEST_F(Mailboxes, ADatabaseThatWasCountedInPartIsCountedOnAndMended) {
+  at.create(kOld);
+  at.deliver(1, {kInbox, kOld}, "12");
+  Kv::Batch batch;
+  EXPECT_FALSE(fold_usage(*at.store, batch, kInbox).value());
+  ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
+  at.kv.rows(kMeta)["format"] = "\x02";  // is written last
+  ASSERT_TRUE(at.open());
+  EXPECT_EQ(at.problems(), Strings{});
+  at.kv.rows(kAccount)[usage_key(kInbox)] = encode(Usage{5, 1});
+  EXPECT_EQ(at.problems().size(), 1U);
+  ASSERT_TRUE(repair(at.kv, at.blob, [](const Problem&) {}));
+  EXPECT_EQ(at.problems(), Strings{});
+  EXPECT_EQ(count_older_database(*at.store).value(), 1U);
+  EXPECT_EQ(at.problems(), Strings{});
+  EXPECT_EQ(counted(at, kOld), (Store::Counts{1, 2, 1}));
 }
 
 }  // namespace

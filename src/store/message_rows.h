@@ -32,8 +32,7 @@ Result<Registry::Given> take_out(Store& store, Kv::Batch& batch, std::string_vie
 
 inline record::Usage usage_of_messages(const std::vector<FoundMessage>& messages) {
   record::Usage sum;
-  for (const auto& one : messages)
-    sum += {static_cast<std::int64_t>(one.record.prefix.size() + one.record.body_size), 1};
+  for (const auto& one : messages) sum += record::usage_of_message(one.record);
   return sum;
 }
 

@@ -50,6 +50,8 @@ Result<FlagsChanged> change_flags(Store& store, Kv::Batch& batch, std::string_vi
   auto found = messages_for_change(store, batch, *box, uids);
   if (!found) return std::unexpected(found.error());
   result.missing = std::move(found->missing);
+  std::optional<Registry::Given> given;
+  record::Usage usage;
   for (auto& [uid, record] : found->messages) {
     if (wanted.unchanged_since && record.modseq > *wanted.unchanged_since) {
       result.modified.push_back(uid);
@@ -59,18 +61,21 @@ Result<FlagsChanged> change_flags(Store& store, Kv::Batch& batch, std::string_vi
     auto after = record;
     if (auto applied = apply(wanted, after); !applied) return std::unexpected(applied.error());
     if (after == record) continue;
-    if (result.modseq == 0) {
-      const auto given =
-          store.registry().give(batch, mailbox, {}, Registry::Missing::refuse, 0, result.change);
-      if (!given) return std::unexpected(given.error());
+    if (!given) {
+      const auto one = store.registry().give(batch, mailbox, {}, Registry::Missing::refuse, 0, result.change);
+      if (!one) return std::unexpected(one.error());
+      given = *one;
       result.modseq = given->modseq;
     }
+    usage += record::usage_of_message(after);
+    usage += -record::usage_of_message(record);
     after.modseq = result.modseq;
     const auto id = box->record.id;
     batch.put(kMessage, message_key(id, uid), encode(after));
     batch.remove(kChange, changed_key(id, record.modseq, uid));
     batch.put(kChange, changed_key(id, after.modseq, uid), {});
   }
+  if (usage != record::Usage{}) store.registry().add_usage(batch, mailbox, *given, usage, result.change);
   return result;
 }
 
@@ -87,13 +92,17 @@ Result<void> Store::set_flags(Kv::Batch& batch, std::string_view mailbox, Uid ui
 }
 
 Result<Expunged> expunge(Store& store, Kv::Batch& batch, std::string_view mailbox,
-                         const std::vector<Uid>& uids, std::optional<Time> recoverable) {
+                         const std::vector<Uid>& uids, std::optional<Time> recoverable,
+                         const StillWanted& still) {
   Expunged result{Change(&store.registry()), 0, {}, {}, {}};
   const auto box = store.registry().find(mailbox);
   if (!box) return std::unexpected(box.error());
   auto found = messages_for_change(store, batch, *box, uids);
   if (!found) return std::unexpected(found.error());
   result.missing = std::move(found->missing);
+  if (still) {
+    std::erase_if(found->messages, [&](const FoundMessage& one) { return !still(one.uid, one.record); });
+  }
   if (found->messages.empty()) return result;
   const auto given = take_out(store, batch, mailbox, found->messages, result.change);
   if (!given) return std::unexpected(given.error());

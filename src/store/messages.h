@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,9 +50,12 @@ struct Expunged {
   std::vector<std::string> unused_blobs;  ///< to be removed after the commit
 };
 /// RFC 9051 s. 6.4.3. With `recoverable`, the time of removal, the messages can be put back (removed.h) until
-/// they are purged; without, they are gone for good.
+/// they are purged; without, they are gone for good. `still`, when there is one, is asked about each message
+/// as it is now: what it refuses stays, and is not told.
+using StillWanted = std::function<bool(Uid, const record::MessageRecord&)>;
 Result<Expunged> expunge(Store& store, Kv::Batch& batch, std::string_view mailbox,
-                         const std::vector<Uid>& uids, std::optional<Time> recoverable);
+                         const std::vector<Uid>& uids, std::optional<Time> recoverable,
+                         const StillWanted& still = {});
 
 /// What a client that knows the mailbox as of `since` has to learn (RFC 7162 s. 3.1.4, 3.2.5).
 struct Changes {

@@ -23,10 +23,15 @@ constexpr Time kNow{std::chrono::seconds{1'795'564'100}};
 
 /// All that each commit is tried for is done at once: false when the power is off or the change was refused.
 struct OpenedStore {
-  explicit OpenedStore(std::size_t fails_at = 0) : power(fails_at) { open(); }
+  explicit OpenedStore(std::size_t fails_at = 0) : own_power(fails_at), power(own_power) { open(); }
+  /// One of several of the same machine; `here` as Store::open() has it.
+  OpenedStore(hikyaku::testing_support::Power& machine, Store::Here accounts_here)
+      : here(std::move(accounts_here)), power(machine) {
+    open();
+  }
 
   bool open() {
-    auto opened = Store::open(kv, blob);
+    auto opened = Store::open(kv, blob, here);
     store = opened ? std::move(*opened) : nullptr;
     return store != nullptr;
   }
@@ -104,21 +109,23 @@ struct OpenedStore {
     return change([&](Kv::Batch& batch) { return store::move(*store, batch, from, uids, to); });
   }
   bool restore(std::string_view mailbox, const std::vector<Uid>& uids) {
-    return change([&](Kv::Batch& batch) { return store::restore(*store, batch, mailbox, uids); });
+    return change([&](Kv::Batch& batch) { return store::restore(*store, batch, mailbox, uids, kNow); });
   }
   bool flag(std::string_view mailbox, const std::vector<Uid>& uids, const FlagChange& wanted) {
     return change([&](Kv::Batch& batch) { return change_flags(*store, batch, mailbox, uids, wanted); });
   }
   /// In steps of `limit`; how many messages went for good, or nothing when the power is off.
-  std::optional<std::size_t> purge(Time before, std::size_t limit) {
+  std::optional<std::size_t> purge(Time before, std::size_t limit, const PurgeLimits& limits = {}) {
     std::size_t messages = 0;
+    std::string from;
     for (bool more = true; more;) {
       Kv::Batch batch;
-      auto purged = store::purge(*store, batch, before, limit);
+      auto purged = store::purge(*store, batch, before, limit, limits, from);
       if (!purged) return std::nullopt;
       if (!batch.empty() && !kv.commit(std::move(batch), Kv::Durability::synced)) return std::nullopt;
       remove_blobs(purged->unused_blobs);
       messages += purged->messages;
+      from = purged->next;
       more = purged->more;
     }
     return messages;
@@ -152,7 +159,9 @@ struct OpenedStore {
     return all;
   }
 
-  hikyaku::testing_support::Power power;
+  Store::Here here;
+  hikyaku::testing_support::Power own_power;
+  hikyaku::testing_support::Power& power;
   hikyaku::testing_support::CrashingKv kv{power, kSpaces};
   hikyaku::testing_support::CrashingBlob blob{power};
   std::unique_ptr<Store> store;

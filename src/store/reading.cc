@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "store/keys.h"
@@ -89,6 +88,45 @@ Result<Store::Item> Store::find(std::string_view mailbox, Uid uid) const {
   return Item{uid, std::move(*record)};
 }
 
+Result<Store::Counts> Store::counts(std::string_view mailbox) const {
+  if (registry_->of_older_format()) {
+    auto sum = summary(mailbox);
+    if (!sum) return std::unexpected(sum.error());
+    return static_cast<Counts&&>(*sum);
+  }
+  constexpr int kTries = 5;
+  for (int i = 0; i < kTries; ++i) {
+    const auto found = registry_->find(mailbox);
+    if (!found) return std::unexpected(found.error());
+    const auto prefix = usage_key(account_of(mailbox), found->record.id);
+    const auto base_key = usage_key(account_of(mailbox), found->record.id, 0);
+    const auto before = kv_.get(kAccount, base_key);
+    if (!before) return std::unexpected(before.error());
+    const auto open = registry_->first_open_modseq(found->record.id);
+    if (!open) return std::unexpected(open.error());
+    record::Usage sum;
+    std::optional<std::string> base;
+    auto rows = scan_all(kv_, kAccount, prefix, prefix_end(prefix),
+                         [&](const std::string& key, const std::string& value) -> Result<void> {
+                           if (key == base_key) base = value;
+                           if (key >= usage_key(account_of(mailbox), found->record.id, *open)) return {};
+                           const auto one = record::decode_usage(value);
+                           if (!one) return std::unexpected(one.error());
+                           sum += *one;
+                           return {};
+                         });
+    if (!rows) return std::unexpected(rows.error());
+    // What was folded in meanwhile may be of changes from `open` on.
+    if (base != *before) continue;
+    const auto shown = [](std::int64_t value) {
+      return static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0));
+    };
+    return Counts{shown(sum.messages), shown(sum.octets), shown(sum.unseen)};
+  }
+  return fail(Fault::temporary,
+              "count mailbox '" + std::string(mailbox) + "': it is being folded: try again");
+}
+
 Result<Store::Summary> Store::summary(std::string_view mailbox) const {
   Summary sum;
   for (std::optional<Uid> from = 1; from;) {
@@ -123,48 +161,6 @@ Result<std::string> Store::read(const Item& item, std::uint64_t offset, std::siz
     return fail(Fault::corrupt, "message " + std::to_string(item.uid) + ": its body is missing or cut");
   }
   return out.append(**body, static_cast<std::size_t>(skip), want);
-}
-
-Result<std::vector<std::string>> Store::orphans(const std::function<void(const BadBody&)>& bad) const {
-  auto names = blob_.names();
-  if (!names || (names->empty() && !bad)) return names;
-  std::map<std::uint32_t, std::string> mailboxes;
-  if (bad) {
-    const auto all = list_mailboxes();
-    if (!all) return std::unexpected(all.error());
-    for (const auto& mailbox : *all) mailboxes[mailbox.id] = mailbox.name;
-  }
-  std::set<std::string, std::less<>> left(names->begin(), names->end());
-  bool unknown = false;
-  const auto keep = [&](const auto& record, const std::string& blob) {
-    if (record) {
-      left.erase(blob);
-    } else {
-      unknown = true;
-    }
-  };
-  auto messages =
-      scan_all(kv_, kMessage, {}, {}, [&](const std::string& key, const std::string& value) -> Result<void> {
-        const auto record = record::decode_message_record(value);
-        keep(record, record ? record->blob : std::string());
-        if (!bad || !record || record->blob.empty()) return {};
-        const auto place = place_of(key);
-        if (const auto fault = check_blob_size(blob_, record->blob, record->body_size); !fault && place)
-          bad({mailboxes[place->mailbox], place->uid, fault.error().text});
-        return {};
-      });
-  if (!messages) return std::unexpected(messages.error());
-  const std::string from(kRemovedMessages);
-  auto removed = scan_all(kv_, kRemoved, from, prefix_end(from),
-                          [&](const std::string&, const std::string& value) -> Result<void> {
-                            const auto record = record::decode_removed_message(value);
-                            keep(record, record ? record->message.blob : std::string());
-                            return {};
-                          });
-  if (!removed) return std::unexpected(removed.error());
-  // A record that can't be read may name any of them: none is removed.
-  if (unknown) left.clear();
-  return std::vector<std::string>(left.begin(), left.end());
 }
 
 }  // namespace hikyaku::store

@@ -12,9 +12,12 @@
 namespace hikyaku::store {
 namespace {
 
-/// 1: mailboxes and messages. 2: their records of version 2, and the spaces from kChange on.
-constexpr std::uint64_t kFormat = 2;
 constexpr std::string_view kFormatKey = "format";
+
+Error elsewhere(std::string_view account) {
+  return {Fault::temporary, "the mailboxes of '" + std::string(account) + "' were " +
+                                std::string(Registry::kMoved) + ": try again"};
+}
 
 }  // namespace
 
@@ -36,10 +39,10 @@ Result<void> Registry::read() {
   return read_mailboxes();
 }
 
-Result<void> Registry::read_format() {
-  auto stored = kv_.get(kMeta, kFormatKey);
+Result<std::uint64_t> format_of(const Kv& kv) {
+  auto stored = kv.get(kMeta, kFormatKey);
   if (!stored) return std::unexpected(stored.error());
-  if (!*stored) return {};  // written with the first change: a store may be open for reading only
+  if (!*stored) return 0;
   std::string_view octets = **stored;
   const auto format = take_varint(octets);
   if (!format) return unreadable("its format");
@@ -48,16 +51,19 @@ Result<void> Registry::read_format() {
                                       ", this program knows up to " + std::to_string(kFormat) +
                                       ": use the newer hikyaku that wrote it");
   }
+  return *format;
+}
+
+Result<void> Registry::read_format() {
+  const auto format = format_of(kv_);
+  if (!format) return std::unexpected(format.error());
+  // Written with the first change: a store may be open for reading only.
   format_stored_ = *format == kFormat;
-  older_format_ = !format_stored_;
+  older_format_ = *format != 0 && !format_stored_;
   return {};
 }
 
 Result<void> Registry::read_mailboxes() {
-  const auto note = [this](const record::MailboxRecord& record) {
-    last_mailbox_ = std::max(last_mailbox_, record.id);
-    last_uid_validity_ = std::max(last_uid_validity_, record.uid_validity);
-  };
   auto stored = kv_.get(kMeta, kFloorsKey);
   if (!stored) return std::unexpected(stored.error());
   if (*stored) {
@@ -66,20 +72,36 @@ Result<void> Registry::read_mailboxes() {
     last_mailbox_ = floors->last_id;
     last_uid_validity_ = floors->last_uid_validity;
   }
+  // Removed ones have numbers too, which a move may have given them.
+  const std::string removed(kRemovedMailboxes);
+  auto noted = scan_all(kv_, kRemoved, removed, prefix_end(removed),
+                        [&](const std::string&, const std::string& value) -> Result<void> {
+                          if (const auto one = record::decode_removed_mailbox(value))
+                            last_mailbox_ = std::max(last_mailbox_, one->mailbox.id);
+                          return {};
+                        });
+  if (!noted) return noted;
   return scan_all(kv_, kMailbox, {}, {},
                   [&](const std::string& name, const std::string& value) -> Result<void> {
                     auto record = record::decode_mailbox_record(value);
                     if (!record)
                       return fail(record.error().fault, "mailbox '" + name + "': " + record.error().text);
-                    note(*record);
-                    by_name_[name] = record->id;
-                    Box box;
-                    box.name = name;
-                    box.record = *record;
-                    box.stored = true;
-                    boxes_[record->id] = std::move(box);
+                    take_in(name, *record);
                     return {};
                   });
+}
+
+/// A mailbox of an account that is not here is not known by its name, but its numbers are.
+void Registry::take_in(const std::string& name, const record::MailboxRecord& record) {
+  last_mailbox_ = std::max(last_mailbox_, record.id);
+  last_uid_validity_ = std::max(last_uid_validity_, record.uid_validity);
+  if (!is_here(account_of(name))) return;
+  by_name_[name] = record.id;
+  Box box;
+  box.name = name;
+  box.record = record;
+  box.stored = true;
+  boxes_[record.id] = std::move(box);
 }
 
 Result<Uid> Registry::seek_next_uid(const record::MailboxRecord& mailbox) const {
@@ -141,6 +163,7 @@ Registry::Mailbox Registry::seen(const Box& box) const {
 
 Result<Registry::Mailbox> Registry::find(std::string_view name) const {
   const std::scoped_lock lock(mutex_);
+  if (!is_here(account_of(name))) return std::unexpected(elsewhere(account_of(name)));
   const auto at = by_name_.find(name);
   if (at == by_name_.end()) return no_mailbox(name);
   const auto& box = boxes_.at(at->second);
@@ -148,13 +171,34 @@ Result<Registry::Mailbox> Registry::find(std::string_view name) const {
   return seen(box);
 }
 
+std::optional<std::string> Registry::name_of(std::uint32_t mailbox) const {
+  const std::scoped_lock lock(mutex_);
+  const auto at = boxes_.find(mailbox);
+  return at == boxes_.end() ? std::nullopt : std::optional(at->second.name);
+}
+
 std::vector<Registry::Mailbox> Registry::all() const {
   const std::scoped_lock lock(mutex_);
   std::vector<Mailbox> mailboxes;
   for (const auto& [name, id] : by_name_) {
-    if (const auto& box = boxes_.at(id); box.stored) mailboxes.push_back(seen(box));
+    if (const auto& box = boxes_.at(id); box.stored && is_here(account_of(name)))
+      mailboxes.push_back(seen(box));
   }
   return mailboxes;
+}
+
+Result<ModSeq> Registry::first_open_modseq(std::uint32_t mailbox) const {
+  record::MailboxRecord record;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto at = boxes_.find(mailbox);
+    if (at == boxes_.end()) return UINT64_MAX;  // nobody changes what is removed
+    const auto& box = at->second;
+    if (!box.held_modseqs.empty()) return *box.held_modseqs.begin();
+    if (box.next_modseq) return *box.next_modseq;
+    record = box.record;
+  }
+  return seek_next_modseq(record);
 }
 
 // ---- Giving out
@@ -213,6 +257,8 @@ Result<Registry::Box*> Registry::load(std::unique_lock<std::mutex>& lock, Box* b
 Result<Registry::Given> Registry::give(Kv::Batch& batch, std::string_view name, Time now, Missing missing,
                                        std::uint32_t uids, Change& change) {
   std::unique_lock lock(mutex_);
+  if (auto begun = begin_locked(account_of(name), change); !begun)
+    return std::unexpected(std::move(begun.error()));
   auto box = box_for(name, now, missing);
   if (!box) return std::unexpected(box.error());
   box = load(lock, *box);
@@ -255,6 +301,104 @@ void Registry::add_usage(Kv::Batch& batch, std::string_view mailbox, const Given
   accounts_[std::string(account)].in_flight += added;
 }
 
+// ---- Accounts that come and go
+
+Result<void> Registry::open_for(std::string_view account) const {
+  if (!is_here(account)) return std::unexpected(elsewhere(account));
+  const auto domain = account.rfind('@');
+  if (!closed_.contains(account) &&
+      (domain == std::string_view::npos || !closed_.contains(account.substr(domain))))
+    return {};
+  return fail(Fault::temporary, "the mailboxes of '" + std::string(account) + "' are being " +
+                                    std::string(kMoved) + ": try again soon");
+}
+
+Result<void> Registry::begin_locked(std::string_view account, Change& change) {
+  if (std::ranges::find(change.accounts_, account) != change.accounts_.end()) return {};
+  if (auto open = open_for(account); !open) return open;
+  change.accounts_.emplace_back(account);
+  ++changing_[change.accounts_.back()];
+  return {};
+}
+
+Result<void> Registry::check_open(std::string_view account) const {
+  const std::scoped_lock lock(mutex_);
+  return open_for(account);
+}
+
+Result<void> Registry::begin(std::string_view account, Change& change) {
+  const std::scoped_lock lock(mutex_);
+  return begin_locked(account, change);
+}
+
+void Registry::close(const std::string& whom) {
+  const std::scoped_lock lock(mutex_);
+  closed_.insert(whom);
+}
+
+void Registry::reopen(const std::string& whom) {
+  const std::scoped_lock lock(mutex_);
+  closed_.erase(whom);
+}
+
+bool Registry::wait_quiet(const std::string& whom, std::chrono::milliseconds at_most) {
+  std::unique_lock lock(mutex_);
+  return answered_.wait_for(lock, at_most, [&] {
+    if (!whom.starts_with('@')) return !changing_.contains(whom);
+    return std::ranges::none_of(changing_, [&](const auto& one) { return one.first.ends_with(whom); });
+  });
+}
+
+std::uint32_t Registry::new_ids(std::uint32_t count) {
+  const std::scoped_lock lock(mutex_);
+  const auto first = last_mailbox_ + 1;
+  last_mailbox_ += count;
+  return first;
+}
+
+record::MailboxFloors Registry::floors() const {
+  const std::scoped_lock lock(mutex_);
+  return {last_mailbox_, last_uid_validity_};
+}
+
+Result<void> Registry::adopt(std::string_view account) {
+  std::vector<std::pair<std::string, record::MailboxRecord>> found;
+  auto done = each_mailbox_row(kv_, account, [&](const std::string& name, const std::string& value) {
+    auto record = record::decode_mailbox_record(value);
+    if (!record)
+      return Result<void>(fail(record.error().fault, "mailbox '" + name + "': " + record.error().text));
+    found.emplace_back(name, *record);
+    return Result<void>();
+  });
+  if (!done) return done;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [name, record] : found) take_in(name, record);
+  if (const auto at = accounts_.find(account); at != accounts_.end()) accounts_.erase(at);
+  return {};
+}
+
+void Registry::forget(std::string_view account) {
+  const std::scoped_lock lock(mutex_);
+  for (auto at = by_name_.lower_bound(account); at != by_name_.end() && at->first.starts_with(account);) {
+    if (account_of(at->first) != account) {
+      ++at;
+      continue;
+    }
+    boxes_.erase(at->second);
+    at = by_name_.erase(at);
+  }
+  if (const auto at = accounts_.find(account); at != accounts_.end()) accounts_.erase(at);
+}
+
+Result<void> each_mailbox_row(
+    const Kv& kv, std::string_view account,
+    const std::function<Result<void>(const std::string&, const std::string&)>& each) {
+  return scan_all(kv, kMailbox, std::string(account), prefix_end(account),
+                  [&](const std::string& name, const std::string& value) -> Result<void> {
+                    return account_of(name) == account ? each(name, value) : Result<void>();
+                  });
+}
+
 // ---- The end of a change
 
 Change::Change(Change&& other) noexcept
@@ -262,6 +406,7 @@ Change::Change(Change&& other) noexcept
       format_(other.format_),
       held_(std::move(other.held_)),
       usage_(std::move(other.usage_)),
+      accounts_(std::move(other.accounts_)),
       at_end_(std::move(other.at_end_)) {}
 
 Change& Change::operator=(Change&& other) noexcept {
@@ -271,6 +416,7 @@ Change& Change::operator=(Change&& other) noexcept {
     format_ = other.format_;
     held_ = std::move(other.held_);
     usage_ = std::move(other.usage_);
+    accounts_ = std::move(other.accounts_);
     at_end_ = std::move(other.at_end_);
   }
   return *this;
@@ -284,7 +430,10 @@ void Change::release(bool committed) {
   auto* const registry = std::exchange(registry_, nullptr);
   if (registry == nullptr) return;
   const std::scoped_lock lock(registry->mutex_);
-  if (committed && format_) registry->format_stored_ = true;
+  if (committed && format_) {
+    registry->format_stored_ = true;
+    registry->older_format_ = false;
+  }
   for (const auto& held : held_) {
     const auto at = registry->boxes_.find(held.mailbox);
     if (at == registry->boxes_.end()) continue;
@@ -300,6 +449,11 @@ void Change::release(bool committed) {
     ++account.changes;
   }
   for (const auto& end : at_end_) end(committed);
+  for (const auto& name : accounts_) {
+    const auto at = registry->changing_.find(name);
+    if (--at->second == 0) registry->changing_.erase(at);
+  }
+  if (!registry->closed_.empty()) registry->answered_.notify_all();
 }
 
 }  // namespace hikyaku::store

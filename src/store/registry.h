@@ -1,4 +1,6 @@
 #pragma once
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -23,12 +25,17 @@ namespace hikyaku::store {
 /// after it returns. Thread-safe.
 class Registry {
  public:
-  explicit Registry(const Kv& kv) : kv_(kv) {}
+  /// `here`: Store::open() has it; called under the lock, so it must not block.
+  using Here = std::function<bool(std::string_view account)>;
+  explicit Registry(const Kv& kv, Here here = {}) : kv_(kv), here_(std::move(here)) {}
   /// Reads all names. Fails with Fault::permanent on a database that a newer program wrote. O(mailboxes).
   Result<void> read();
 
-  /// The database was written by a program of before format 2: it has no rows of usage yet.
-  bool of_older_format() const { return older_format_; }
+  /// The database was written by a program of before format 3: it has no rows of usage of each mailbox yet.
+  bool of_older_format() const {
+    const std::scoped_lock lock(mutex_);
+    return older_format_;
+  }
 
   /// A mailbox of which at least one commit succeeded.
   struct Mailbox {
@@ -39,10 +46,15 @@ class Registry {
     std::optional<Uid> first_held_uid;        ///< readers stop before it
     std::optional<ModSeq> first_held_modseq;  ///< and show no HIGHESTMODSEQ from it on
   };
-  /// Fault::not_found when there is none. Also of a name that is not selectable.
+  /// Fault::not_found when there is none. Also of a name that is not selectable. Fault::temporary: its
+  /// account is in another database.
   Result<Mailbox> find(std::string_view name) const;
   /// By name.
   std::vector<Mailbox> all() const;
+  /// Its name; nullopt: there is none any more.
+  std::optional<std::string> name_of(std::uint32_t mailbox) const;
+  /// The MODSEQ from which on changes of the mailbox may not be answered yet. Only ever grows.
+  Result<ModSeq> first_open_modseq(std::uint32_t mailbox) const;
 
   enum class Missing : unsigned char { refuse, make };
   struct Given {
@@ -72,6 +84,30 @@ class Registry {
   void add_usage(Kv::Batch& batch, std::string_view mailbox, const Given& given, const record::Usage& added,
                  Change& change);
 
+  // ---- Accounts that come from another database or go to one (account_move.h)
+
+  /// What the text of a refusal of check_open() has in it.
+  static constexpr std::string_view kMoved = "moved to another database";
+  bool is_here(std::string_view account) const { return !here_ || here_(account); }
+  /// Fault::temporary: the account is closed, or in another database.
+  Result<void> check_open(std::string_view account) const;
+  /// Notes that `change` changes the account; the same fault. give() does it by itself.
+  Result<void> begin(std::string_view account, Change& change);
+  /// From here on no change of the account begins; `whom` may be "@domain", for all accounts of it.
+  void close(const std::string& whom);
+  void reopen(const std::string& whom);
+  /// Waits until the changes of whom was closed that had begun are answered. False: some are not after that
+  /// time.
+  bool wait_quiet(const std::string& whom, std::chrono::milliseconds at_most);
+  /// Numbers for so many mailboxes that come: the first of them.
+  std::uint32_t new_ids(std::uint32_t count);
+  /// As they are to be stored before mailboxes go.
+  record::MailboxFloors floors() const;
+  /// Takes the mailboxes of a closed account in that are in the database.
+  Result<void> adopt(std::string_view account);
+  /// Forgets the mailboxes of a closed account.
+  void forget(std::string_view account);
+
   // The UID and MODSEQ after the last given ones, by halving: the port reads forwards only.
   Result<Uid> seek_next_uid(const record::MailboxRecord& mailbox) const;
   Result<ModSeq> seek_next_modseq(const record::MailboxRecord& mailbox) const;
@@ -98,6 +134,10 @@ class Registry {
     std::uint32_t changes = 0;           // since its rows were folded
   };
   Mailbox seen(const Box& box) const;
+  // Under the lock:
+  Result<void> open_for(std::string_view account) const;
+  Result<void> begin_locked(std::string_view account, Change& change);
+  void take_in(const std::string& name, const record::MailboxRecord& record);
   Result<Box*> box_for(std::string_view name, Time now, Missing missing);
   Box& make_box(std::string_view name, Time now);
   Result<Box*> load(std::unique_lock<std::mutex>& lock, Box* box);
@@ -105,7 +145,11 @@ class Registry {
   Result<void> read_mailboxes();
 
   const Kv& kv_;
+  const Here here_;
   mutable std::mutex mutex_;  // of all that follows
+  std::condition_variable answered_;
+  std::set<std::string, std::less<>> closed_;                   // accounts, and "@domain"
+  std::map<std::string, std::uint32_t, std::less<>> changing_;  // accounts: changes that are not answered
   std::map<std::uint32_t, Box> boxes_;
   std::map<std::string, std::uint32_t, std::less<>> by_name_;
   std::set<std::string, std::less<>> reserved_;  // names that a rename is about to give
@@ -114,8 +158,18 @@ class Registry {
   std::uint32_t last_mailbox_ = 0;
   std::uint32_t last_uid_validity_ = 0;
   bool format_stored_ = false;
-  bool older_format_ = false;  // since read()
+  bool older_format_ = false;  // until the format is stored
 };
+
+/// Hands each row of kMailbox of an account to `each`, also of one that is not here.
+Result<void> each_mailbox_row(
+    const Kv& kv, std::string_view account,
+    const std::function<Result<void>(const std::string&, const std::string&)>& each);
+/// 0: nothing was written yet. Fault::permanent: a newer program wrote it.
+Result<std::uint64_t> format_of(const Kv& kv);
+/// 1: mailboxes and messages. 2: their records of version 2, and the spaces from kChange on. 3: rows of usage
+/// of each mailbox, with its unseen messages, and those of kFile.
+constexpr std::uint64_t kFormat = 3;
 
 /// Fault::not_found, with the name.
 std::unexpected<Error> no_mailbox(std::string_view name);

@@ -1,9 +1,11 @@
 #include "store/removed.h"
 
 #include <algorithm>
+#include <map>
 
 #include "store/bodies.h"
 #include "store/keys.h"
+#include "store/mailbox_name.h"
 #include "store/message_rows.h"
 #include "store/messages.h"
 #include "store/pending.h"
@@ -32,7 +34,7 @@ Result<std::vector<RemovedItem>> list_removed(const Store& store, std::string_vi
 }
 
 Result<Restored> restore(Store& store, Kv::Batch& batch, std::string_view mailbox,
-                         const std::vector<Uid>& uids) {
+                         const std::vector<Uid>& uids, Time now) {
   Restored result{Change(&store.registry()), {}, {}};
   const auto box = store.registry().find(mailbox);
   if (!box) return std::unexpected(box.error());
@@ -66,6 +68,7 @@ Result<Restored> restore(Store& store, Kv::Batch& batch, std::string_view mailbo
   for (auto& [old_uid, record] : found) {
     record.modseq = given->modseq;
     record.flags.deleted = false;  // or the next EXPUNGE would take it away again
+    record.restored = now;         // the same of a rule that removes what is old
     batch.put(kMessage, message_key(id, uid), encode(record));
     batch.put(kChange, changed_key(id, given->modseq, uid), {});
     result.uids.emplace_back(old_uid, uid++);
@@ -74,7 +77,10 @@ Result<Restored> restore(Store& store, Kv::Batch& batch, std::string_view mailbo
   return result;
 }
 
-Result<std::vector<RemovedMailboxItem>> list_removed_mailboxes(const Store& store) {
+namespace {
+
+/// Also those of accounts that are in another database.
+Result<std::vector<RemovedMailboxItem>> all_removed_mailboxes(const Store& store) {
   std::vector<RemovedMailboxItem> items;
   const std::string from(kRemovedMailboxes);
   auto done = scan_all(store.kv(), kRemoved, from, prefix_end(from),
@@ -88,27 +94,81 @@ Result<std::vector<RemovedMailboxItem>> list_removed_mailboxes(const Store& stor
   return items;
 }
 
-namespace {
+/// Of kept removals, which cost a look and nothing else, so many are passed by in one call.
+constexpr std::size_t kLookedAt = 4000;
 
-Result<void> purge_messages(Store& store, Kv::Batch& batch, Time before, std::size_t limit,
-                            BodyChanges& bodies, Purged& purged) {
-  const auto rows = store.kv().scan(kRemoved, kRemovals, removal_time_key(before), limit);
-  if (!rows) return std::unexpected(rows.error());
-  for (const auto& [key, value] : *rows) {
-    const auto place = place_of(std::string_view(key).substr(removal_time_key(before).size()));
-    if (!place) return unreadable("the key of a removal");
-    const auto message = removed_key(place->mailbox, place->uid);
-    const auto stored = read_for_change(store.kv(), batch, kRemoved, message);
-    if (!stored) return std::unexpected(stored.error());
-    batch.remove(kRemoved, key);
-    const auto removed = *stored ? record::decode_removed_message(**stored)
-                                 : Result<record::RemovedMessage>(no_mailbox("any more"));
-    if (!removed) continue;
-    batch.remove(kRemoved, message);
-    if (auto released = bodies.release(removed->message); !released) return released;
-    ++purged.messages;
+/// What may be purged of which mailbox, each asked for once a call.
+class Limits {
+ public:
+  Limits(const Store& store, const std::vector<RemovedMailboxItem>& removed, Time before,
+         const PurgeLimits& ask)
+      : store_(store), before_(before), ask_(ask) {
+    for (const auto& item : removed) removed_[item.id] = item.removed.name;
   }
-  purged.more = rows->size() == limit;
+  bool may_go(std::uint32_t mailbox, Time removed) {
+    if (!ask_) return removed < before_;
+    auto known = limits_.find(mailbox);
+    if (known == limits_.end()) {
+      auto name = store_.registry().name_of(mailbox);
+      if (const auto at = removed_.find(mailbox); !name && at != removed_.end()) name = at->second;
+      // Of a mailbox that has no name any more nobody can say that its mail is to be kept.
+      known = limits_.emplace(mailbox, name ? ask_(*name) : std::optional(before_)).first;
+    }
+    return known->second && removed < std::min(before_, *known->second);
+  }
+
+ private:
+  const Store& store_;
+  const Time before_;
+  const PurgeLimits& ask_;
+  std::map<std::uint32_t, std::string> removed_;
+  std::map<std::uint32_t, std::optional<Time>> limits_;
+};
+
+Result<void> purge_message(Store& store, Kv::Batch& batch, const MessagePlace& place, BodyChanges& bodies,
+                           Purged& purged) {
+  const auto key = removed_key(place.mailbox, place.uid);
+  const auto stored = read_for_change(store.kv(), batch, kRemoved, key);
+  if (!stored) return std::unexpected(stored.error());
+  const auto removed = *stored ? record::decode_removed_message(**stored)
+                               : Result<record::RemovedMessage>(no_mailbox("any more"));
+  if (!removed) return {};
+  batch.remove(kRemoved, key);
+  if (auto released = bodies.release(removed->message); !released) return released;
+  ++purged.messages;
+  return {};
+}
+
+Result<void> purge_messages(Store& store, Kv::Batch& batch, Time before, std::string_view from,
+                            std::size_t limit, Limits& limits, BodyChanges& bodies, Purged& purged) {
+  const auto most = std::max(limit, kLookedAt);
+  const auto rows = store.kv().scan(kRemoved, from.empty() ? std::string(kRemovals) : std::string(from),
+                                    removal_time_key(before), most);
+  if (!rows) return std::unexpected(rows.error());
+  purged.next = from;
+  for (const auto& [key, value] : *rows) {
+    const auto removal = removal_of(key);
+    if (!removal) return unreadable("the key of a removal");
+    if (purged.messages == limit) break;
+    purged.next = key + '\0';
+    if (!limits.may_go(removal->place.mailbox, removal->removed)) {
+      ++purged.kept;
+      continue;
+    }
+    batch.remove(kRemoved, key);
+    if (auto done = purge_message(store, batch, removal->place, bodies, purged); !done) return done;
+  }
+  purged.more = rows->size() == most || purged.messages == limit;
+  return {};
+}
+
+/// What a mailbox was counted by, once that is added up to nothing in one row.
+Result<void> remove_usage(const Store& store, Kv::Batch& batch, std::string_view account, std::uint32_t id) {
+  const auto prefix = usage_key(account, id);
+  const auto rows = store.kv().scan(kAccount, prefix, prefix_end(prefix), 2);
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->size() == 1 && rows->front().second == encode(record::Usage{}))
+    batch.remove(kAccount, rows->front().first);
   return {};
 }
 
@@ -133,7 +193,7 @@ Result<void> purge_mailbox(Store& store, Kv::Batch& batch, const RemovedMailboxI
   for (const auto& [change, value] : *changes) batch.remove(kChange, change);
   if (messages->size() < limit && changes->size() < limit) {
     batch.remove(kRemoved, key);
-    return {};
+    return remove_usage(store, batch, account_of(item.removed.name), item.id);
   }
   purged.more = true;
   auto left = item.removed;
@@ -144,19 +204,35 @@ Result<void> purge_mailbox(Store& store, Kv::Batch& batch, const RemovedMailboxI
 
 }  // namespace
 
-Result<Purged> purge(Store& store, Kv::Batch& batch, Time before, std::size_t limit) {
+Result<std::vector<RemovedMailboxItem>> list_removed_mailboxes(const Store& store) {
+  auto items = all_removed_mailboxes(store);
+  if (items) {
+    std::erase_if(*items, [&](const RemovedMailboxItem& item) {
+      return !store.registry().is_here(account_of(item.removed.name));
+    });
+  }
+  return items;
+}
+
+Result<Purged> purge(Store& store, Kv::Batch& batch, Time before, std::size_t limit, const PurgeLimits& ask,
+                     std::string_view from) {
   Purged purged;
-  BodyChanges bodies(store.kv(), batch);
-  if (auto done = purge_messages(store, batch, before, limit, bodies, purged); !done)
-    return std::unexpected(done.error());
-  const auto mailboxes = list_removed_mailboxes(store);
+  const auto mailboxes = all_removed_mailboxes(store);
   if (!mailboxes) return std::unexpected(mailboxes.error());
+  Limits limits(store, *mailboxes, before, ask);
+  BodyChanges bodies(store.kv(), batch);
+  if (auto done = purge_messages(store, batch, before, from, limit, limits, bodies, purged); !done)
+    return std::unexpected(done.error());
   for (const auto& item : *mailboxes) {
     if (purged.more || purged.messages >= limit) {
       purged.more = true;
       break;
     }
     if (item.removed.removed >= before) continue;
+    if (!limits.may_go(item.id, item.removed.removed)) {
+      ++purged.kept;
+      continue;
+    }
     auto done = purge_mailbox(store, batch, item, limit - purged.messages, bodies, purged);
     if (!done) return std::unexpected(done.error());
   }

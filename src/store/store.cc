@@ -14,14 +14,16 @@ namespace hikyaku::store {
 
 std::vector<KvSpace> spaces(std::chrono::seconds delivery_memory) {
   return {{"mailbox"}, {"message"}, {"body", true}, {"references"}, {"delivery", false, delivery_memory},
-          {"meta"},    {"change"},  {"removed"},    {"account"},    {"envelope"}};
+          {"meta"},    {"change"},  {"removed"},    {"account"},    {"envelope"},
+          {"file"}};
 }
 
-Store::Store(Kv& kv, const Blob& blob) : kv_(kv), blob_(blob), registry_(std::make_unique<Registry>(kv)) {}
+Store::Store(Kv& kv, const Blob& blob, Here here)
+    : kv_(kv), blob_(blob), registry_(std::make_unique<Registry>(kv, std::move(here))) {}
 Store::~Store() = default;
 
-Result<std::unique_ptr<Store>> Store::open(Kv& kv, Blob& blob) {
-  std::unique_ptr<Store> store(new Store(kv, blob));
+Result<std::unique_ptr<Store>> Store::open(Kv& kv, Blob& blob, Here here) {
+  std::unique_ptr<Store> store(new Store(kv, blob, std::move(here)));
   if (auto read = store->registry_->read(); !read) return std::unexpected(read.error());
   return store;
 }
@@ -100,11 +102,13 @@ Result<Store::Delivery> Store::deliver(Kv::Batch& batch, const std::vector<Targe
     batch.put(kMessage, key, encode(record));
     batch.put(kChange, changed_key(given->mailbox, given->modseq, given->first_uid), {});
     batch.put(kDelivery, delivery_key(message.queue_id, target.recipient), std::move(key));
-    registry_->add_usage(batch, target.mailbox, *given,
-                         {static_cast<std::int64_t>(record.prefix.size() + record.body_size), 1},
-                         delivery.change_);
+    registry_->add_usage(batch, target.mailbox, *given, record::usage_of_message(record), delivery.change_);
   }
-  if (message.blob.empty()) batch.put(kBody, record.body_key, std::move(body));
+  if (message.blob.empty()) {
+    batch.put(kBody, record.body_key, std::move(body));
+  } else {
+    batch.put(kFile, message.blob, count_value(message.size));
+  }
   if (record.shared) batch.put(kReferences, record.body_key, count_value(fresh));
   if (!message.header.empty())
     batch.put(kEnvelope, record.body_key, encode(record::summarize(message.header)));

@@ -39,7 +39,10 @@ class Registry;
 class Store {
  public:
   /// Fails with Fault::permanent on a database that a newer program wrote. O(mailboxes).
-  static Result<std::unique_ptr<Store>> open(Kv& kv, Blob& blob);
+  /// `here`: whether an account's mailboxes are in this database; empty: all are. Of the others nothing is
+  /// shown and nothing is changed: Fault::temporary.
+  using Here = std::function<bool(std::string_view account)>;
+  static Result<std::unique_ptr<Store>> open(Kv& kv, Blob& blob, Here here = {});
   ~Store();
 
   struct Target {
@@ -106,8 +109,16 @@ class Store {
   /// Fault::not_found when there is none, also of one that is not selectable.
   Result<Mailbox> find_mailbox(std::string_view name) const;
 
-  struct Summary {
+  struct Counts {
     std::uint64_t messages = 0, octets = 0, unseen = 0;
+    bool operator==(const Counts&) const = default;
+  };
+  /// Of a mailbox as it is at its HIGHESTMODSEQ, from the rows that each change adds (usage.h): O(changes
+  /// since they were folded). Damaged messages count as they did when they came. Fault::temporary: it is
+  /// folded all the while. Reads the whole index of a database of before format 3.
+  Result<Counts> counts(std::string_view mailbox) const;
+
+  struct Summary : Counts {
     std::uint64_t damaged = 0;  ///< of the messages: can't be read, not counted in octets and unseen
   };
   /// Reads the whole index of the mailbox: O(messages).
@@ -142,7 +153,7 @@ class Store {
   Result<void> expunge(Kv::Batch& batch, std::string_view mailbox, Uid uid, std::string& unused_blob);
 
   /// Names of blobs that no message refers to, also none that can be restored. Only right before the first
-  /// deliver(). O(messages).
+  /// deliver(). O(blobs) when there is nothing to tell, else O(messages).
   Result<std::vector<std::string>> orphans() const { return orphans({}); }
   /// The same, and tells of each message whose blob is missing or has another size.
   struct BadBody {
@@ -161,7 +172,7 @@ class Store {
   Registry& registry() const { return *registry_; }
 
  private:
-  Store(Kv& kv, const Blob& blob);
+  Store(Kv& kv, const Blob& blob, Here here);
   Result<std::vector<bool>> already_delivered(const std::vector<Target>& targets, record::QueueId id) const;
   Result<std::vector<Outcome>> outcomes(const std::vector<Target>& targets, const Message& message);
 

@@ -217,7 +217,7 @@ TEST_F(StoreTest, AListingGoesOnPastAMessageThatCantBeRead) {
 }
 
 TEST_F(StoreTest, ADatabaseOfANewerFormatIsRefused) {
-  kv.rows(5)["format"] = "\x03";
+  kv.rows(5)["format"] = "\x04";
   EXPECT_EQ(Store::open(kv, blob).error().fault, Fault::permanent);
 }
 

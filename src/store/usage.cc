@@ -1,9 +1,11 @@
 #include "store/usage.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/varint.h"
+#include "store/body_files.h"
 #include "store/keys.h"
 #include "store/registry.h"
 #include "store/scan_all.h"
@@ -36,11 +38,6 @@ Result<Usage> sum_of(const std::vector<Kv::Row>& rows) {
     sum += *usage;
   }
   return sum;
-}
-
-std::optional<std::string> base_value(const std::vector<Kv::Row>& rows, const std::string& key) {
-  if (rows.empty() || rows.front().first != key) return std::nullopt;
-  return rows.front().second;
 }
 
 bool fits(std::int64_t value, std::uint64_t limit) {
@@ -118,8 +115,10 @@ class Quotas {
     return names;
   }
 
-  Change set(Kv::Batch& batch, std::string_view account, const std::optional<Quota>& quota) const {
+  Result<Change> set(Kv::Batch& batch, std::string_view account, const std::optional<Quota>& quota) const {
     Change change(&registry_);
+    if (auto begun = registry_.begin(account, change); !begun)
+      return std::unexpected(std::move(begun.error()));
     if (quota) {
       batch.put(kAccount, quota_key(account), encode(*quota));
     } else {
@@ -147,8 +146,8 @@ Result<Usage> usage_of(const Store& store, std::string_view account) {
 
 Result<Quota> quota_of(const Store& store, std::string_view account) { return Quotas(store).quota(account); }
 
-Change set_quota(Store& store, Kv::Batch& batch, std::string_view account,
-                 const std::optional<Quota>& quota) {
+Result<Change> set_quota(Store& store, Kv::Batch& batch, std::string_view account,
+                         const std::optional<Quota>& quota) {
   return Quotas(store).set(batch, account, quota);
 }
 
@@ -165,23 +164,71 @@ Result<bool> has_room(const Store& store, std::string_view account, const Usage&
 
 std::vector<std::string> accounts_to_fold(const Store& store) { return Quotas(store).to_fold(); }
 
-Result<bool> fold_usage(Store& store, Kv::Batch& batch, std::string_view account) {
-  const auto key = usage_key(account);
-  auto rows = store.kv().scan(kAccount, key, prefix_end(key), kFoldAtOnce);
-  if (!rows) return std::unexpected(rows.error());
-  const bool more = rows->size() == kFoldAtOnce;
-  const auto base = base_value(*rows, key);
-  const auto sum = sum_of(*rows);
-  if (!sum) return std::unexpected(sum.error());
-  Quotas(store).folded(account, more ? std::nullopt : std::optional(*sum));
-  if (rows->size() == (base ? 1U : 0U)) return false;
-  // Rows are only ever removed together with a change of the first.
-  batch.preconditions.push_back({kAccount, key, base});
-  for (auto& row : *rows) {
-    if (row.first != key) batch.remove(kAccount, std::move(row.first));
+namespace {
+
+/// The rows of one mailbox, while they are added up.
+struct MailboxRows {
+  std::uint32_t mailbox = 0;
+  std::optional<ModSeq> open;  ///< rows from it on stay as they are; looked for when there is a row
+  record::Usage sum;
+  std::optional<std::string> base;
+  std::vector<std::string> keys;  ///< but the base's
+
+  std::size_t fold(Kv::Batch& batch, std::string_view account) {
+    if (keys.empty()) return 0;
+    auto key = usage_key(account, mailbox, 0);
+    // Rows are only ever removed together with a change of the first.
+    batch.preconditions.push_back({kAccount, key, base});
+    batch.put(kAccount, std::move(key), encode(sum));
+    for (auto& one : keys) batch.remove(kAccount, std::move(one));
+    return keys.size();
   }
-  batch.put(kAccount, key, encode(*sum));
-  return more;
+};
+
+}  // namespace
+
+Result<bool> fold_usage(Store& store, Kv::Batch& batch, std::string_view account) {
+  const auto prefix = usage_key(account), end = prefix_end(prefix);
+  Usage total;
+  MailboxRows box;
+  std::size_t folded = 0;
+  for (std::string from = prefix;;) {
+    const auto rows = store.kv().scan(kAccount, from, end, kScanRows);
+    if (!rows) return std::unexpected(rows.error());
+    for (const auto& [key, value] : *rows) {
+      const auto place = usage_place_of(std::string_view(key).substr(prefix.size()));
+      if (!place) return unreadable("the key of a row of usage");
+      const auto usage = record::decode_usage(value);
+      if (!usage) return std::unexpected(usage.error());
+      total += *usage;
+      if (place->mailbox == 0) continue;  // stays until the database is counted
+      if (place->mailbox != box.mailbox) {
+        folded += box.fold(batch, account);
+        box = {};
+        box.mailbox = place->mailbox;
+      }
+      if (place->modseq > 0 && !box.open) {
+        const auto open = store.registry().first_open_modseq(place->mailbox);
+        if (!open) return std::unexpected(open.error());
+        box.open = *open;
+      }
+      if (place->modseq > 0 && place->modseq >= *box.open) continue;
+      box.sum += *usage;
+      if (place->modseq == 0) {
+        box.base = value;
+      } else {
+        box.keys.push_back(key);
+      }
+      if (folded + box.keys.size() < kFoldAtOnce) continue;
+      box.fold(batch, account);
+      return true;
+    }
+    if (rows->size() < kScanRows) break;
+    from = rows->back().first + '\0';
+  }
+  box.fold(batch, account);
+  Quotas(store).folded(account, total);
+  return false;
 }
 
 Result<std::optional<std::string>> next_account(const Store& store, std::string_view after) {
@@ -197,31 +244,74 @@ Result<std::optional<std::string>> next_account(const Store& store, std::string_
 
 namespace {
 
-Result<Usage> count(const Store& store, std::string_view account) {
-  Usage sum;
+/// By mailbox.
+using Usages = std::map<std::uint32_t, Usage>;
+
+Result<Usages> count(const Store& store, std::string_view account) {
+  Usages counted;
   for (const auto& mailbox : store.registry().all()) {
     if (account_of(mailbox.name) != account) continue;
     const auto id = mailbox.record.id;
+    auto& sum = counted[id];
     auto done = scan_all(store.kv(), kMessage, message_key(id, 0), mailbox_end(id),
                          [&](const std::string&, const std::string& value) -> Result<void> {
                            const auto record = record::decode_message_record(value);
-                           if (!record) return std::unexpected(record.error());
-                           sum += {static_cast<std::int64_t>(record->prefix.size() + record->body_size), 1};
+                           if (record) sum += record::usage_of_message(*record);
                            return {};
                          });
     if (!done) return std::unexpected(done.error());
   }
+  return counted;
+}
+
+struct KeptRows {
+  Usages sums;
+  std::map<std::uint32_t, std::string> bases;
+};
+Result<KeptRows> by_mailbox(const std::vector<Kv::Row>& rows, std::string_view account) {
+  KeptRows kept;
+  for (const auto& [key, value] : rows) {
+    const auto place = usage_place_of(std::string_view(key).substr(usage_key(account).size()));
+    if (!place) return unreadable("the key of a row of usage");
+    const auto usage = record::decode_usage(value);
+    if (!usage) return std::unexpected(usage.error());
+    kept.sums[place->mailbox] += *usage;
+    if (place->modseq == 0) kept.bases[place->mailbox] = value;
+  }
+  return kept;
+}
+
+Usage sum_of(const Usages& usages) {
+  Usage sum;
+  for (const auto& [id, usage] : usages) sum += usage;
   return sum;
+}
+
+/// What makes the rows of one mailbox agree with what was counted.
+void put_right(Kv::Batch& batch, std::string_view account, std::uint32_t mailbox, const KeptRows& kept,
+               const Usage& counted) {
+  const auto base = kept.bases.find(mailbox);
+  const auto stored = base == kept.bases.end() ? std::nullopt : std::optional(base->second);
+  if (mailbox == 0) {  // of before format 3: what it stood for is kept by mailbox now
+    batch.preconditions.push_back({kAccount, usage_key(account), stored});
+    batch.remove(kAccount, usage_key(account));
+    return;
+  }
+  auto right = stored ? record::decode_usage(*stored).value() : Usage{};
+  right += counted;
+  right += -kept.sums.at(mailbox);
+  auto key = usage_key(account, mailbox, 0);
+  batch.preconditions.push_back({kAccount, key, stored});
+  batch.put(kAccount, std::move(key), encode(right));
 }
 
 }  // namespace
 
 Result<Recount> recount(const Store& store, Kv::Batch& batch, std::string_view account) {
-  const auto key = usage_key(account);
   auto before = usage_rows(store.kv(), account);
   if (!before) return std::unexpected(before.error());
   for (int i = 0; i < kRecounts; ++i) {
-    const auto counted = count(store, account);
+    auto counted = count(store, account);
     if (!counted) return std::unexpected(counted.error());
     auto after = usage_rows(store.kv(), account);
     if (!after) return std::unexpected(after.error());
@@ -230,17 +320,15 @@ Result<Recount> recount(const Store& store, Kv::Batch& batch, std::string_view a
       before = std::move(after);
       continue;
     }
-    const auto kept = sum_of(*after);
+    auto kept = by_mailbox(*after, account);
     if (!kept) return std::unexpected(kept.error());
-    if (*kept == *counted) return Recount{*counted, *kept};
-    const auto base = base_value(*after, key);
-    Usage right = base ? record::decode_usage(*base).value() : Usage{};
-    right += *counted;
-    right += -*kept;
-    batch.preconditions.push_back({kAccount, key, base});
-    batch.put(kAccount, key, encode(right));
-    Quotas(store).folded(account, *counted);
-    return Recount{*counted, *kept};
+    const Recount result{sum_of(*counted), sum_of(kept->sums)};
+    for (const auto& [id, usage] : *counted) kept->sums.try_emplace(id);
+    for (const auto& [id, usage] : kept->sums) {
+      if (id == 0 || usage != (*counted)[id]) put_right(batch, account, id, *kept, (*counted)[id]);
+    }
+    if (!batch.empty()) Quotas(store).folded(account, result.counted);
+    return result;
   }
   return fail(Fault::temporary,
               "account '" + std::string(account) + "' changes all the while: try again when it is quiet");
@@ -258,6 +346,7 @@ Result<std::size_t> count_older_database(Store& store) {
     if (auto done = store.kv().commit(std::move(batch), Kv::Durability::synced); !done)
       return std::unexpected(done.error());
   }
+  if (auto indexed = index_body_files(store); !indexed) return std::unexpected(indexed.error());
   // Only now: from here on every change keeps the rows right.
   Change change(&store.registry());
   Kv::Batch batch;

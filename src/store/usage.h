@@ -18,9 +18,10 @@ namespace hikyaku::store {
 /// total would need a precondition, and each delivery to an account would wait for the one before, or an
 /// absolute value, and the last one committed would not be the last one composed. So each change adds a row
 /// of its own with what it adds or takes, in its own batch: the total is the sum of the account's rows, exact
-/// at every crash, and no two changes touch the same row. fold_usage() adds rows up into one from time to
-/// time. Only the decision whether there is room reads a total kept in memory: it may be wrong by what is
-/// under way at that moment, until the next fold.
+/// at every crash, and no two changes touch the same row. fold_usage() adds those of a mailbox up into one
+/// from time to time, so that a mailbox is counted without reading its messages (Store::counts()). Only the
+/// decision whether there is room reads a total kept in memory: it may be wrong by what is under way at that
+/// moment, until the next fold.
 using record::Quota;
 using record::Usage;
 
@@ -29,15 +30,16 @@ Result<Usage> usage_of(const Store& store, std::string_view account);
 /// Its own, or else the default of all.
 Result<Quota> quota_of(const Store& store, std::string_view account);
 /// Gives the account a quota of its own; nullopt takes it away again. Keep the change until the commit is
-/// answered.
-Change set_quota(Store& store, Kv::Batch& batch, std::string_view account, const std::optional<Quota>& quota);
+/// answered. Fault::temporary: the account is being moved.
+Result<Change> set_quota(Store& store, Kv::Batch& batch, std::string_view account,
+                         const std::optional<Quota>& quota);
 /// Whether `added` still fits.
 Result<bool> has_room(const Store& store, std::string_view account, const Usage& added);
 
 /// Accounts with so many rows that they should be folded now.
 std::vector<std::string> accounts_to_fold(const Store& store);
-/// Adds up to 4,000 rows of the account into one; true: there were more. An empty batch: nothing to do. The
-/// commit fails with Fault::not_found when somebody else folded them.
+/// Adds up to 4,000 rows of the account into one a mailbox; true: there were more. An empty batch: nothing to
+/// do. The commit fails with Fault::not_found when somebody else folded them.
 Result<bool> fold_usage(Store& store, Kv::Batch& batch, std::string_view account);
 /// The account with rows that comes after `after` (empty: the first); nullopt: there is none.
 Result<std::optional<std::string>> next_account(const Store& store, std::string_view after);
@@ -46,13 +48,15 @@ struct Recount {
   Usage counted;  ///< of the messages
   Usage kept;     ///< of the rows
 };
-/// Adds up the messages of the account and composes what makes the rows agree; an empty batch: they do.
-/// Fault::temporary: it changed all the while. O(messages of the account).
+/// Counts the messages of each mailbox of the account and composes what makes the rows agree; an empty batch:
+/// they do.
+/// Fault::temporary: it changed all the while. A message that can't be read does not count. O(messages of
+/// the account).
 Result<Recount> recount(const Store& store, Kv::Batch& batch, std::string_view account);
 
-/// Counts the accounts of a database that a program of before there were quotas wrote, once; gives how many
-/// there were. Right after open(), before anything else is written; commits by itself. Safe to end at any
-/// moment.
+/// Counts the mailboxes of a database of before format 3, and lists its files of bodies, once; gives how many
+/// accounts there were. Right
+/// after open(), before anything else is written; commits by itself. Safe to end at any moment.
 Result<std::size_t> count_older_database(Store& store);
 
 }  // namespace hikyaku::store

@@ -31,7 +31,7 @@ def test_alias_to_two_mailboxes_here(lab):
     for user in ("joe", "ann"):
         told = exported(hub, user)
         assert "Subject: for all" in told and f"Delivered-To: {user}@mail.hub.test" in told and "X-Original-To: Team@mail.hub.test" in told, told
-    assert "team" not in hub.run("store", "list").lower()
+    assert "team" not in hub.run("mailbox", "list").lower()
     told = hub.why(mail)
     assert f"aliases:{hub.line_of('team', 'aliases')}" in told and "team is an alias" in told, told
 
@@ -102,7 +102,7 @@ def test_alias_loop_comes_back(lab):
     _, text, status, _ = notice(sink.wait(1)[0])
     assert status[1]["Status"] == "5.4.6" and "alias database loop" in text, (status[1].items(), text)
     assert "alias database loop" in hub.why(mail)
-    assert hub.run("store", "list").strip().count("\n") == 0, hub.run("store", "list")
+    assert hub.run("mailbox", "list").strip().count("\n") == 0, hub.run("mailbox", "list")
 
 
 def test_mail_that_was_here_before_comes_back(lab):

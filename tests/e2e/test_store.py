@@ -18,7 +18,7 @@ def test_mail_for_a_mailbox_is_stored_and_exported(lab):
     told = exported(hub, "test@box.example")
     assert "Subject: kept" in told and "Return-Path: <a@b.example>" in told and "Delivered-To: test@box.example" in told, told
     assert ".dot" in told
-    rows = hub.run("store", "list")
+    rows = hub.run("mailbox", "list")
     assert "test@box.example" in rows, rows
 
 
