@@ -264,7 +264,7 @@ TEST(MilterClient, AnEditOutOfTurnIsAnsweredByTheDefaultAction) {
 
 TEST(MilterClient, EndlessEditsAreBounded) {
   auto settings = Mta::quiet();
-  settings.limits.edits = 10000;
+  settings.limits.edit_octets = 10000;
   Mta mta(0, 6, settings);
   mta.until_end_of_message();
   std::string many;
@@ -273,6 +273,12 @@ TEST(MilterClient, EndlessEditsAreBounded) {
   const auto verdict = mta.verdict();
   EXPECT_EQ(verdict.failure, "the changes to one message have more than 10000 octets");
   EXPECT_LT(mta.edits.size(), 200U);
+  settings.limits.edits = 2;
+  Mta few(0, 6, settings);
+  few.until_end_of_message();
+  EXPECT_EQ(few.hear(packet('h', "X|y|") + packet('q', "x|") + packet('h', "X|y|")).failure,
+            "more than 2 changes to one message");
+  EXPECT_EQ(few.edits.size(), 2U);
 }
 
 // ---- faults ----

@@ -242,7 +242,7 @@ std::size_t ClientSession::body(std::string_view octets, const MacroTable& macro
 void ClientSession::end_of_message(const MacroTable& macros) {
   begin(Command::end_of_message);
   new_body_ = Body::kept;
-  edits_ = 0;
+  edits_ = edit_octets_ = 0;
   if (!send_macros(Command::end_of_message, Stage::end_of_message, macros)) return;
   PacketWriter(out_, Command::end_of_message);
   sent(Command::end_of_message);
@@ -251,7 +251,7 @@ void ClientSession::end_of_message(const MacroTable& macros) {
 void ClientSession::abort() {
   if (state_ == State::message_done) state_ = State::talking;
   skipped_.reset();
-  edits_ = 0;
+  edits_ = edit_octets_ = 0;
   macros_of_headers_sent_ = macros_of_body_sent_ = false;
   if (!std::exchange(message_open_, false) || state_ != State::talking) return;
   out_ += std::exchange(body_, {});
@@ -384,10 +384,12 @@ ClientSession::Event ClientSession::handle_edit(Response response, std::string_v
   auto edit = parse_edit(response, data);
   if (!edit) return failed(std::move(edit).error().text);
   if (response != Response::replace_body) {
-    edits_ += octets(*edit);
-    if (edits_ > settings_.limits.edits)
-      return failed("the changes to one message have more than " + std::to_string(settings_.limits.edits) +
-                    " octets");
+    edit_octets_ += octets(*edit);
+    if (++edits_ > settings_.limits.edits)
+      return failed("more than " + std::to_string(settings_.limits.edits) + " changes to one message");
+    if (edit_octets_ > settings_.limits.edit_octets)
+      return failed("the changes to one message have more than " +
+                    std::to_string(settings_.limits.edit_octets) + " octets");
   }
   return *std::move(edit);
 }

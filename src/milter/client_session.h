@@ -42,9 +42,10 @@ struct ClientAddress {
 class ClientSession {
  public:
   struct Limits {
-    /// Octets of edits that a message may get, replaced body chunks not counted: those are for the caller to
-    /// count.
-    std::size_t edits = std::size_t{4} << 20;
+    /// How many edits a message may get, and their octets. Chunks of a new body do not count: those are for
+    /// the caller to count.
+    std::size_t edits = 10000;
+    std::size_t edit_octets = std::size_t{4} << 20;
     std::size_t packet = kReadLimit;  ///< octets of data in a packet of the filter
   };
   struct Settings {
@@ -186,7 +187,7 @@ class ClientSession {
   Agreement agreement_;
   std::optional<Verdict> standing_;  // for the rest of the connection
   std::vector<std::string> notes_;
-  std::size_t edits_ = 0;
+  std::size_t edits_ = 0, edit_octets_ = 0;
   std::optional<Command> skipped_;  // SKIP: this event comes no more in this message
   Command event_ = Command::negotiate;
   State state_ = State::negotiating;

@@ -71,7 +71,7 @@ class Mta {
       if (auto* edit = std::get_if<Edit>(&event)) {
         check(!failed_);
         if (!std::holds_alternative<ReplaceBody>(*edit)) edits_ += octets(*edit);
-        check(edits_ <= settings_.limits.edits);
+        check(edits_ <= settings_.limits.edit_octets);
         continue;
       }
       if (auto* verdict = std::get_if<Session::Verdict>(&event)) return check_verdict(*verdict);
@@ -106,7 +106,7 @@ class Mta {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
   Session::Settings settings;
-  settings.limits.edits = 2000;
+  settings.limits.edit_octets = 2000;
   settings.limits.packet = 1000;
   settings.default_action = static_cast<DefaultAction>(data[0] % 5);
   settings.offer = Offer::of_version(2 + (data[0] >> 5));

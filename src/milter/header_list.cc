@@ -33,9 +33,11 @@ std::string field(std::string_view name, std::string_view value, LeadingSpace sp
   return out;
 }
 
-std::string_view name_of(std::string_view text) {
-  const auto header = mail::read_header(text);
-  return header ? header->name : std::string_view();
+/// Looks at no more of the field than its name: filters may ask for many changes.
+bool has_name(std::string_view text, std::string_view name) {
+  if (!mail::same_header_name(text.substr(0, name.size()), name)) return false;
+  const auto colon = text.find_first_not_of(" \t", name.size());
+  return colon != std::string_view::npos && text[colon] == ':';
 }
 
 }  // namespace
@@ -80,7 +82,7 @@ void HeaderList::insert(const InsertHeader& edit, LeadingSpace space) {
 void HeaderList::change(const ChangeHeader& edit, LeadingSpace space) {
   auto left = std::max<std::uint32_t>(edit.index, 1);
   for (std::size_t at = 0; at < fields_.size(); ++at) {
-    if (!visible(at) || !mail::same_header_name(name_of(fields_[at]), edit.name) || --left > 0) continue;
+    if (!visible(at) || !has_name(fields_[at], edit.name) || --left > 0) continue;
     if (edit.value.empty()) {
       fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(at));
       if (hidden_ != kNone && at < hidden_) --hidden_;
