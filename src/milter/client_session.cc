@@ -1,0 +1,442 @@
+#include "milter/client_session.h"
+
+#include <algorithm>
+
+#include "base/escape.h"
+
+namespace hikyaku::milter {
+namespace {
+
+constexpr std::size_t kNotes = 20;
+
+SmtpReply rejection() { return {550, "5.7.1", "Command rejected"}; }
+SmtpReply later() { return {451, "4.7.1", "Service unavailable - try again later"}; }
+SmtpReply closing() { return {421, "4.7.0", "Service unavailable - closing the connection"}; }
+
+ClientSession::Verdict default_verdict(DefaultAction action) {
+  using Kind = ClientSession::Verdict::Kind;
+  switch (action) {
+    case DefaultAction::accept:
+      return {Kind::accept, {}, {}};
+    case DefaultAction::reject:
+      return {Kind::reply, rejection(), {}};
+    case DefaultAction::quarantine:
+      return {Kind::quarantine, {}, {}};
+    case DefaultAction::shutdown:
+      return {Kind::shutdown, closing(), {}};
+    case DefaultAction::tempfail:
+      break;
+  }
+  return {Kind::reply, later(), {}};
+}
+
+/// Before MAIL a verdict is about the connection.
+bool of_connection(Command command) { return command == Command::connect || command == Command::helo; }
+
+}  // namespace
+
+Result<DefaultAction> parse_default_action(std::string_view word) {
+  constexpr std::pair<std::string_view, DefaultAction> kWords[] = {{"accept", DefaultAction::accept},
+                                                                   {"reject", DefaultAction::reject},
+                                                                   {"tempfail", DefaultAction::tempfail},
+                                                                   {"quarantine", DefaultAction::quarantine},
+                                                                   {"shutdown", DefaultAction::shutdown}};
+  for (const auto& [known, action] : kWords)
+    if (known == word) return action;
+  return fail(Fault::malformed,
+              "'" + escaped(word, 100) +
+                  "' is no default action of a milter: accept, reject, tempfail, quarantine or "
+                  "shutdown is");
+}
+
+ClientSession::ClientSession(const Settings& settings)
+    : settings_(settings), reader_(settings.limits.packet) {
+  settings_.offer.append_to(out_);
+}
+
+// ---- events ----
+
+bool ClientSession::wants(Command command) const {
+  return state_ == State::talking && skipped_ != command && agreement_.sends(command);
+}
+
+void ClientSession::begin(Command command) {
+  // The answer to the event before, or to the offer, would be taken for the answer to this one.
+  if (waiting_)
+    static_cast<void>(
+        failed(std::string(text(event_)) + " was not answered before " + std::string(text(command))));
+  // The chunk before, if nobody has taken it yet: the caller may not keep it any longer.
+  out_ += std::exchange(body_, {});
+  event_ = command;
+  waiting_ = false;
+  rejected_recipient_ = false;
+  if (skipped_ && skipped_ != command) skipped_.reset();
+}
+
+void ClientSession::put_macros(Command command, Stage stage, const MacroTable& macros) {
+  const auto* list = macro_override(agreement_.macros, stage);
+  if (list == nullptr && settings_.macros) list = &(*settings_.macros)[stage];
+  if (list == nullptr ? macros.empty() : list->empty()) return;
+  PacketWriter packet(out_, Command::macros);
+  packet.octet(static_cast<char>(command));
+  std::size_t room = agreement_.data_size() - 1;
+  const auto put = [&](std::string_view name, std::string_view value) {
+    const auto size = name.size() + value.size() + 2;
+    if (size > room) {
+      note("the macro " + escaped(name, 100) + " is too long for a packet, and was left out");
+      return;
+    }
+    room -= size;
+    packet.string(name).string(value);
+  };
+  if (list == nullptr) {
+    for (const auto& [name, value] : macros.all()) put(name, value);
+    return;
+  }
+  for (const auto& name : *list)
+    if (const auto value = macros.value(name)) put(name, *value);
+}
+
+/// Whether the event itself is to be sent too.
+bool ClientSession::send_macros(Command command, Stage stage, const MacroTable& macros) {
+  if (state_ != State::talking || skipped_ == command) return false;
+  // An event that the filter's version does not have comes with no macros either.
+  if (!agreement_.knows(command)) return false;
+  put_macros(command, stage, macros);
+  return wants(command);
+}
+
+void ClientSession::sent(Command command) {
+  if (command == Command::mail || command == Command::rcpt || command == Command::data ||
+      command == Command::header || command == Command::end_of_headers || command == Command::body ||
+      command == Command::end_of_message)
+    message_open_ = true;
+  end_sent_ = command == Command::end_of_message;
+  waiting_ = agreement_.answers(command);
+  renewed_ = true;
+  // An answer that was there before its event would be taken for the answer to another one.
+  if (waiting_ && reader_.pending() > 0)
+    static_cast<void>(failed("the filter spoke before " + std::string(text(command)) + ", out of turn"));
+}
+
+/// `text` as far as it fits. What is cut is only what the filter sees; the mail keeps it.
+std::string_view ClientSession::cut(std::string_view text, std::size_t room, std::string_view what) {
+  if (text.size() <= room) return text;
+  note(std::string(what) + " of " + std::to_string(text.size()) + " octets was cut to " +
+       std::to_string(room) + " for the filter, which takes packets of " +
+       std::to_string(agreement_.data_size()));
+  return text.substr(0, room);
+}
+
+void ClientSession::put_command(Command command, std::string_view text, Stage stage,
+                                const MacroTable& macros) {
+  begin(command);
+  if (!send_macros(command, stage, macros)) return;
+  PacketWriter(out_, command).string(cut(text, agreement_.data_size() - 1, milter::text(command)));
+  sent(command);
+}
+
+void ClientSession::put_path(Command command, Stage stage, std::string_view path,
+                             std::span<const std::string> parameters, const MacroTable& macros) {
+  if (!send_macros(command, stage, macros)) return;
+  {
+    PacketWriter packet(out_, command);
+    std::size_t room = agreement_.data_size() - 1;
+    const auto shown = cut(path, room, "a path");
+    room -= shown.size();
+    packet.string(shown);
+    for (const auto& parameter : parameters) {
+      if (parameter.size() + 1 > room) {
+        note("parameters too long for a packet were left out");
+        break;
+      }
+      room -= parameter.size() + 1;
+      packet.string(parameter);
+    }
+  }
+  sent(command);
+}
+
+void ClientSession::connect(std::string_view name, const ClientAddress& address, const MacroTable& macros) {
+  begin(Command::connect);
+  if (!send_macros(Command::connect, Stage::connect, macros)) return;
+  std::string literal;
+  if (name.empty() || name == "unknown") {
+    literal = address.address.empty() ? "unknown" : "[" + address.address + "]";
+    name = literal;
+  }
+  {
+    PacketWriter packet(out_, Command::connect);
+    packet.string(cut(name, 1024, "a client's name")).octet(static_cast<char>(address.family));
+    if (address.family != ClientAddress::Family::unknown)
+      packet.number16(address.port).string(cut(address.address, 1024, "a client's address"));
+  }
+  sent(Command::connect);
+}
+
+void ClientSession::helo(std::string_view name, const MacroTable& macros) {
+  put_command(Command::helo, name, Stage::helo, macros);
+}
+
+void ClientSession::mail(std::string_view path, std::span<const std::string> parameters,
+                         const MacroTable& macros) {
+  abort();
+  begin(Command::mail);
+  put_path(Command::mail, Stage::mail, path, parameters, macros);
+}
+
+void ClientSession::rcpt(std::string_view path, std::span<const std::string> parameters, Recipient recipient,
+                         const MacroTable& macros) {
+  begin(Command::rcpt);
+  rejected_recipient_ = recipient == Recipient::rejected;
+  if (rejected_recipient_ && !agreement_.has(step::rejected_recipients)) return;
+  put_path(Command::rcpt, Stage::rcpt, path, parameters, macros);
+}
+
+void ClientSession::data(const MacroTable& macros) {
+  begin(Command::data);
+  if (!send_macros(Command::data, Stage::data, macros)) return;
+  PacketWriter(out_, Command::data);
+  sent(Command::data);
+}
+
+void ClientSession::unknown(std::string_view command, const MacroTable& macros) {
+  put_command(Command::unknown, command, Stage::unknown, macros);
+}
+
+void ClientSession::header(std::string_view text, const MacroTable& macros) {
+  begin(Command::header);
+  const bool send = macros_of_headers_sent_ ? wants(Command::header)
+                                            : send_macros(Command::header, Stage::end_of_headers, macros);
+  macros_of_headers_sent_ = true;
+  if (!send) return;
+  const auto seen = filter_header(text, leading_space());
+  if (seen.name.empty()) return;  // a line that is no header: filters see none of it
+  const auto room = agreement_.data_size() - 2;
+  const auto name = cut(seen.name, room, "the name of a header");
+  const auto value = cut(seen.value, room - name.size(), "the header " + escaped(name, 100));
+  PacketWriter(out_, Command::header).string(name).string(value);
+  sent(Command::header);
+}
+
+void ClientSession::end_of_headers(const MacroTable& macros) {
+  begin(Command::end_of_headers);
+  if (!send_macros(Command::end_of_headers, Stage::end_of_headers, macros)) return;
+  PacketWriter(out_, Command::end_of_headers);
+  sent(Command::end_of_headers);
+}
+
+std::size_t ClientSession::body(std::string_view octets, const MacroTable& macros) {
+  begin(Command::body);
+  const auto chunk = octets.substr(0, body_size());
+  const bool send =
+      macros_of_body_sent_ ? wants(Command::body) : send_macros(Command::body, Stage::end_of_message, macros);
+  macros_of_body_sent_ = true;
+  if (!send || chunk.empty()) return chunk.size();
+  PacketWriter(out_, Command::body).follows(chunk.size());
+  body_ = chunk;
+  sent(Command::body);
+  return chunk.size();
+}
+
+void ClientSession::end_of_message(const MacroTable& macros) {
+  begin(Command::end_of_message);
+  new_body_ = Body::kept;
+  edits_ = edit_octets_ = 0;
+  if (!send_macros(Command::end_of_message, Stage::end_of_message, macros)) return;
+  PacketWriter(out_, Command::end_of_message);
+  sent(Command::end_of_message);
+}
+
+void ClientSession::abort() {
+  if (state_ == State::message_done) state_ = State::talking;
+  skipped_.reset();
+  edits_ = edit_octets_ = 0;
+  macros_of_headers_sent_ = macros_of_body_sent_ = false;
+  if (!std::exchange(message_open_, false) || state_ != State::talking) return;
+  out_ += std::exchange(body_, {});
+  PacketWriter(out_, Command::abort);
+}
+
+void ClientSession::quit() {
+  out_ += std::exchange(body_, {});
+  // To a filter that failed nothing is said: nobody knows what it would take it for.
+  if (state_ != State::quit && state_ != State::negotiating && !broken()) PacketWriter(out_, Command::quit);
+  state_ = State::quit;
+  waiting_ = false;
+}
+
+// ---- answers ----
+
+ClientSession::Timeout ClientSession::timeout() const {
+  switch (event_) {
+    case Command::header:
+    case Command::end_of_headers:
+    case Command::body:
+    case Command::end_of_message:
+      return Timeout::content;
+    default:
+      return Timeout::command;
+  }
+}
+
+ClientSession::Event ClientSession::next() {
+  while (waiting_) {
+    const auto packet = reader_.next();
+    if (!packet) return failed(packet.error().text);
+    if (!*packet) return NeedBytes{timeout(), std::exchange(renewed_, false)};
+    if (auto event = handle(**packet)) return *std::move(event);
+  }
+  return answered();
+}
+
+ClientSession::Event ClientSession::answered() {
+  waiting_ = false;
+  if (standing_) return *standing_;
+  // Where the filter did not see the end it waits for an ABORT.
+  if (std::exchange(end_sent_, false)) message_open_ = false;
+  return Verdict{};
+}
+
+std::optional<ClientSession::Event> ClientSession::handle(const Packet& packet) {
+  const auto response = response_of(packet.kind);
+  if (!response)
+    return failed("the octet '" + escaped(std::string_view(&packet.kind, 1)) + "' is no answer to " +
+                  std::string(text(event_)));
+  if (state_ == State::negotiating) return handle_negotiation(*response, packet.data);
+  if (is_edit(*response)) {
+    if (event_ == Command::end_of_message || *response == Response::quarantine)
+      return handle_edit(*response, packet.data);
+    return failed("the filter asks for '" + std::string(text(*response)) + "' after " +
+                  std::string(text(event_)) + ", not at the end of the message");
+  }
+  if (*response == Response::reply_code) {
+    auto reply = SmtpReply::parse(packet.data);
+    if (!reply) return failed(std::move(reply).error().text);
+    return refused(*std::move(reply));
+  }
+  if (!packet.data.empty())
+    return failed("the answer '" + std::string(text(*response)) + "' to " + std::string(text(event_)) +
+                  " came with " + std::to_string(packet.data.size()) + " octets that it does not have");
+  return handle_final(*response);
+}
+
+std::optional<ClientSession::Event> ClientSession::handle_negotiation(Response response,
+                                                                      std::string_view data) {
+  if (response != Response::negotiate)
+    return failed("the filter answered the negotiation with '" + std::string(text(response)) + "'");
+  const auto answer = Answer::parse(data);
+  if (!answer) return failed(answer.error().text);
+  auto agreement = agree(settings_.offer, *answer);
+  if (!agreement) return failed(agreement.error().text);
+  for (const auto stage : answer->unknown_stages)
+    note("the filter set the macros of a stage " + std::to_string(stage) + ", which there is not");
+  agreement_ = *std::move(agreement);
+  state_ = State::talking;
+  return answered();
+}
+
+std::optional<ClientSession::Event> ClientSession::handle_final(Response response) {
+  switch (response) {
+    case Response::progress:
+      renewed_ = true;
+      return std::nullopt;
+    case Response::go_on:
+      return answered();
+    case Response::skip:
+      skipped_ = event_;
+      return answered();
+    case Response::accept:
+      return verdict(Verdict::Kind::accept);
+    case Response::discard:
+      if (of_connection(event_)) {
+        note("DISCARD after " + std::string(text(event_)) +
+             ", where there is no message: taken for continue");
+        return answered();
+      }
+      return verdict(Verdict::Kind::discard);
+    case Response::reject:
+      return refused(rejection());
+    case Response::tempfail:
+      return refused(later());
+    case Response::shutdown:
+      standing_ = Verdict{Verdict::Kind::shutdown, closing(), {}};
+      state_ = State::connection_done;
+      return answered();
+    case Response::connection_failure:
+      return failed("the filter gave the connection up (CONN_FAIL) after " + std::string(text(event_)));
+    default:
+      return failed("the filter answered " + std::string(text(event_)) + " with '" +
+                    std::string(text(response)) + "'");
+  }
+}
+
+ClientSession::Event ClientSession::handle_edit(Response response, std::string_view data) {
+  // Two bodies, or one with other edits between its chunks, can't be told apart from one that was cut in
+  // pieces by mistake.
+  if (response == Response::replace_body) {
+    if (new_body_ == Body::replaced)
+      return failed("the filter put other changes between the chunks of a new body");
+    new_body_ = Body::being_replaced;
+  } else if (new_body_ == Body::being_replaced) {
+    new_body_ = Body::replaced;
+  }
+  auto edit = parse_edit(response, data);
+  if (!edit) return failed(std::move(edit).error().text);
+  if (response != Response::replace_body) {
+    edit_octets_ += octets(*edit);
+    if (++edits_ > settings_.limits.edits)
+      return failed("more than " + std::to_string(settings_.limits.edits) + " changes to one message");
+    if (edit_octets_ > settings_.limits.edit_octets)
+      return failed("the changes to one message have more than " +
+                    std::to_string(settings_.limits.edit_octets) + " octets");
+  }
+  return *std::move(edit);
+}
+
+ClientSession::Event ClientSession::verdict(Verdict::Kind kind, SmtpReply reply) {
+  Verdict given{kind, std::move(reply), {}};
+  waiting_ = false;
+  if (of_connection(event_)) {
+    standing_ = given;
+    state_ = State::connection_done;
+  } else if (event_ == Command::end_of_message) {
+    answered();
+  } else if (kind == Verdict::Kind::accept || kind == Verdict::Kind::discard) {
+    state_ = State::message_done;
+  }
+  return given;
+}
+
+ClientSession::Event ClientSession::refused(SmtpReply reply) {
+  if (rejected_recipient_) return answered();
+  // 421 closes the connection, as any reply with this code has to.
+  const auto kind = reply.code == 421 ? Verdict::Kind::shutdown : Verdict::Kind::reply;
+  return verdict(kind, std::move(reply));
+}
+
+ClientSession::Event ClientSession::failed(std::string why) {
+  standing_ = default_verdict(settings_.default_action);
+  standing_->failure = std::move(why);
+  state_ = State::connection_done;
+  out_.clear();
+  body_ = {};
+  return answered();
+}
+
+void ClientSession::timed_out() {
+  if (!waiting_) return;
+  const auto* setting = timeout() == Timeout::content ? "milter_content_timeout" : "milter_command_timeout";
+  static_cast<void>(failed("no answer to " + std::string(text(event_)) + " within " + setting));
+}
+
+void ClientSession::connection_lost(std::string_view what) {
+  if (state_ == State::quit || broken()) return;
+  static_cast<void>(failed(escaped(what, 300) + " (at " + std::string(text(event_)) + ")"));
+}
+
+void ClientSession::note(std::string text) {
+  if (notes_.size() < kNotes) notes_.push_back(std::move(text));
+}
+
+}  // namespace hikyaku::milter
