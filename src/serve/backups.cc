@@ -241,13 +241,14 @@ Result<Restored> restore_backup(const DatabasePlace& place, const fs::path& fold
   restored.backup = *fitting;
   const auto present = lock_present(place.directory);
   if (!present) return std::unexpected(present.error());
-  const fs::path made = place.directory.string() + ".restoring-" + file_name_text(now);
+  const fs::path made = folder_beside(place.directory, beside::kRestoring, now);
   const auto set = io::BackupSet::open_read_only(restored.backup.set);
   if (!set) return std::unexpected(set.error());
   auto done = set->restore(restored.backup.backup.number, made, progress);
   if (done) done = bring_forward(place, made, *present, at, now, progress, restored);
   if (done) {
-    auto aside = put_in_place(place.directory, made, ".before-restore-" + file_name_text(now));
+    auto aside =
+        put_in_place(place.directory, made, folder_beside(place.directory, beside::kBeforeRestore, now));
     if (aside) restored.put_aside = std::move(*aside);
     if (!aside) done = std::unexpected(aside.error());
   }

@@ -1,10 +1,24 @@
 #include "serve/database_folder.h"
 
+#include <algorithm>
+#include <array>
+
 #include "io/synced_files.h"
 
 namespace hikyaku::serve {
 
 namespace fs = std::filesystem;
+
+fs::path folder_beside(const fs::path& database, std::string_view what, Time now) {
+  return database.parent_path() / (database.filename().string().append(what) + file_name_text(now));
+}
+
+bool is_beside_a_database(const fs::path& folder) {
+  using namespace beside;
+  const auto name = folder.filename().string();
+  return std::ranges::any_of(std::array{kRestoring, kBeforeRestore, kRepairing, kRepaired, kBeforeRepair},
+                             [&](std::string_view what) { return name.find(what) != std::string::npos; });
+}
 
 Result<void> link_files(const fs::path& from, const fs::path& to) {
   std::error_code error;
@@ -30,11 +44,11 @@ Result<void> link_files(const fs::path& from, const fs::path& to) {
   return io::sync_path(to);
 }
 
-Result<fs::path> put_in_place(const fs::path& place, const fs::path& made, const std::string& suffix) {
+Result<fs::path> put_in_place(const fs::path& place, const fs::path& made, const fs::path& wanted) {
   std::error_code error;
   fs::path aside;
   if (fs::exists(place, error)) {
-    aside = place.string() + suffix;
+    aside = wanted;
     fs::rename(place, aside, error);
     if (error)
       return fail(Fault::permanent,

@@ -27,15 +27,11 @@ namespace fs = std::filesystem;
 /// More changes than are between two tables.
 constexpr std::uint64_t kManyChanges = 10'000'000;
 
-std::string unfinished_prefix(const fs::path& database) {
-  return database.filename().string() + ".repairing-";
-}
-
 /// Of runs that were cut short; the database's lock is held, so that nobody is making one now.
 Result<void> remove_unfinished(const fs::path& database) {
   std::error_code error;
   std::vector<fs::path> left;
-  const auto prefix = unfinished_prefix(database);
+  const auto prefix = database.filename().string().append(beside::kRepairing);
   for (fs::directory_iterator one(database.parent_path(), error), end; !error && one != end;
        one.increment(error)) {
     if (one->path().filename().string().starts_with(prefix)) left.push_back(one->path());
@@ -59,8 +55,7 @@ class Repairer {
     if (!salvage) return std::unexpected(salvage.error());
     if (auto removed = remove_unfinished(old_.directory); !removed) return std::unexpected(removed.error());
     new_ = old_;
-    new_.directory =
-        old_.directory.parent_path() / (unfinished_prefix(old_.directory) + file_name_text(now_));
+    new_.directory = folder_beside(old_.directory, beside::kRepairing, now_);
     if (mailboxes()) new_.blobs = new_.directory / "blobs";
     auto done = make(*salvage);
     if (done) done = finish(replace);
@@ -339,10 +334,9 @@ Result<void> Repairer::write_report() {
 }
 
 Result<void> Repairer::finish(Replace replace) {
-  const auto at = replace == Replace::yes
-                      ? old_.directory
-                      : fs::path(old_.directory.string() + ".repaired-" + file_name_text(now_));
-  auto aside = put_in_place(at, new_.directory, ".before-repair-" + file_name_text(now_));
+  const auto at =
+      replace == Replace::yes ? old_.directory : folder_beside(old_.directory, beside::kRepaired, now_);
+  auto aside = put_in_place(at, new_.directory, folder_beside(at, beside::kBeforeRepair, now_));
   if (!aside) return std::unexpected(aside.error());
   if (!repair_.report.empty()) repair_.report = io::quarantine_folder(at, now_);
   repair_.made = at;

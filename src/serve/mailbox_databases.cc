@@ -4,13 +4,12 @@
 #include <set>
 
 #include "io/synced_files.h"
+#include "serve/database_folder.h"
 
 namespace hikyaku::serve {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kPutAside = ".before-restore-";  // by serve/backups
 
 bool has_files(const fs::path& folder) {
   std::error_code error;
@@ -64,7 +63,7 @@ void MailboxDatabases::note_strays(Notes& notes) const {
     std::error_code ignored;
     const auto& found = one->path();
     if (!fs::exists(found / "header", ignored) || known.contains(found.lexically_normal())) continue;
-    if (found.filename().string().find(kPutAside) != std::string::npos) continue;
+    if (is_beside_a_database(found)) continue;
     notes.push_back(found.string() + " looks like a mailbox database and is not in " + path().string() +
                     ": nobody's mail is read from it");
   }
