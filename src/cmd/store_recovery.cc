@@ -292,18 +292,24 @@ int verify_database(const serve::DatabasePlace& place, bool as_json) {
   };
   std::ranges::for_each(*tables, tell);
   // Beside a writer they change while they are read.
-  if (bad == 0 && !health->in_use && place.kind == serve::DatabasePlace::Kind::mailboxes) {
+  const bool with_references =
+      bad == 0 && !health->in_use && place.kind == serve::DatabasePlace::Kind::mailboxes;
+  if (with_references) {
     const auto problems = check_references(place, bodies, as_json);
     if (!problems) return tell_store_error(problems.error());
     bad += static_cast<decltype(bad)>(*problems);
-    if (!bodies.reports()) return tell_store_error(bodies.reports().error());
-    // What is wrong with a body was told with the message that has it.
-    for (const auto& body : *bodies.reports()) octets += body.octets;
-  } else {
-    if (!bodies.reports()) return tell_store_error(bodies.reports().error());
-    std::ranges::for_each(*bodies.reports(), tell);
   }
-  const auto files = health->logs.size() + tables->size() + bodies.reports()->size();
+  const auto& found = bodies.reports();
+  if (!found) return tell_store_error(found.error());
+  for (const auto& body : *found) {
+    // What is wrong with one was told with the message that has it.
+    if (with_references) {
+      octets += body.octets;
+    } else {
+      tell(body);
+    }
+  }
+  const auto files = health->logs.size() + tables->size() + found->size();
   if (as_json) {
     print_json({{"files", files}, {"octets", octets}, {"bad", bad}});
   } else {
