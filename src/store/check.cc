@@ -36,7 +36,9 @@ class Checker {
     for (const auto step :
          {&Checker::mailboxes, &Checker::removed_mailboxes, &Checker::messages, &Checker::removed_messages,
           &Checker::removals, &Checker::bodies, &Checker::files, &Checker::references, &Checker::envelopes,
-          &Checker::changes, &Checker::deliveries, &Checker::accounts}) {
+          &Checker::changes, &Checker::deliveries, &Checker::accounts,
+          // The last: who verifies them meanwhile is waited for.
+          &Checker::blobs}) {
       if (auto done = (this->*step)(); !done) return std::unexpected(done.error());
     }
     if (auto done = flush(); !done) return std::unexpected(done.error());
@@ -92,6 +94,7 @@ class Checker {
   Result<void> changes();
   Result<void> deliveries();
   Result<void> accounts();
+  Result<void> blobs();
 
   void problem(Kind kind, std::string mailbox, Uid uid, std::string text, bool mended = false) {
     ++checked_.problems;
@@ -282,18 +285,23 @@ Result<void> Checker::bodies() {
     if (rows->size() < kBodiesAtOnce) break;
     from = rows->back().first + '\0';
   }
+  for (const auto& [key, body] : bodies_) {
+    if (body.blob.empty() && !body.found)
+      problem(Kind::no_body, body.mailbox, body.uid, "its body is missing");
+  }
+  return {};
+}
+
+Result<void> Checker::blobs() {
   const auto names = blob_.names();
   if (!names) return std::unexpected(names.error());
   std::set<std::string_view> left(names->begin(), names->end());
   for (const auto& [key, body] : bodies_) {
+    if (body.blob.empty()) continue;
     left.erase(body.blob);
-    if (!body.blob.empty()) {
-      ++checked_.bodies;
-      checked_.octets += body.size;
-      check_blob(body);
-    } else if (!body.found) {
-      problem(Kind::no_body, body.mailbox, body.uid, "its body is missing");
-    }
+    ++checked_.bodies;
+    checked_.octets += body.size;
+    check_blob(body);
   }
   for (const auto name : left) {
     problem(Kind::unused, {}, 0,
