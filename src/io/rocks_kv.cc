@@ -16,6 +16,7 @@
 
 #include "io/database_header.h"
 #include "io/empty_folder.h"
+#include "io/key_sizes.h"
 #include "io/log_files.h"
 #include "io/log_format.h"
 #include "io/manifest_check.h"
@@ -313,6 +314,21 @@ Result<std::vector<Kv::Row>> RocksKv::scan(Space space, std::string_view from, s
   }
   if (!at->status().ok()) return failure("read the database at " + state_->where(), at->status());
   return rows;
+}
+
+Result<std::vector<Kv::KeySize>> RocksKv::scan_sizes(Space space, std::string_view from, std::string_view to,
+                                                     std::size_t limit) const {
+  auto* const family = state_->families[space + 1];
+  if (limit == 0 || family == nullptr) return std::vector<KeySize>{};
+  auto sizes = key_sizes(*state_->db, *family, from, to, limit);
+  if (!sizes) {
+    sizes.error().text = "read the database at " + state_->where() + ": " + sizes.error().text;
+    return sizes;
+  }
+  for (auto& [key, octets] : *sizes) {
+    if (state_->lives(space) && octets >= kStampSize) octets -= kStampSize;
+  }
+  return sizes;
 }
 
 std::vector<RocksKv::TableFile> RocksKv::table_files() const {
