@@ -128,7 +128,7 @@ Result<std::unique_ptr<RocksKv>> RocksKv::open(const Options& options, Notes& no
     auto ready = make_logs_ready(options.directory, *header, options.now, write, notes);
     if (!ready) return std::unexpected(ready.error());
   }
-  const bool beside_writer = header->beside_writer() && !options.tables_only;
+  const bool beside_writer = header->beside_writer();
   auto state = std::make_unique<State>(std::move(*header));
   state->options = options;
   auto opened = beside_writer ? state->open_beside_writer() : state->open_engine(create);
