@@ -128,7 +128,7 @@ Result<std::unique_ptr<RocksKv>> RocksKv::open(const Options& options, Notes& no
     auto ready = make_logs_ready(options.directory, *header, options.now, write, notes);
     if (!ready) return std::unexpected(ready.error());
   }
-  const bool beside_writer = header->beside_writer() && !options.tables_only;
+  const bool beside_writer = header->beside_writer();
   auto state = std::make_unique<State>(std::move(*header));
   state->options = options;
   auto opened = beside_writer ? state->open_beside_writer() : state->open_engine(create);
@@ -149,7 +149,7 @@ Result<void> RocksKv::State::open_beside_writer() {
     const auto after = file_names(options.directory / "db");
     if (!after) return std::unexpected(after.error());
     const bool as_before = std::ranges::all_of(*before, [&](const std::string& name) {
-      return after->contains(name) || (opened && log_number(name) == 0);
+      return after->contains(name) || (opened && (options.tables_only || log_number(name) == 0));
     });
     if (as_before) return opened;
     if (db) {
