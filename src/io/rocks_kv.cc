@@ -149,7 +149,7 @@ Result<void> RocksKv::State::open_beside_writer() {
     const auto after = file_names(options.directory / "db");
     if (!after) return std::unexpected(after.error());
     const bool as_before = std::ranges::all_of(*before, [&](const std::string& name) {
-      return after->contains(name) || (opened && log_number(name) == 0);
+      return after->contains(name) || (opened && (options.tables_only || log_number(name) == 0));
     });
     if (as_before) return opened;
     if (db) {

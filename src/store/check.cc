@@ -27,10 +27,9 @@ constexpr std::size_t kWritesAtOnce = 1000;
 class Checker {
  public:
   using Report = std::function<void(const Problem&)>;
-  /// `mending`: takes the writes that put right what was found; null: nothing is. What mends has no use for a
-  /// checksum, and no `verify`: a body can't be mended.
-  Checker(const Kv& kv, const Blob& blob, const Report& report, Kv* mending, VerifyBody verify)
-      : kv_(kv), blob_(blob), report_(report), mending_(mending), verify_(std::move(verify)) {}
+  /// `mending`: takes the writes that put right what was found; null: nothing is.
+  Checker(const Kv& kv, const Blob& blob, const Report& report, Kv* mending, const VerifyBody& verify)
+      : kv_(kv), blob_(blob), report_(report), mending_(mending), verify_(verify) {}
 
   Result<Checked> run() {
     for (const auto step :
@@ -136,7 +135,7 @@ class Checker {
   const Blob& blob_;
   const Report& report_;
   Kv* const mending_;
-  const VerifyBody verify_;
+  const VerifyBody& verify_;  // empty: what has bodies was not verified
   Kv::Batch batch_;
   bool all_read_ = true;
   std::map<std::uint32_t, Box> boxes_;
@@ -259,14 +258,17 @@ void Checker::unused(Kv::Space space, const std::string& key, std::string_view w
 
 void Checker::check_blob(const Body& body) {
   auto good = check_blob_size(blob_, body.blob, body.size);
-  if (good && verify_) good = verify_(body.blob);
+  // What mends has no use for a checksum: a body can't be mended.
+  if (good && mending_ == nullptr) good = verify_ ? verify_(body.blob) : blob_.verify(body.blob);
   if (!good) problem(Kind::no_body, body.mailbox, body.uid, good.error().text);
 }
 
 Result<void> Checker::bodies() {
   BodiesInOrder in_order(bodies_);
   for (std::string from;;) {
-    const auto rows = kv_.scan_sizes(kBody, from, {}, kBodiesAtOnce);
+    // A Kv's own way to sizes may read no values; the general one reads each.
+    const auto rows = verify_ ? kv_.scan_sizes(kBody, from, {}, kBodiesAtOnce)
+                              : kv_.Kv::scan_sizes(kBody, from, {}, kBodiesAtOnce);
     if (!rows) return std::unexpected(rows.error());
     for (const auto& [key, size] : *rows) {
       ++checked_.bodies;
@@ -533,8 +535,7 @@ std::string_view text(Problem::Kind kind) {
 
 Result<Checked> check(const Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report,
                       const VerifyBody& verify) {
-  const VerifyBody by_reading = [&](const std::string& name) { return blob.verify(name); };
-  return Checker(kv, blob, report, nullptr, verify ? verify : by_reading).run();
+  return Checker(kv, blob, report, nullptr, verify).run();
 }
 
 Result<Checked> repair(Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report) {

@@ -36,11 +36,15 @@ struct Checked {
   std::uint64_t mailboxes = 0, messages = 0, removed = 0, bodies = 0, octets = 0;
   std::uint64_t problems = 0, mended = 0;
 };
+
+/// What Blob::verify() says of a body, by who has verified it already.
+using VerifyBody = std::function<Result<void>(const std::string& name)>;
+
 /// Goes through the whole database and hands every problem to `report`, going on behind each. For a database
 /// that does not change meanwhile: closed otherwise, or seen as of one moment. Fails only when it can't be
-/// read at all. Reads all bodies in the Blob; but the caller may have verified them, and `verify` then tells
-/// of one what Blob::verify() would. O(rows), and memory for each message and each body's key.
-using VerifyBody = std::function<Result<void>(const std::string& name)>;
+/// read at all. Reads all bodies, in the Kv and in the Blob; with `verify`, for whose caller every file of
+/// both is verified, it reads none and learns their sizes alone. O(rows), and memory for each message and
+/// each body's key.
 Result<Checked> check(const Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report,
                       const VerifyBody& verify = {});
 

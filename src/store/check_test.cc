@@ -138,6 +138,18 @@ TEST(Check, AMessageThatCantBeReadKeepsAllThatMightBeIts) {
   EXPECT_EQ(at.kv.rows(kBody).size(), body);
 }
 
+TEST(Check, TellsOfABodyWhatWhoVerifiedItFound) {
+  Full at;
+  Strings told;
+  const auto report = [&](const Problem& one) {
+    told.push_back(one.mailbox + ' ' + std::to_string(one.uid) + ": " + one.text);
+  };
+  ASSERT_TRUE(check(at.kv, at.blob, report, [](const std::string& name) -> Result<void> {
+    return fail(Fault::corrupt, name + " was damaged");
+  }));
+  EXPECT_EQ(told, Strings{"u@d 3: blob3 was damaged"});
+}
+
 TEST(Check, AMessageOfNoMailboxIsNamedAndItsBodyKept) {
   Full at;
   at.kv.rows(kMailbox).erase("v@d");
