@@ -1,0 +1,441 @@
+#include "serve/log_salvage.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/escape.h"
+#include "io/log_files.h"
+#include "mail/header.h"
+#include "serve/mailbox_import.h"
+#include "serve/salvaged_logs.h"
+#include "store/registry.h"
+#include "store/removed.h"
+#include "store/scan_all.h"
+
+namespace hikyaku::serve {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using record::MessageRecord;
+
+constexpr std::size_t kPiece = std::size_t{128} << 10;
+constexpr std::uint64_t kMostTold = 1000;  // messages that are left out
+
+/// What the logs are, and where bodies that were set aside beside them would be.
+struct Sources {
+  std::vector<fs::path> logs, blobs;
+};
+
+Result<void> add_logs(const fs::path& folder, Sources& sources) {
+  const auto logs = io::log_files(folder);
+  if (!logs) return std::unexpected(logs.error());
+  for (const auto& [number, file] : *logs) sources.logs.push_back(file);
+  return {};
+}
+
+/// Bodies that were files, and had no message any more, are set aside in quarantine, whatever log has these.
+Result<Sources> find_sources(const fs::path& database, const std::vector<fs::path>& from) {
+  Sources sources;
+  const auto quarantine = database / "quarantine";
+  std::vector<fs::path> folders;
+  std::error_code error, unknown;
+  for (fs::directory_iterator one(quarantine, error), end; !error && one != end; one.increment(error)) {
+    if (one->is_directory(unknown)) folders.push_back(one->path());
+  }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail(Fault::permanent, "list " + quarantine.string() + ": " + error.message());
+  std::ranges::sort(folders);
+  for (const auto& folder : folders) {
+    if (fs::is_directory(folder / "blobs", unknown)) sources.blobs.push_back(folder / "blobs");
+  }
+  for (const auto& path : from.empty() ? folders : from) {
+    if (!fs::is_directory(path, unknown)) {
+      sources.logs.push_back(path);
+    } else if (auto added = add_logs(path, sources); !added) {
+      return std::unexpected(added.error());
+    }
+  }
+  if (sources.logs.empty()) {
+    return fail(Fault::not_found, "there is no log (as 000123.log) in " +
+                                      (from.empty() ? quarantine : from.front()).string() +
+                                      ": name one that was found elsewhere, or its folder");
+  }
+  return sources;
+}
+
+/// Where the messages of one mailbox of the logs go.
+struct Target {
+  std::string mailbox;  ///< empty: nowhere
+  std::string why;      ///< then
+  bool same = false;    ///< it is that very mailbox, so that UIDs mean the same
+  bool removed = false;
+  std::set<store::Uid> vanished;  ///< when it is the same
+};
+
+/// A failed precondition of a commit, which is told as what it means here.
+Result<void> meanwhile(Result<void> done) {
+  if (done || done.error().fault != Fault::not_found) return done;
+  return fail(Fault::temporary,
+              "a message that was to be added was delivered or salvaged meanwhile, or its "
+              "mailbox was removed: run it again");
+}
+
+class LogSalvage {
+ public:
+  LogSalvage(StoreDatabase& database, SalvagedLogs& logs, bool dry_run, const Clock& clock, Random& random,
+             const std::function<void(const json&)>& row)
+      : database_(database),
+        kv_(*database.kv),
+        logs_(logs),
+        dry_run_(dry_run),
+        row_(row),
+        import_(
+            [&database](std::string_view) -> Result<std::shared_ptr<StoreDatabase>> {
+              return std::shared_ptr<StoreDatabase>(std::shared_ptr<void>(), &database);
+            },
+            clock, random, {.line_ends = MailboxImport::LineEnds::kept}) {}
+
+  Result<void> open(const std::vector<fs::path>& blobs);
+  Result<void> run(const io::Progress& progress);
+  SalvageCounts& counts() { return counts_; }
+
+ private:
+  struct Body {
+    std::string octets;          // when there is no blob
+    const Blob* blob = nullptr;  // else where it is, whole
+  };
+  Result<void> begin_mailbox(std::uint32_t number);
+  Result<void> end_mailbox();
+  Result<Target> target_of(std::uint32_t number) const;
+  Result<std::set<store::Uid>> vanished_of(std::uint32_t number) const;
+  Result<void> message(const std::string& key, std::string_view stored);
+  Result<bool> has_already(const std::string& key, const MessageRecord& message,
+                           const std::vector<std::string>& deliveries);
+  Result<void> put_body_back(const MessageRecord& message);
+  Result<std::optional<Body>> body_of(const MessageRecord& message) const;
+  Result<void> add(const std::string& key, MessageRecord message, std::vector<std::string> deliveries,
+                   const Body& body);
+  void leave_out(store::Uid uid, const std::string& reason);
+
+  StoreDatabase& database_;
+  Kv& kv_;
+  SalvagedLogs& logs_;
+  const bool dry_run_;
+  const std::function<void(const json&)>& row_;
+  MailboxImport import_;
+  std::vector<std::unique_ptr<io::FileBlob>> aside_;
+  std::map<std::uint32_t, store::Store::Mailbox> boxes_;
+  std::map<std::uint32_t, std::uint32_t> removed_boxes_;  // with UIDVALIDITY
+  SalvageCounts counts_;
+  std::optional<std::uint32_t> number_;  // of the mailbox that is being done
+  Target target_;
+  SalvageCounts before_;  // it
+  bool opened_ = false;   // for adding
+  std::string refused_;   // why it can't be
+};
+
+Result<void> LogSalvage::open(const std::vector<fs::path>& blobs) {
+  for (const auto& folder : blobs) {
+    auto blob = io::FileBlob::open_read_only(folder);
+    if (!blob) return std::unexpected(std::move(blob.error()));
+    aside_.push_back(std::move(*blob));
+  }
+  auto listed = database_.store->list_mailboxes();
+  if (!listed) return std::unexpected(std::move(listed.error()));
+  for (auto& box : *listed) boxes_.emplace(box.id, std::move(box));
+  const auto removed = store::list_removed_mailboxes(*database_.store);
+  if (!removed) return std::unexpected(removed.error());
+  for (const auto& box : *removed) removed_boxes_[box.id] = box.removed.mailbox.uid_validity;
+  return {};
+}
+
+/// A log rarely has the name of a mailbox: only when it was made, or renamed. Its number is good where
+/// nothing speaks against it; after a loss another mailbox may have got it.
+Result<Target> LogSalvage::target_of(std::uint32_t number) const {
+  Target target;
+  const auto& told = logs_.mailbox(number);
+  const auto removed = removed_boxes_.find(number);
+  target.removed = told.removed || (removed != removed_boxes_.end() &&
+                                    (told.uid_validity == 0 || told.uid_validity == removed->second));
+  if (target.removed) return target;
+  const auto box = boxes_.find(number);
+  const bool there = box != boxes_.end();
+  if (there) {
+    target.same = told.uid_validity != 0
+                      ? told.uid_validity == box->second.uid_validity
+                      : !told.account.empty() && told.account == store::account_of(box->second.name);
+  }
+  if (target.same) {
+    target.mailbox = box->second.name;
+    auto vanished = vanished_of(number);
+    if (!vanished) return std::unexpected(std::move(vanished.error()));
+    target.vanished = std::move(*vanished);
+  } else if (!told.name.empty()) {
+    target.mailbox = told.name;
+  } else if (!told.account.empty()) {
+    target.mailbox = told.account + "/Salvaged";  // the name of its folder is lost
+  } else {
+    target.why = "these logs don't tell whose mailbox it was in";
+  }
+  if (const auto account = store::account_of(target.mailbox);
+      !target.mailbox.empty() && !database_.store->registry().is_here(account)) {
+    target.why = "the mailboxes of " + std::string(account) + " are in another database";
+    target.mailbox.clear();
+  }
+  return target;
+}
+
+Result<std::set<store::Uid>> LogSalvage::vanished_of(std::uint32_t number) const {
+  std::set<store::Uid> uids;
+  const auto from = store::vanished_prefix(number);
+  auto read = store::scan_all(kv_, store::kChange, from, prefix_end(from),
+                              [&](const std::string&, const std::string& value) -> Result<void> {
+                                const auto some = record::decode_uids(value);
+                                if (!some) return std::unexpected(some.error());
+                                uids.insert(some->begin(), some->end());
+                                return {};
+                              });
+  if (!read) return std::unexpected(read.error());
+  return uids;
+}
+
+Result<void> LogSalvage::begin_mailbox(std::uint32_t number) {
+  if (auto ended = end_mailbox(); !ended) return ended;
+  auto target = target_of(number);
+  if (!target) return std::unexpected(std::move(target.error()));
+  target_ = std::move(*target);
+  number_ = number;
+  before_ = counts_;
+  opened_ = false;
+  refused_.clear();
+  return {};
+}
+
+Result<void> LogSalvage::end_mailbox() {
+  if (!number_) return {};
+  if (auto committed = meanwhile(import_.commit()); !committed) return committed;
+  const auto& now = counts_;
+  json row{{"mailbox", escaped(target_.mailbox.empty() ? "mailbox number " + std::to_string(*number_)
+                                                       : target_.mailbox)},
+           {"added", now.added - before_.added},
+           {"bodies", now.bodies - before_.bodies},
+           {"had", now.had - before_.had},
+           {"removed", now.removed - before_.removed},
+           {"left_out", now.left_out - before_.left_out}};
+  row_(row);
+  number_.reset();
+  return {};
+}
+
+void LogSalvage::leave_out(store::Uid uid, const std::string& reason) {
+  if (++counts_.left_out > kMostTold) return;
+  const auto name = target_.mailbox.empty() ? "mailbox number " + std::to_string(*number_) : target_.mailbox;
+  row_({{"not_added", escaped(name)}, {"uid", uid}, {"reason", escaped(reason)}});
+}
+
+Result<void> LogSalvage::run(const io::Progress& progress) {
+  auto rows = logs_.messages();
+  std::uint64_t done = 0;
+  while (const auto row = rows.next()) {
+    if (progress && ++done % 1000 == 0) progress(done, std::max(done, logs_.message_rows()));
+    const auto place = store::place_of(row->key);
+    if (!place || !row->value) continue;
+    if (number_ != place->mailbox) {
+      if (auto begun = begin_mailbox(place->mailbox); !begun) return begun;
+    }
+    if (auto taken = message(std::string(row->key), *row->value); !taken) return taken;
+  }
+  if (auto end = rows.end(); !end) return end;
+  return end_mailbox();
+}
+
+Result<void> LogSalvage::message(const std::string& key, std::string_view stored) {
+  const auto uid = store::uid_of(key).value_or(0);
+  if (target_.removed || target_.vanished.contains(uid)) {
+    ++counts_.removed;
+    return {};
+  }
+  auto message = record::decode_message_record(stored);
+  if (!message) {
+    leave_out(uid, message.error().text);
+    return {};
+  }
+  auto deliveries = logs_.deliveries(key);
+  if (!deliveries) return std::unexpected(std::move(deliveries.error()));
+  const auto has = has_already(key, *message, *deliveries);
+  if (!has) return std::unexpected(has.error());
+  if (*has) return {};
+  if (target_.mailbox.empty()) {
+    leave_out(uid, target_.why);
+    return {};
+  }
+  const auto body = body_of(*message);
+  if (!body) return std::unexpected(body.error());
+  if (!*body) {
+    leave_out(uid, "its body is not in these logs");
+    return {};
+  }
+  if (dry_run_) {
+    ++counts_.added;
+    return {};
+  }
+  return add(key, std::move(*message), std::move(*deliveries), **body);
+}
+
+/// Counts it when it has.
+Result<bool> LogSalvage::has_already(const std::string& key, const MessageRecord& message,
+                                     const std::vector<std::string>& deliveries) {
+  const auto counted = [](std::uint64_t& count) {
+    ++count;
+    return true;
+  };
+  const auto salvaged = kv_.get(store::kMeta, store::salvaged_key(key, message.received));
+  if (!salvaged) return std::unexpected(salvaged.error());
+  if (*salvaged) return counted(counts_.had);
+  if (target_.same) {
+    const auto stored = kv_.get(store::kMessage, key);
+    if (!stored) return std::unexpected(stored.error());
+    const auto there = *stored ? record::decode_message_record(**stored) : Result<MessageRecord>{};
+    if (*stored && there && there->body_key == message.body_key && there->received == message.received &&
+        there->body_size == message.body_size && there->blob == message.blob) {
+      if (!there->blob.empty()) return counted(counts_.had);
+      const auto body = kv_.get(store::kBody, there->body_key);
+      if (!body) return std::unexpected(body.error());
+      if (*body) return counted(counts_.had);
+      if (auto put = put_body_back(*there); !put) return std::unexpected(put.error());
+      return true;
+    }
+    const auto removed =
+        kv_.get(store::kRemoved, store::removed_key(*number_, store::uid_of(key).value_or(0)));
+    if (!removed) return std::unexpected(removed.error());
+    if (*removed) return counted(counts_.removed);
+  }
+  const auto known = kv_.multi_get(store::kDelivery, deliveries);
+  if (!known) return std::unexpected(known.error());
+  if (std::ranges::any_of(*known, [](const auto& value) { return value.has_value(); }))
+    return counted(counts_.had);
+  return false;
+}
+
+/// Its record was behind a gap in the logs, and its body in it.
+Result<void> LogSalvage::put_body_back(const MessageRecord& message) {
+  const auto body = logs_.body(message.body_key);
+  if (!body) return std::unexpected(body.error());
+  if (!*body || (*body)->size() != message.body_size) {
+    ++counts_.had;  // as it is: `store verify` tells of it
+    return {};
+  }
+  if (!dry_run_) {
+    Kv::Batch batch;
+    batch.preconditions.push_back({store::kBody, message.body_key, std::nullopt});
+    const auto header = std::string_view(**body).substr(0, static_cast<std::size_t>(message.header_size));
+    batch.put(store::kEnvelope, message.body_key, encode(record::summarize(header)));
+    batch.put(store::kBody, message.body_key, **body);
+    auto committed = meanwhile(database_.commits->commit(std::move(batch)));
+    if (!committed) return committed;
+  }
+  ++counts_.bodies;
+  return {};
+}
+
+Result<std::optional<LogSalvage::Body>> LogSalvage::body_of(const MessageRecord& message) const {
+  using Found = std::optional<Body>;
+  if (message.blob.empty()) {
+    auto body = logs_.body(message.body_key);
+    if (!body) return std::unexpected(std::move(body.error()));
+    if (!*body && target_.same) {
+      body = kv_.get(store::kBody, message.body_key);
+      if (!body) return std::unexpected(std::move(body.error()));
+    }
+    // One that is there under the same key but not of this message: after a loss that can be.
+    if (!*body || (*body)->size() != message.body_size ||
+        mail::find_header_end(**body).body != message.header_size)
+      return Found();
+    return Found(Body{std::move(**body), nullptr});
+  }
+  const auto has = [&](const Blob& blob) {
+    return check_blob_size(blob, message.blob, message.body_size) && blob.verify(message.blob);
+  };
+  if (has(*database_.blob)) return Found(Body{{}, database_.blob.get()});
+  for (const auto& blob : aside_) {
+    if (has(*blob)) return Found(Body{{}, blob.get()});
+  }
+  return Found();
+}
+
+Result<void> LogSalvage::add(const std::string& key, MessageRecord message,
+                             std::vector<std::string> deliveries, const Body& body) {
+  const auto uid = store::uid_of(key).value_or(0);
+  if (!opened_) {
+    const auto opened = import_.open(target_.mailbox);
+    if (!opened) return std::unexpected(opened.error());
+    opened_ = true;
+    refused_ = opened->value_or(std::string());
+  }
+  if (!refused_.empty()) {
+    leave_out(uid, refused_);
+    return {};
+  }
+  ImportHead head{message.received,          message.flags,    std::move(message.keywords),
+                  std::move(message.sender), message.queue_id, {}};
+  head.known_by.emplace_back(store::kMeta, store::salvaged_key(key, message.received));
+  for (auto& delivery : deliveries) head.known_by.emplace_back(store::kDelivery, std::move(delivery));
+  if (auto begun = import_.begin(std::move(head)); !begun) return begun;
+  if (auto written = import_.write(message.prefix); !written) return written;
+  if (body.blob == nullptr) {
+    if (auto written = import_.write(body.octets); !written) return written;
+  } else {
+    for (std::uint64_t at = 0; at < message.body_size; at += kPiece) {
+      const auto piece = body.blob->get(message.blob, at, kPiece);
+      if (!piece) return std::unexpected(piece.error());
+      if (auto written = import_.write(*piece); !written) return written;
+    }
+  }
+  ++counts_.added;
+  return meanwhile(import_.end());
+}
+
+}  // namespace
+
+Result<SalvageCounts> salvage_logs(StoreDatabase& database, const SalvageWish& wish, const Clock& clock,
+                                   Random& random, const std::function<void(const json&)>& row,
+                                   const io::Progress& progress) {
+  const auto directory = database.kv->directory();
+  const auto sources = find_sources(directory, wish.from);
+  if (!sources) return std::unexpected(sources.error());
+  auto logs = SalvagedLogs::make(directory / "salvage-rows");
+  if (!logs) return std::unexpected(std::move(logs.error()));
+  const auto read = logs->read(sources->logs, progress);
+  if (!read) return std::unexpected(read.error());
+  LogSalvage salvage(database, *logs, wish.dry_run, clock, random, row);
+  for (const auto& log : *read) {
+    ++salvage.counts().logs;
+    salvage.counts().records += log.records;
+    json told{{"log", log.file.string()}, {"records", log.records}, {"damages", log.damages}};
+    if (!log.of_mailboxes && (log.records > 0 || log.damages > 0)) {
+      ++salvage.counts().faults;
+      told["fault"] =
+          "no intact record of mailboxes is in it: damaged throughout, or a log of something else";
+    }
+    row(told);
+  }
+  if (auto opened = salvage.open(sources->blobs); !opened) return std::unexpected(opened.error());
+  if (auto done = salvage.run(progress); !done) return std::unexpected(done.error());
+  return salvage.counts();
+}
+
+json salvaged_row(const SalvageCounts& counts, bool dry_run) {
+  return {{"logs", counts.logs},         {"records", counts.records}, {"added", counts.added},
+          {"bodies", counts.bodies},     {"had", counts.had},         {"removed", counts.removed},
+          {"left_out", counts.left_out}, {"faults", counts.faults},   {"dry_run", dry_run}};
+}
+
+}  // namespace hikyaku::serve
