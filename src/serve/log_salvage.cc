@@ -15,6 +15,8 @@
 #include "mail/header.h"
 #include "serve/mailbox_import.h"
 #include "serve/salvaged_logs.h"
+#include "store/bodies.h"
+#include "store/export.h"
 #include "store/registry.h"
 #include "store/removed.h"
 #include "store/scan_all.h"
@@ -26,6 +28,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using record::MessageRecord;
 
+constexpr std::size_t kLongestHeader = std::size_t{256} << 10;
 constexpr std::size_t kPiece = std::size_t{128} << 10;
 constexpr std::uint64_t kMostTold = 1000;  // messages that are left out
 
@@ -119,6 +122,9 @@ class LogSalvage {
   Result<void> message(const std::string& key, std::string_view stored);
   Result<bool> has_already(const std::string& key, const MessageRecord& message,
                            const std::vector<std::string>& deliveries);
+  Result<bool> has_body(const MessageRecord& message) const;
+  static Result<std::string> header_of(const MessageRecord& message, const Body& body);
+  static Result<void> each_piece(const MessageRecord& message, const Body& body, const store::Sink& take);
   Result<void> put_body_back(const MessageRecord& message);
   Result<std::optional<Body>> body_of(const MessageRecord& message) const;
   Result<void> add(const std::string& key, MessageRecord message, std::vector<std::string> deliveries,
@@ -306,10 +312,9 @@ Result<bool> LogSalvage::has_already(const std::string& key, const MessageRecord
     const auto there = *stored ? record::decode_message_record(**stored) : Result<MessageRecord>{};
     if (*stored && there && there->body_key == message.body_key && there->received == message.received &&
         there->body_size == message.body_size && there->blob == message.blob) {
-      if (!there->blob.empty()) return counted(counts_.had);
-      const auto body = kv_.get(store::kBody, there->body_key);
-      if (!body) return std::unexpected(body.error());
-      if (*body) return counted(counts_.had);
+      const auto whole = has_body(*there);
+      if (!whole) return std::unexpected(whole.error());
+      if (*whole) return counted(counts_.had);
       if (auto put = put_body_back(*there); !put) return std::unexpected(put.error());
       return true;
     }
@@ -325,22 +330,57 @@ Result<bool> LogSalvage::has_already(const std::string& key, const MessageRecord
   return false;
 }
 
-/// Its record was behind a gap in the logs, and its body in it.
-Result<void> LogSalvage::put_body_back(const MessageRecord& message) {
-  const auto body = logs_.body(message.body_key);
+Result<std::string> LogSalvage::header_of(const MessageRecord& message, const Body& body) {
+  const auto octets = static_cast<std::size_t>(std::min<std::uint64_t>(message.header_size, kLongestHeader));
+  if (body.blob == nullptr) return body.octets.substr(0, octets);
+  return body.blob->get(message.blob, 0, octets);
+}
+
+Result<void> LogSalvage::each_piece(const MessageRecord& message, const Body& body, const store::Sink& take) {
+  if (body.blob == nullptr) return take(body.octets);
+  for (std::uint64_t at = 0; at < message.body_size; at += kPiece) {
+    const auto piece = body.blob->get(message.blob, at, kPiece);
+    if (!piece) return std::unexpected(piece.error());
+    if (auto taken = take(*piece); !taken) return taken;
+  }
+  return {};
+}
+
+Result<bool> LogSalvage::has_body(const MessageRecord& message) const {
+  if (!message.blob.empty())
+    return check_blob_size(*database_.blob, message.blob, message.body_size).has_value();
+  const auto body = kv_.get(store::kBody, message.body_key);
   if (!body) return std::unexpected(body.error());
-  if (!*body || (*body)->size() != message.body_size) {
+  return body->has_value();
+}
+
+/// Its record was behind a gap in the logs, and in it its body, or what kept a file of one from being set
+/// aside.
+Result<void> LogSalvage::put_body_back(const MessageRecord& message) {
+  auto body = body_of(message);
+  if (!body) return std::unexpected(std::move(body.error()));
+  if (!*body) {
     ++counts_.had;  // as it is: `store verify` tells of it
     return {};
   }
   if (!dry_run_) {
+    const auto header = header_of(message, **body);
+    if (!header) return std::unexpected(header.error());
     Kv::Batch batch;
-    batch.preconditions.push_back({store::kBody, message.body_key, std::nullopt});
-    const auto header = std::string_view(**body).substr(0, static_cast<std::size_t>(message.header_size));
-    batch.put(store::kEnvelope, message.body_key, encode(record::summarize(header)));
-    batch.put(store::kBody, message.body_key, **body);
-    auto committed = meanwhile(database_.commits->commit(std::move(batch)));
-    if (!committed) return committed;
+    batch.put(store::kEnvelope, message.body_key, encode(record::summarize(*header)));
+    if (message.blob.empty()) {
+      batch.preconditions.push_back({store::kBody, message.body_key, std::nullopt});
+      batch.put(store::kBody, message.body_key, std::move((*body)->octets));
+    } else {
+      auto file = database_.blob->put(message.blob);
+      if (!file) return std::unexpected(std::move(file.error()));
+      const auto written =
+          each_piece(message, **body, [&](std::string_view piece) { return (*file)->write(piece); });
+      if (!written) return std::unexpected(written.error());
+      if (auto synced = (*file)->finish(); !synced) return synced;
+      batch.put(store::kFile, message.blob, store::count_value(message.body_size));
+    }
+    if (auto committed = meanwhile(database_.commits->commit(std::move(batch))); !committed) return committed;
   }
   ++counts_.bodies;
   return {};
@@ -354,11 +394,10 @@ Result<std::optional<LogSalvage::Body>> LogSalvage::body_of(const MessageRecord&
     if (!*body && target_.same) {
       body = kv_.get(store::kBody, message.body_key);
       if (!body) return std::unexpected(std::move(body.error()));
+      // After a loss another message may have come to have the key.
+      if (*body && mail::find_header_end(**body).body != message.header_size) body->reset();
     }
-    // One that is there under the same key but not of this message: after a loss that can be.
-    if (!*body || (*body)->size() != message.body_size ||
-        mail::find_header_end(**body).body != message.header_size)
-      return Found();
+    if (!*body || (*body)->size() != message.body_size) return Found();
     return Found(Body{std::move(**body), nullptr});
   }
   const auto has = [&](const Blob& blob) {
@@ -390,15 +429,8 @@ Result<void> LogSalvage::add(const std::string& key, MessageRecord message,
   for (auto& delivery : deliveries) head.known_by.emplace_back(store::kDelivery, std::move(delivery));
   if (auto begun = import_.begin(std::move(head)); !begun) return begun;
   if (auto written = import_.write(message.prefix); !written) return written;
-  if (body.blob == nullptr) {
-    if (auto written = import_.write(body.octets); !written) return written;
-  } else {
-    for (std::uint64_t at = 0; at < message.body_size; at += kPiece) {
-      const auto piece = body.blob->get(message.blob, at, kPiece);
-      if (!piece) return std::unexpected(piece.error());
-      if (auto written = import_.write(*piece); !written) return written;
-    }
-  }
+  auto written = each_piece(message, body, [this](std::string_view piece) { return import_.write(piece); });
+  if (!written) return written;
   ++counts_.added;
   return meanwhile(import_.end());
 }
