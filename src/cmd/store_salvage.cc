@@ -20,32 +20,44 @@ namespace {
 using nlohmann::json;
 
 std::uint64_t number(const json& row, const char* name) { return row.value(name, std::uint64_t{0}); }
-/// Of the hub, or our own: escaped where it came from.
+/// Escaped where it came from.
 std::string text(const json& row, const char* name) { return row.value(name, std::string()); }
 
+std::string counts_text(const json& row, bool dry_run) {
+  return fmt::format(
+      "{} messages {}, {} damaged ones, {} bodies put back; {} there already, {} removed since; {} left out",
+      number(row, "added"), dry_run ? "would be added" : "added", number(row, "doubtful"),
+      number(row, "bodies"), number(row, "had"), number(row, "removed"), number(row, "left_out"));
+}
+
 void print_row(const json& row, const std::string& database) {
-  const bool dry_run = row.value("dry_run", false);
   if (row.contains("log")) {
+    const auto damages = number(row, "damages");
     fmt::print("{}: {} intact records{}{}\n", text(row, "log"), number(row, "records"),
-               number(row, "damages") > 0 ? fmt::format(", {} damages", number(row, "damages")) : "",
+               damages > 0 ? fmt::format(", {} damages", damages) : "",
                row.contains("fault") ? ": " + text(row, "fault") : "");
-  } else if (row.contains("mailbox")) {
-    fmt::print("{}: {} added, {} bodies put back, {} there already, {} removed since, {} left out\n",
-               text(row, "mailbox"), number(row, "added"), number(row, "bodies"), number(row, "had"),
-               number(row, "removed"), number(row, "left_out"));
-  } else if (row.contains("not_added")) {
-    fmt::print("{}, UID {}: left out: {}\n", text(row, "not_added"), number(row, "uid"), text(row, "reason"));
-  } else {
-    fmt::print("{} messages {}, {} bodies put back; {} there already, {} removed since; {} left out\n",
-               number(row, "added"), dry_run ? "would be added" : "added", number(row, "bodies"),
-               number(row, "had"), number(row, "removed"), number(row, "left_out"));
-    if (!dry_run && number(row, "left_out") == 0 && number(row, "faults") == 0) {
-      fmt::print(
-          "All that is intact in these logs is in the mailboxes. What follows, when nothing else is to be "
-          "found:\n  hikyaku store acknowledge{}\n",
-          database == record::MailboxCatalogue::kDefault ? "" : ' ' + database);
-    }
+    return;
   }
+  if (row.contains("not_added")) {
+    fmt::print("{}, UID {}: left out: {}\n", text(row, "not_added"), number(row, "uid"), text(row, "reason"));
+    return;
+  }
+  const bool dry_run = row.value("dry_run", false);
+  const auto counts = counts_text(row, dry_run);
+  if (row.contains("mailbox")) {
+    fmt::print("{}: {}\n", text(row, "mailbox"), counts);
+    return;
+  }
+  fmt::print("{} in all\n", counts);
+  if (number(row, "doubtful") > 0) {
+    fmt::print("Damaged ones {} in the folder Salvaged of their account: any octet of them may be wrong\n",
+               dry_run ? "would be" : "are");
+  }
+  if (dry_run || number(row, "left_out") > 0 || number(row, "faults") > 0) return;
+  fmt::print(
+      "All that these logs have is in the mailboxes. What follows, when nothing else is to be found:\n"
+      "  hikyaku store acknowledge{}\n",
+      database == record::MailboxCatalogue::kDefault ? "" : ' ' + database);
 }
 
 }  // namespace
@@ -54,11 +66,9 @@ StoreSalvage::StoreSalvage(CommandLine& store)
     : command_(store.subcommand(
           "salvage",
           "bring in mail that a database lost by `mount --force`, out of logs: a missing one that was found, "
-          "or "
-          "those in quarantine. Only what is intact in them, and what the database does not have and nobody "
-          "removed since; under new UIDs, with flags and dates. A second run adds nothing; while the hub "
-          "runs "
-          "or not")) {
+          "or those in quarantine. What the database does not have and nobody removed since comes under new "
+          "UIDs, with flags and dates; what is in a damaged record, as far as it can be read, into "
+          "ACCOUNT/Salvaged. A second run adds nothing; while the hub runs or not")) {
   command_.option("from", &from_, "logs (000123.log), or folders of them; without: all in quarantine");
   command_.option("--database", &database_, "the mailbox database");
   command_.flag("--dry-run", dry_run_, "tell what would be brought in, and change nothing");

@@ -30,6 +30,7 @@ using record::MessageRecord;
 
 constexpr std::size_t kLongestHeader = std::size_t{256} << 10;
 constexpr std::size_t kPiece = std::size_t{128} << 10;
+constexpr std::string_view kSalvaged = "/Salvaged";
 constexpr std::uint64_t kMostTold = 1000;  // messages that are left out
 
 /// What the logs are, and where bodies that were set aside beside them would be.
@@ -99,6 +100,7 @@ class LogSalvage {
         kv_(*database.kv),
         logs_(logs),
         dry_run_(dry_run),
+        clock_(clock),
         row_(row),
         import_(
             [&database](std::string_view) -> Result<std::shared_ptr<StoreDatabase>> {
@@ -115,9 +117,9 @@ class LogSalvage {
     std::string octets;          // when there is no blob
     const Blob* blob = nullptr;  // else where it is, whole
   };
-  Result<void> begin_mailbox(std::uint32_t number);
+  Result<void> begin_mailbox(std::uint32_t number, const std::string& account = {});
   Result<void> end_mailbox();
-  Result<Target> target_of(std::uint32_t number) const;
+  Result<Target> target_of(std::uint32_t number, const std::string& doubtful_account) const;
   Result<std::set<store::Uid>> vanished_of(std::uint32_t number) const;
   Result<void> message(const std::string& key, std::string_view stored);
   Result<bool> has_already(const std::string& key, const MessageRecord& message,
@@ -129,12 +131,20 @@ class LogSalvage {
   Result<std::optional<Body>> body_of(const MessageRecord& message) const;
   Result<void> add(const std::string& key, MessageRecord message, std::vector<std::string> deliveries,
                    const Body& body);
+  Result<void> run_doubtful();
+  Result<void> doubtful(const SalvagedLogs::Doubtful& one);
+  Result<bool> is_settled(const SalvagedLogs::Doubtful& one);
+  Result<std::optional<Body>> doubtful_body(const std::string& key, const MessageRecord* message) const;
+  using KnownBy = std::vector<std::pair<Kv::Space, std::string>>;
+  Result<void> put(const std::string& key, MessageRecord message, KnownBy known_by, const Body& body,
+                   std::uint64_t& count);
   void leave_out(store::Uid uid, const std::string& reason);
 
   StoreDatabase& database_;
   Kv& kv_;
   SalvagedLogs& logs_;
   const bool dry_run_;
+  const Clock& clock_;
   const std::function<void(const json&)>& row_;
   MailboxImport import_;
   std::vector<std::unique_ptr<io::FileBlob>> aside_;
@@ -165,7 +175,7 @@ Result<void> LogSalvage::open(const std::vector<fs::path>& blobs) {
 
 /// A log rarely has the name of a mailbox: only when it was made, or renamed. Its number is good where
 /// nothing speaks against it; after a loss another mailbox may have got it.
-Result<Target> LogSalvage::target_of(std::uint32_t number) const {
+Result<Target> LogSalvage::target_of(std::uint32_t number, const std::string& doubtful_account) const {
   Target target;
   const auto& told = logs_.mailbox(number);
   const auto removed = removed_boxes_.find(number);
@@ -174,10 +184,11 @@ Result<Target> LogSalvage::target_of(std::uint32_t number) const {
   if (target.removed) return target;
   const auto box = boxes_.find(number);
   const bool there = box != boxes_.end();
+  const auto& told_account = told.account.empty() ? doubtful_account : told.account;
   if (there) {
     target.same = told.uid_validity != 0
                       ? told.uid_validity == box->second.uid_validity
-                      : !told.account.empty() && told.account == store::account_of(box->second.name);
+                      : !told_account.empty() && told_account == store::account_of(box->second.name);
   }
   if (target.same) {
     target.mailbox = box->second.name;
@@ -187,7 +198,7 @@ Result<Target> LogSalvage::target_of(std::uint32_t number) const {
   } else if (!told.name.empty()) {
     target.mailbox = told.name;
   } else if (!told.account.empty()) {
-    target.mailbox = told.account + "/Salvaged";  // the name of its folder is lost
+    target.mailbox = told.account + std::string(kSalvaged);  // the name of its folder is lost
   } else {
     target.why = "these logs don't tell whose mailbox it was in";
   }
@@ -213,9 +224,10 @@ Result<std::set<store::Uid>> LogSalvage::vanished_of(std::uint32_t number) const
   return uids;
 }
 
-Result<void> LogSalvage::begin_mailbox(std::uint32_t number) {
+/// `account`: whose the mailbox is, as far as a damaged record can tell.
+Result<void> LogSalvage::begin_mailbox(std::uint32_t number, const std::string& account) {
   if (auto ended = end_mailbox(); !ended) return ended;
-  auto target = target_of(number);
+  auto target = target_of(number, account);
   if (!target) return std::unexpected(std::move(target.error()));
   target_ = std::move(*target);
   number_ = number;
@@ -235,6 +247,7 @@ Result<void> LogSalvage::end_mailbox() {
            {"bodies", now.bodies - before_.bodies},
            {"had", now.had - before_.had},
            {"removed", now.removed - before_.removed},
+           {"doubtful", now.doubtful - before_.doubtful},
            {"left_out", now.left_out - before_.left_out}};
   row_(row);
   number_.reset();
@@ -260,7 +273,8 @@ Result<void> LogSalvage::run(const io::Progress& progress) {
     if (auto taken = message(std::string(row->key), *row->value); !taken) return taken;
   }
   if (auto end = rows.end(); !end) return end;
-  return end_mailbox();
+  if (auto ended = end_mailbox(); !ended) return ended;
+  return run_doubtful();
 }
 
 Result<void> LogSalvage::message(const std::string& key, std::string_view stored) {
@@ -287,10 +301,6 @@ Result<void> LogSalvage::message(const std::string& key, std::string_view stored
   if (!body) return std::unexpected(body.error());
   if (!*body) {
     leave_out(uid, "its body is not in these logs");
-    return {};
-  }
-  if (dry_run_) {
-    ++counts_.added;
     return {};
   }
   return add(key, std::move(*message), std::move(*deliveries), **body);
@@ -412,7 +422,19 @@ Result<std::optional<LogSalvage::Body>> LogSalvage::body_of(const MessageRecord&
 
 Result<void> LogSalvage::add(const std::string& key, MessageRecord message,
                              std::vector<std::string> deliveries, const Body& body) {
-  const auto uid = store::uid_of(key).value_or(0);
+  KnownBy known_by;
+  known_by.emplace_back(store::kMeta, store::salvaged_key(key, message.received));
+  for (auto& delivery : deliveries) known_by.emplace_back(store::kDelivery, std::move(delivery));
+  return put(key, std::move(message), std::move(known_by), body, counts_.added);
+}
+
+/// Adds it to the mailbox that is the target.
+Result<void> LogSalvage::put(const std::string& key, MessageRecord message, KnownBy known_by,
+                             const Body& body, std::uint64_t& count) {
+  if (dry_run_) {
+    ++count;
+    return {};
+  }
   if (!opened_) {
     const auto opened = import_.open(target_.mailbox);
     if (!opened) return std::unexpected(opened.error());
@@ -420,19 +442,98 @@ Result<void> LogSalvage::add(const std::string& key, MessageRecord message,
     refused_ = opened->value_or(std::string());
   }
   if (!refused_.empty()) {
-    leave_out(uid, refused_);
+    leave_out(store::uid_of(key).value_or(0), refused_);
     return {};
   }
   ImportHead head{message.received,          message.flags,    std::move(message.keywords),
-                  std::move(message.sender), message.queue_id, {}};
-  head.known_by.emplace_back(store::kMeta, store::salvaged_key(key, message.received));
-  for (auto& delivery : deliveries) head.known_by.emplace_back(store::kDelivery, std::move(delivery));
+                  std::move(message.sender), message.queue_id, std::move(known_by)};
   if (auto begun = import_.begin(std::move(head)); !begun) return begun;
   if (auto written = import_.write(message.prefix); !written) return written;
   auto written = each_piece(message, body, [this](std::string_view piece) { return import_.write(piece); });
   if (!written) return written;
-  ++counts_.added;
+  ++count;
   return meanwhile(import_.end());
+}
+
+Result<void> LogSalvage::run_doubtful() {
+  auto messages = logs_.doubtful_messages();
+  while (const auto one = messages.next()) {
+    const auto place = store::place_of(one->key);
+    if (!place) continue;
+    if (number_ != place->mailbox) {
+      if (auto begun = begin_mailbox(place->mailbox, one->account); !begun) return begun;
+    }
+    if (auto taken = doubtful(*one); !taken) return taken;
+  }
+  if (auto end = messages.end(); !end) return end;
+  return end_mailbox();
+}
+
+/// Whether nothing is to be done about it; counts it then.
+Result<bool> LogSalvage::is_settled(const SalvagedLogs::Doubtful& one) {
+  const auto uid = store::uid_of(one.key).value_or(0);
+  if (target_.removed || target_.vanished.contains(uid)) {
+    ++counts_.removed;
+    return true;
+  }
+  const auto salvaged = kv_.get(store::kMeta, store::salvaged_key(one.key));
+  if (!salvaged) return std::unexpected(salvaged.error());
+  const auto intact = logs_.speaks_of(one.key);
+  if (!intact) return std::unexpected(intact.error());
+  bool there = salvaged->has_value() || *intact;
+  for (const auto& [space, key] :
+       {std::pair<Kv::Space, std::string>(store::kMessage, one.key),
+        std::pair<Kv::Space, std::string>(store::kRemoved, store::removed_key(*number_, uid))}) {
+    const auto stored = target_.same ? kv_.get(space, key) : Result<std::optional<std::string>>{};
+    if (!stored) return std::unexpected(stored.error());
+    there = there || stored->has_value();
+  }
+  if (there) ++counts_.had;
+  return there;
+}
+
+Result<void> LogSalvage::doubtful(const SalvagedLogs::Doubtful& one) {
+  const auto settled = is_settled(one);
+  if (!settled) return std::unexpected(settled.error());
+  if (*settled) return {};
+  const auto uid = store::uid_of(one.key).value_or(0);
+  // Two that agree: the number may be wrong, and the name too.
+  const auto account = std::string(store::account_of(target_.mailbox));
+  if (account.empty() || account != one.account) {
+    leave_out(uid, "in a damaged record, and not sure whose it was: " + one.where);
+    return {};
+  }
+  auto decoded = record::decode_message_record(one.stored);
+  const auto body = doubtful_body(one.key, decoded ? &*decoded : nullptr);
+  if (!body) return std::unexpected(body.error());
+  if (!*body) {
+    leave_out(uid, "in a damaged record, without its body: " + one.where);
+    return {};
+  }
+  MessageRecord message;
+  if (decoded) {
+    message = std::move(*decoded);
+  } else {
+    message.received = clock_.now();
+  }
+  message.prefix.insert(0, "X-Hikyaku-Salvaged: " + escaped(one.where) + "; any octet may be wrong\r\n");
+  if (!opened_) target_.mailbox = account + std::string(kSalvaged);
+  return put(one.key, std::move(message), {{store::kMeta, store::salvaged_key(one.key)}}, **body,
+             counts_.doubtful);
+}
+
+/// As much of it as there is.
+Result<std::optional<LogSalvage::Body>> LogSalvage::doubtful_body(const std::string& key,
+                                                                  const MessageRecord* message) const {
+  if (message != nullptr) {
+    auto whole = body_of(*message);
+    if (!whole || *whole) return whole;
+    if (!message->blob.empty()) return std::nullopt;
+  }
+  auto body = logs_.doubtful_body(message != nullptr ? message->body_key : key);
+  if (!body) return std::unexpected(std::move(body.error()));
+  if (!*body) return std::nullopt;
+  return Body{std::move(**body), nullptr};
 }
 
 }  // namespace

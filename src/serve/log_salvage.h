@@ -26,6 +26,7 @@ struct SalvageCounts {
   std::uint64_t bodies = 0;             ///< put back where the database has the message without its body
   std::uint64_t had = 0;                ///< the database has them, or had them and they were moved or removed
   std::uint64_t removed = 0;            ///< their owner removed them later
+  std::uint64_t doubtful = 0;           ///< of damaged records, added to ACCOUNT/Salvaged
   std::uint64_t left_out = 0;           ///< could not be brought in
   std::uint64_t faults = 0;             ///< logs that hold nothing of a mailbox database
   bool operator==(const SalvageCounts&) const = default;
@@ -36,8 +37,10 @@ struct SalvageCounts {
 /// go into the mailbox that they were in, under new UIDs, with their flags, keywords and dates, and with what
 /// they are recognised by: a second run, or a delivery that is tried again, adds nothing, and a run that is
 /// cut short may be done again. What was removed or moved later is left alone, as far as the logs or the
-/// database tell. Damaged records are not used, and quotas not asked. Each copy of a body that several had
-/// comes on its own. `row` gets what is told: {"log"…} of each, {"mailbox"…} of each with what was done,
+/// database tell. Quotas are not asked. What a damaged record still has goes into ACCOUNT/Salvaged, with a
+/// header field X-Hikyaku-Salvaged in front that tells where it was, when nothing intact speaks of that
+/// message and the account is sure. Each copy of a body that several had comes on its own. `row` gets what is
+/// told: {"log"…} of each, {"mailbox"…} of each with what was done,
 /// {"not_added"…} of at most 1000 messages that are left out. Fault::temporary: another run is under way, or
 /// a message came meanwhile: do it again. Fault::not_found: there is no such file, or nothing in quarantine.
 /// Needs room on the disk for what the logs have, beside the database. Blocks.

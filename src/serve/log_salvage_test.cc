@@ -6,6 +6,7 @@
 
 #include "io/system_random.h"
 #include "serve/crashed_database.h"
+#include "store/keys.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -187,11 +188,14 @@ TEST_P(LostLog, CutShortAfterAnyMailboxItIsDoneByRunningItAgain) {
 INSTANTIATE_TEST_SUITE_P(, LostLog, testing::Values(0, 1, 2),
                          [](const auto& row) { return "log_" + std::to_string(row.param); });
 
-TEST_F(LogSalvageTest, ALogThatWasSetAsideForOneDamageHasNothingThatIsNotThere) {
+TEST_F(LogSalvageTest, OfALogWithADamagedBodyThatOneGoesToSalvagedAndNothingElse) {
   EXPECT_TRUE(in_child([&] {
     const auto log = work_ / origin().logs[1];
     auto octets = octets_of(log);
-    octets[octets.size() / 2] ^= 4;
+    // One of several recipients, and whole in the log.
+    const auto at = octets.find("Subject: message ", octets.size() / 2);
+    ASSERT_NE(at, std::string::npos);
+    octets[at + 9] ^= 0x20;
     overwrite(log, octets);
     mount_by_force();
     const auto before = mail();
@@ -199,8 +203,38 @@ TEST_F(LogSalvageTest, ALogThatWasSetAsideForOneDamageHasNothingThatIsNotThere) 
     ASSERT_TRUE(made) << made.error().text;
     EXPECT_EQ(made->added + made->bodies, 0U);
     EXPECT_GT(made->had, 0U);
-    EXPECT_EQ(mail(), before);
+    EXPECT_GT(made->doubtful, 0U);
+    EXPECT_EQ(made->left_out, 0U) << json(rows_).dump();
+    auto after = mail();
+    EXPECT_TRUE(std::ranges::includes(after, before));
+    std::size_t in_salvaged = 0;
+    for (const auto& [mailbox, checksum] : after) in_salvaged += mailbox.ends_with("/Salvaged") ? 1 : 0;
+    EXPECT_EQ(in_salvaged, made->doubtful);
+    EXPECT_EQ(after.size(), before.size() + made->doubtful) << "among ordinary mail there is none";
+    std::vector<std::string> notes;
+    {
+      const auto database = StoreDatabase::open(Mailboxes(work_).place(), {}, kBegin, notes).value();
+      for (const auto& [mailbox, checksum] : after) {
+        if (!mailbox.ends_with("/Salvaged")) continue;
+        const auto item = database->store->find(mailbox, 1).value();
+        EXPECT_THAT(database->store->read(item, 0, 1000).value(),
+                    testing::AllOf(testing::StartsWith("X-Hikyaku-Salvaged: " + log.filename().string()),
+                                   testing::HasSubstr("checksum mismatch"),
+                                   testing::HasSubstr("\r\nFrom: <a@s.example>\r\nSubject: ")));
+      }
+    }
+    const auto again = salvage({});
+    ASSERT_TRUE(again) << again.error().text;
+    EXPECT_EQ(again->doubtful + again->added, 0U);
+    EXPECT_EQ(mail(), after);
   }));
+}
+
+TEST(SalvagedKey, HasTheseOctets) {
+  using namespace std::string_literals;
+  EXPECT_EQ(store::salvaged_key(store::message_key(7, 3), Time{std::chrono::microseconds{258}}),
+            "salvaged/\0\0\0\7\0\0\0\3\0\0\0\0\0\0\1\2"s);
+  EXPECT_EQ(store::salvaged_key(store::message_key(7, 3)), "salvaged-doubtful/\0\0\0\7\0\0\0\3"s);
 }
 
 TEST_F(LogSalvageTest, WithoutAnyLogItSaysWhereItLooked) {

@@ -1,12 +1,37 @@
 #include "serve/salvaged_logs.h"
 
-#include <algorithm>
+#include <set>
 
 #include "base/varint.h"
 #include "io/mapped_file.h"
 #include "record/message_record.h"
 
 namespace hikyaku::serve {
+namespace {
+
+// In the rows, beside the spaces of the database: of damaged records.
+constexpr unsigned kDoubtfulMessage = store::kSpaces, kDoubtfulBody = store::kSpaces + 1;
+
+/// A row of a log as one of a space; nullopt: it is the engine's own, which we do not use.
+std::optional<unsigned> space_of(const io::BatchRow& row) {
+  return row.family == 0 ? std::nullopt : std::optional(row.family - 1);
+}
+
+/// The mailbox of a row of kDelivery, or of usage, and whose the row says that it is.
+struct Owned {
+  std::uint32_t mailbox;
+  std::string account;
+};
+std::optional<Owned> owner_by_usage(std::string_view key) {
+  const auto account = take_text(key);
+  if (!account || !key.starts_with('u')) return std::nullopt;
+  key.remove_prefix(1);
+  const auto place = store::usage_place_of(key);
+  if (!place || place->mailbox == 0) return std::nullopt;
+  return Owned{place->mailbox, std::string(*account)};
+}
+
+}  // namespace
 
 Result<SalvagedLogs> SalvagedLogs::make(const std::filesystem::path& scratch) {
   auto rows = io::LogRows::make(scratch);
@@ -37,7 +62,11 @@ Result<std::vector<SalvagedLogs::Log>> SalvagedLogs::read(const std::vector<std:
                                             take(row, sequence++, log);
                                           });
                                         },
-                                    .damage = [&](const io::LogDamage&) { ++log.damages; }});
+                                    .damage =
+                                        [&](const io::LogDamage& damage) {
+                                          ++log.damages;
+                                          take_damage(damage, path);
+                                        }});
     logs.push_back(std::move(log));
     if (auto kept = rows_.end(); !kept) return std::unexpected(kept.error());
     done += file->contents().size();
@@ -61,8 +90,9 @@ Result<std::vector<std::string>> SalvagedLogs::deliveries(std::string_view messa
 }
 
 void SalvagedLogs::take(const io::BatchRow& row, std::uint64_t sequence, Log& log) {
-  if (row.family == 0) return;  // the engine's own, which we do not use
-  switch (row.family - 1) {
+  const auto space = space_of(row);
+  if (!space) return;
+  switch (*space) {
     case store::kMailbox:
       log.of_mailboxes = take_mailbox(row, sequence) || log.of_mailboxes;
       break;
@@ -116,14 +146,66 @@ bool SalvagedLogs::take_mailbox(const io::BatchRow& row, std::uint64_t sequence)
 /// Each change of a mailbox adds to the usage of its account: so nearly all logs that have mail for a mailbox
 /// tell whose it is, though few have its name.
 bool SalvagedLogs::take_account(const io::BatchRow& row) {
-  auto rest = row.key;
-  const auto account = take_text(rest);
-  if (!account || !rest.starts_with('u')) return false;
-  rest.remove_prefix(1);
-  const auto place = store::usage_place_of(rest);
-  if (!place || place->mailbox == 0) return false;
-  mailboxes_[place->mailbox].account = *account;
+  auto owner = owner_by_usage(row.key);
+  if (!owner) return false;
+  mailboxes_[owner->mailbox].account = std::move(owner->account);
   return true;
+}
+
+/// What has a whole row of usage tells whose a mailbox is: its number alone may be wrong.
+void SalvagedLogs::take_damage(const io::LogDamage& damage, const std::filesystem::path& file) {
+  std::map<std::uint32_t, std::string> owners;
+  std::set<std::string, std::less<>> messages;
+  // It ends where it can't be read on.
+  (void)io::read_rows(damage.remains, [&](const io::BatchRow& row) {
+    if (space_of(row) == store::kAccount) {
+      if (auto owner = owner_by_usage(row.key)) owners[owner->mailbox] = std::move(owner->account);
+    }
+    if (space_of(row) == store::kMessage && row.value) messages.emplace(row.key);
+  });
+  const auto where =
+      file.filename().string() + ", offset " + std::to_string(damage.offset) + ": " + damage.reason;
+  const auto keep = [&](std::string_view key, std::string_view stored) {
+    const auto place = store::place_of(key);
+    if (!place) return;
+    const auto owner = owners.find(place->mailbox);
+    std::string row;
+    put_text(row, owner == owners.end() ? std::string_view() : std::string_view(owner->second));
+    put_text(row, where);
+    rows_.add(kDoubtfulMessage, key, row.append(stored), 0);
+    ++message_rows_;
+  };
+  (void)io::read_rows(damage.remains, [&](const io::BatchRow& row) {
+    if (!row.value) return;
+    if (space_of(row) == store::kMessage) keep(row.key, *row.value);
+    if (space_of(row) != store::kBody) return;
+    rows_.add(kDoubtfulBody, row.key, *row.value, 0);
+    if (!messages.contains(row.key)) keep(row.key, {});
+  });
+}
+
+std::optional<SalvagedLogs::Doubtful> SalvagedLogs::DoubtfulMessages::next() {
+  const auto row = rows_.next();
+  if (!row || !row->value) return std::nullopt;
+  auto rest = *row->value;
+  const auto account = take_text(rest).value_or(std::string_view());
+  const auto where = take_text(rest).value_or(std::string_view());
+  return Doubtful{std::string(row->key), std::string(account), std::string(where), std::string(rest)};
+}
+
+SalvagedLogs::DoubtfulMessages SalvagedLogs::doubtful_messages() const {
+  return DoubtfulMessages(rows_.of(kDoubtfulMessage));
+}
+
+Result<std::optional<std::string>> SalvagedLogs::doubtful_body(std::string_view key) const {
+  return rows_.get(kDoubtfulBody, key);
+}
+
+Result<bool> SalvagedLogs::speaks_of(std::string_view message_key) const {
+  auto rows = rows_.of(store::kMessage, message_key);
+  const bool speaks = rows.next().has_value();
+  if (auto end = rows.end(); !end) return std::unexpected(end.error());
+  return speaks;
 }
 
 void SalvagedLogs::take_removed_mailbox(const io::BatchRow& row, std::uint64_t sequence) {

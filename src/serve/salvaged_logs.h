@@ -46,12 +46,36 @@ class SalvagedLogs {
   std::uint64_t message_rows() const { return message_rows_; }  ///< at most so many
   /// By body key.
   Result<std::optional<std::string>> body(std::string_view key) const { return rows_.get(store::kBody, key); }
+  /// Whether the intact records speak of a message, or of its removal.
+  Result<bool> speaks_of(std::string_view message_key) const;
   /// The rows of kDelivery that stand for the message with this key.
   Result<std::vector<std::string>> deliveries(std::string_view message_key) const;
+
+  /// A message in a damaged record. Any octet may be wrong, but in what decodes, which has a checksum.
+  struct Doubtful {
+    std::string key;      ///< that of the message, as it stands there
+    std::string account;  ///< whose the same record says that its mailbox is; empty: it does not say
+    std::string where;    ///< "000123.log, offset 4711: checksum mismatch"
+    std::string stored;   ///< the MessageRecord; empty: there is but a body
+  };
+  class DoubtfulMessages {
+   public:
+    std::optional<Doubtful> next();
+    Result<void> end() const { return rows_.end(); }
+
+   private:
+    friend class SalvagedLogs;
+    explicit DoubtfulMessages(io::LogRows::Cursor rows) : rows_(std::move(rows)) {}
+    io::LogRows::Cursor rows_;
+  };
+  /// By key.
+  DoubtfulMessages doubtful_messages() const;
+  Result<std::optional<std::string>> doubtful_body(std::string_view key) const;
 
  private:
   explicit SalvagedLogs(io::LogRows rows) : rows_(std::move(rows)) {}
   void take(const io::BatchRow& row, std::uint64_t sequence, Log& log);
+  void take_damage(const io::LogDamage& damage, const std::filesystem::path& file);
   void take_delivery(const io::BatchRow& row, std::uint64_t sequence);
   bool take_mailbox(const io::BatchRow& row, std::uint64_t sequence);
   bool take_account(const io::BatchRow& row);

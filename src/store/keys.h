@@ -98,6 +98,11 @@ inline std::string salvaged_key(std::string_view message_key, Time received) {
       .append(big_endian(static_cast<std::uint64_t>(received.time_since_epoch().count())));
 }
 
+/// The same of what a damaged record had of it.
+inline std::string salvaged_key(std::string_view message_key) {
+  return std::string("salvaged-doubtful/").append(message_key);
+}
+
 // ---- kChange: what changed in a mailbox, and what vanished from it, each in order of MODSEQ
 
 inline std::string changed_prefix(std::uint32_t mailbox) { return big_endian(mailbox) + 'c'; }

@@ -69,14 +69,18 @@ def test_beside_a_hub_that_delivers_meanwhile(lab):
     assert ": 0 problems" in command(hub, "verify")
 
 
-def test_a_log_with_one_damage_had_all_its_intact_mail_kept_and_gives_nothing_twice(lab):
+def test_of_a_log_with_one_damage_that_message_goes_to_salvaged(lab):
     hub, subjects = crashed(lab)
     damage(the_log(hub), b"number 04")
     command(hub, "mount", "--force")
     kept = subjects_of(hub)
     told = command(hub, "salvage")
-    assert "0 messages added" in told and "1 damages" in told, told
+    assert "0 messages added" in told and "1 damages" in told and "1 damaged ones" in told, told
     assert subjects_of(hub) == kept == set(subjects) - {("test@box.example", "number 04")}
+    text = command(hub, "export", "test@box.example/Salvaged")
+    assert re.search(r"^X-Hikyaku-Salvaged: \d+\.log, offset \d+: checksum mismatch", text, re.M) and "Subject: number 04" in text, text
+    told = command(hub, "salvage")
+    assert "0 messages added, 0 damaged ones" in told, told
 
 
 def test_errors_say_what_to_do(lab):
