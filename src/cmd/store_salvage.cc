@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/escape.h"
 #include "cmd/administer.h"
 #include "cmd/store_work.h"
 #include "io/system_clock.h"
@@ -20,7 +21,7 @@ namespace {
 using nlohmann::json;
 
 std::uint64_t number(const json& row, const char* name) { return row.value(name, std::uint64_t{0}); }
-/// Escaped where it came from.
+/// Names of mailboxes are escaped already.
 std::string text(const json& row, const char* name) { return row.value(name, std::string()); }
 
 std::string counts_text(const json& row, bool dry_run) {
@@ -33,7 +34,7 @@ std::string counts_text(const json& row, bool dry_run) {
 void print_row(const json& row, const std::string& database) {
   if (row.contains("log")) {
     const auto damages = number(row, "damages");
-    fmt::print("{}: {} intact records{}{}\n", text(row, "log"), number(row, "records"),
+    fmt::print("{}: {} intact records{}{}\n", escaped(text(row, "log")), number(row, "records"),
                damages > 0 ? fmt::format(", {} damages", damages) : "",
                row.contains("fault") ? ": " + text(row, "fault") : "");
     return;

@@ -1,11 +1,9 @@
 #include "serve/log_salvage.h"
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,12 +12,10 @@
 #include "io/log_files.h"
 #include "mail/header.h"
 #include "serve/mailbox_import.h"
+#include "serve/salvage_targets.h"
 #include "serve/salvaged_logs.h"
 #include "store/bodies.h"
 #include "store/export.h"
-#include "store/registry.h"
-#include "store/removed.h"
-#include "store/scan_all.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -30,7 +26,6 @@ using record::MessageRecord;
 
 constexpr std::size_t kLongestHeader = std::size_t{256} << 10;
 constexpr std::size_t kPiece = std::size_t{128} << 10;
-constexpr std::string_view kSalvaged = "/Salvaged";
 constexpr std::uint64_t kMostTold = 1000;  // messages that are left out
 
 /// What the logs are, and where bodies that were set aside beside them would be.
@@ -75,15 +70,6 @@ Result<Sources> find_sources(const fs::path& database, const std::vector<fs::pat
   return sources;
 }
 
-/// Where the messages of one mailbox of the logs go.
-struct Target {
-  std::string mailbox;  ///< empty: nowhere
-  std::string why;      ///< then
-  bool same = false;    ///< it is that very mailbox, so that UIDs mean the same
-  bool removed = false;
-  std::set<store::Uid> vanished;  ///< when it is the same
-};
-
 /// A failed precondition of a commit, which is told as what it means here.
 Result<void> meanwhile(Result<void> done) {
   if (done || done.error().fault != Fault::not_found) return done;
@@ -119,8 +105,6 @@ class LogSalvage {
   };
   Result<void> begin_mailbox(std::uint32_t number, const std::string& account = {});
   Result<void> end_mailbox();
-  Result<Target> target_of(std::uint32_t number, const std::string& doubtful_account) const;
-  Result<std::set<store::Uid>> vanished_of(std::uint32_t number) const;
   Result<void> message(const std::string& key, std::string_view stored);
   Result<bool> has_already(const std::string& key, const MessageRecord& message,
                            const std::vector<std::string>& deliveries);
@@ -148,12 +132,11 @@ class LogSalvage {
   const std::function<void(const json&)>& row_;
   MailboxImport import_;
   std::vector<std::unique_ptr<io::FileBlob>> aside_;
-  std::map<std::uint32_t, store::Store::Mailbox> boxes_;
-  std::map<std::uint32_t, std::uint32_t> removed_boxes_;  // with UIDVALIDITY
+  std::optional<SalvageTargets> targets_;  // after open()
   SalvageCounts counts_;
   std::optional<std::uint32_t> number_;  // of the mailbox that is being done
-  Target target_;
-  SalvageCounts before_;  // it
+  SalvageTarget target_;
+  SalvageCounts before_;  // what was counted before it
   bool opened_ = false;   // for adding
   std::string refused_;   // why it can't be
 };
@@ -164,70 +147,16 @@ Result<void> LogSalvage::open(const std::vector<fs::path>& blobs) {
     if (!blob) return std::unexpected(std::move(blob.error()));
     aside_.push_back(std::move(*blob));
   }
-  auto listed = database_.store->list_mailboxes();
-  if (!listed) return std::unexpected(std::move(listed.error()));
-  for (auto& box : *listed) boxes_.emplace(box.id, std::move(box));
-  const auto removed = store::list_removed_mailboxes(*database_.store);
-  if (!removed) return std::unexpected(removed.error());
-  for (const auto& box : *removed) removed_boxes_[box.id] = box.removed.mailbox.uid_validity;
+  auto targets = SalvageTargets::read(database_, logs_);
+  if (!targets) return std::unexpected(std::move(targets.error()));
+  targets_.emplace(std::move(*targets));
   return {};
-}
-
-/// A log rarely has the name of a mailbox: only when it was made, or renamed. Its number is good where
-/// nothing speaks against it; after a loss another mailbox may have got it.
-Result<Target> LogSalvage::target_of(std::uint32_t number, const std::string& doubtful_account) const {
-  Target target;
-  const auto& told = logs_.mailbox(number);
-  const auto removed = removed_boxes_.find(number);
-  target.removed = told.removed || (removed != removed_boxes_.end() &&
-                                    (told.uid_validity == 0 || told.uid_validity == removed->second));
-  if (target.removed) return target;
-  const auto box = boxes_.find(number);
-  const bool there = box != boxes_.end();
-  const auto& told_account = told.account.empty() ? doubtful_account : told.account;
-  if (there) {
-    target.same = told.uid_validity != 0
-                      ? told.uid_validity == box->second.uid_validity
-                      : !told_account.empty() && told_account == store::account_of(box->second.name);
-  }
-  if (target.same) {
-    target.mailbox = box->second.name;
-    auto vanished = vanished_of(number);
-    if (!vanished) return std::unexpected(std::move(vanished.error()));
-    target.vanished = std::move(*vanished);
-  } else if (!told.name.empty()) {
-    target.mailbox = told.name;
-  } else if (!told.account.empty()) {
-    target.mailbox = told.account + std::string(kSalvaged);  // the name of its folder is lost
-  } else {
-    target.why = "these logs don't tell whose mailbox it was in";
-  }
-  if (const auto account = store::account_of(target.mailbox);
-      !target.mailbox.empty() && !database_.store->registry().is_here(account)) {
-    target.why = "the mailboxes of " + std::string(account) + " are in another database";
-    target.mailbox.clear();
-  }
-  return target;
-}
-
-Result<std::set<store::Uid>> LogSalvage::vanished_of(std::uint32_t number) const {
-  std::set<store::Uid> uids;
-  const auto from = store::vanished_prefix(number);
-  auto read = store::scan_all(kv_, store::kChange, from, prefix_end(from),
-                              [&](const std::string&, const std::string& value) -> Result<void> {
-                                const auto some = record::decode_uids(value);
-                                if (!some) return std::unexpected(some.error());
-                                uids.insert(some->begin(), some->end());
-                                return {};
-                              });
-  if (!read) return std::unexpected(read.error());
-  return uids;
 }
 
 /// `account`: whose the mailbox is, as far as a damaged record can tell.
 Result<void> LogSalvage::begin_mailbox(std::uint32_t number, const std::string& account) {
   if (auto ended = end_mailbox(); !ended) return ended;
-  auto target = target_of(number, account);
+  auto target = targets_->of(number, account);
   if (!target) return std::unexpected(std::move(target.error()));
   target_ = std::move(*target);
   number_ = number;
@@ -460,7 +389,8 @@ Result<void> LogSalvage::run_doubtful() {
   while (const auto one = messages.next()) {
     const auto place = store::place_of(one->key);
     if (!place) continue;
-    if (number_ != place->mailbox) {
+    // One record may tell whose it is where another did not.
+    if (number_ != place->mailbox || (target_.mailbox.empty() && !one->account.empty())) {
       if (auto begun = begin_mailbox(place->mailbox, one->account); !begun) return begun;
     }
     if (auto taken = doubtful(*one); !taken) return taken;
@@ -517,7 +447,7 @@ Result<void> LogSalvage::doubtful(const SalvagedLogs::Doubtful& one) {
     message.received = clock_.now();
   }
   message.prefix.insert(0, "X-Hikyaku-Salvaged: " + escaped(one.where) + "; any octet may be wrong\r\n");
-  if (!opened_) target_.mailbox = account + std::string(kSalvaged);
+  if (!opened_) target_.mailbox = account + std::string(SalvageTargets::kFolder);
   return put(one.key, std::move(message), {{store::kMeta, store::salvaged_key(one.key)}}, **body,
              counts_.doubtful);
 }
