@@ -192,8 +192,12 @@ TEST_F(LogSalvageTest, OfALogWithADamagedBodyThatOneGoesToSalvagedAndNothingElse
   EXPECT_TRUE(in_child([&] {
     const auto log = work_ / origin().logs[1];
     auto octets = octets_of(log);
-    // One of several recipients, and whole in the log.
-    const auto at = octets.find("Subject: message ", octets.size() / 2);
+    // A record with several messages.
+    constexpr std::string_view kSubject = "Subject: message ";
+    auto at = octets.find(kSubject, octets.size() / 2);
+    while (at != std::string::npos &&
+           Mailboxes(work_).copies(std::strtoull(octets.c_str() + at + kSubject.size(), nullptr, 10)) < 2)
+      at = octets.find(kSubject, at + 1);
     ASSERT_NE(at, std::string::npos);
     octets[at + 9] ^= 0x20;
     overwrite(log, octets);
@@ -203,7 +207,7 @@ TEST_F(LogSalvageTest, OfALogWithADamagedBodyThatOneGoesToSalvagedAndNothingElse
     ASSERT_TRUE(made) << made.error().text;
     EXPECT_EQ(made->added + made->bodies, 0U);
     EXPECT_GT(made->had, 0U);
-    EXPECT_GT(made->doubtful, 0U);
+    EXPECT_GT(made->doubtful, 1U);
     EXPECT_EQ(made->left_out, 0U) << json(rows_).dump();
     auto after = mail();
     EXPECT_TRUE(std::ranges::includes(after, before));
