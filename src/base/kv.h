@@ -40,6 +40,8 @@ class Kv {
   /// machine; a later synced commit makes it durable too.
   enum class Durability : unsigned char { written, synced };
   using Row = std::pair<std::string, std::string>;
+  /// A key, and how many octets its value has.
+  using KeySize = std::pair<std::string, std::uint64_t>;
 
   Kv() = default;
   Kv(const Kv&) = delete;
@@ -53,6 +55,9 @@ class Kv {
   /// At most `limit` rows with from <= key < to, in order; an empty `to` is the end of the space.
   virtual Result<std::vector<Row>> scan(Space space, std::string_view from, std::string_view to,
                                         std::size_t limit) const = 0;
+  /// scan(), for whom the values themselves are nothing: large ones need not be read.
+  virtual Result<std::vector<KeySize>> scan_sizes(Space space, std::string_view from, std::string_view to,
+                                                  std::size_t limit) const;
   /// All of the batch or nothing. A failed precondition fails with Fault::not_found and writes nothing; the
   /// caller reads again and retries. A full disk is Fault::temporary. After a failed sync every later commit
   /// fails too: what reached the disk is not known any more.

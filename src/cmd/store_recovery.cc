@@ -14,6 +14,7 @@
 #include "cmd/control_client.h"
 #include "cmd/exit_code.h"
 #include "cmd/progress.h"
+#include "cmd/verified_bodies.h"
 #include "io/database_header.h"
 #include "io/file_blob.h"
 #include "io/rocks_kv.h"
@@ -228,7 +229,8 @@ int check_database_logs(const serve::DatabasePlace& place, bool as_json) {
 }
 
 /// Cross references, which only make sense where every octet is right. Gives the count of problems.
-Result<std::uint64_t> check_references(const serve::DatabasePlace& place, bool as_json) {
+Result<std::uint64_t> check_references(const serve::DatabasePlace& place, VerifiedBodies& bodies,
+                                       bool as_json) {
   io::RocksKv::Options options;
   options.directory = place.directory;
   options.spaces = place.spaces;
@@ -238,7 +240,7 @@ Result<std::uint64_t> check_references(const serve::DatabasePlace& place, bool a
   if (!kv) return std::unexpected(kv.error());
   const auto blob = io::FileBlob::open_read_only(place.directory / "blobs");
   if (!blob) return std::unexpected(blob.error());
-  const auto checked = store::check(**kv, **blob, [&](const store::Problem& problem) {
+  const auto report = [&](const store::Problem& problem) {
     if (as_json) {
       print_json({{"mailbox", escaped(problem.mailbox, 500)},
                   {"uid", problem.uid},
@@ -249,7 +251,9 @@ Result<std::uint64_t> check_references(const serve::DatabasePlace& place, bool a
       fmt::print("{}{}: {}\n", problem.mailbox.empty() ? "database" : escaped(problem.mailbox, 500),
                  problem.uid == 0 ? "" : fmt::format(", UID {}", problem.uid), escaped(problem.text, 1000));
     }
-  });
+  };
+  const auto checked = store::check(**kv, **blob, report,
+                                    [&](const std::string& body) { return bodies.verify(**blob, body); });
   if (!checked) return std::unexpected(checked.error());
   if (!as_json) {
     fmt::print("{} mailboxes, {} messages, {} removed ones, {} bodies: {} problems\n", checked->mailboxes,
@@ -273,16 +277,10 @@ int verify_database(const serve::DatabasePlace& place, bool as_json) {
     tables = io::check_tables(place.directory, place.spaces, std::ref(progress));
   }
   if (!tables) return tell_store_error(tables.error());
-  if (place.kind == serve::DatabasePlace::Kind::queue) {
-    // Those of mailboxes are verified with what refers to them.
-    ProgressLine progress("verifying bodies");
-    auto bodies = io::check_bodies(place.blobs, std::ref(progress));
-    if (!bodies) return tell_store_error(bodies.error());
-    tables->insert(tables->end(), bodies->begin(), bodies->end());
-  }
-  for (const auto& table : *tables) {
+  VerifiedBodies bodies(place.blobs);
+  const auto tell = [&](const io::TableReport& table) {
     octets += table.octets;
-    if (table.reason.empty()) continue;
+    if (table.reason.empty()) return;
     ++bad;
     if (as_json) {
       print_json(
@@ -291,14 +289,27 @@ int verify_database(const serve::DatabasePlace& place, bool as_json) {
       fmt::print("{}: {}{}\n", table.file.string(), table.reason,
                  table.space.empty() ? "" : " (of the space " + table.space + ")");
     }
-  }
+  };
+  std::ranges::for_each(*tables, tell);
   // Beside a writer they change while they are read.
-  if (bad == 0 && !health->in_use && place.kind == serve::DatabasePlace::Kind::mailboxes) {
-    const auto problems = check_references(place, as_json);
+  const bool with_references =
+      bad == 0 && !health->in_use && place.kind == serve::DatabasePlace::Kind::mailboxes;
+  if (with_references) {
+    const auto problems = check_references(place, bodies, as_json);
     if (!problems) return tell_store_error(problems.error());
     bad += static_cast<decltype(bad)>(*problems);
   }
-  const auto files = health->logs.size() + tables->size();
+  const auto& found = bodies.reports();
+  if (!found) return tell_store_error(found.error());
+  for (const auto& body : *found) {
+    // What is wrong with one was told with the message that has it.
+    if (with_references) {
+      octets += body.octets;
+    } else {
+      tell(body);
+    }
+  }
+  const auto files = health->logs.size() + tables->size() + found->size();
   if (as_json) {
     print_json({{"files", files}, {"octets", octets}, {"bad", bad}});
   } else {

@@ -4,9 +4,6 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
-#include <rocksdb/file_checksum.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -15,12 +12,15 @@
 #include <chrono>
 #include <cstdarg>
 #include <mutex>
+#include <set>
 
 #include "io/database_header.h"
 #include "io/empty_folder.h"
+#include "io/key_sizes.h"
 #include "io/log_files.h"
 #include "io/log_format.h"
 #include "io/manifest_check.h"
+#include "io/rocks_options.h"
 #include "io/rocks_recovery.h"
 #include "io/rocks_status.h"
 #include "io/row_lifetime.h"
@@ -30,68 +30,7 @@
 namespace hikyaku::io {
 namespace {
 
-constexpr std::size_t kSmallBlock = std::size_t{64} << 10;
-constexpr std::size_t kLargeValue = 2048;  // octets from which values of a write_once space stand apart
-
 rocksdb::Slice slice(std::string_view octets) { return {octets.data(), octets.size()}; }
-
-rocksdb::DBOptions engine_options(const RocksKv::Options& options, rocksdb::Env* env) {
-  rocksdb::DBOptions db;
-  db.env = env;
-  db.create_missing_column_families = true;
-  db.paranoid_checks = true;
-  db.verify_sst_unique_id_in_manifest = true;
-  db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
-  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
-  db.avoid_flush_during_recovery = true;
-  // All spaces go into tables together: were a log lost, a commit would be lost whole or not at all.
-  db.atomic_flush = true;
-  db.recycle_log_file_num = 0;
-  db.wal_compression = rocksdb::kNoCompression;
-  db.max_total_wal_size = options.memory;
-  db.WAL_ttl_seconds = static_cast<std::uint64_t>(options.log_lifetime.count());
-  db.db_write_buffer_size = options.memory / 4 * 3;
-  db.allow_concurrent_memtable_write = false;  // one thread writes
-  db.max_background_jobs = 2;
-  db.max_open_files = 256;
-  db.bytes_per_sync = std::uint64_t{1} << 20;
-  db.skip_stats_update_on_db_open = true;
-  db.stats_dump_period_sec = 0;
-  db.stats_persist_period_sec = 0;
-  db.info_log_level = rocksdb::WARN_LEVEL;
-  db.max_log_file_size = std::size_t{4} << 20;
-  db.keep_log_file_num = 4;
-  return db;
-}
-
-rocksdb::ColumnFamilyOptions space_options(const KvSpace& space, const RocksKv::Options& options,
-                                           const std::shared_ptr<rocksdb::Cache>& cache) {
-  rocksdb::ColumnFamilyOptions family;
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = cache;
-  table.cache_index_and_filter_blocks = true;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  // What is removed soon after should die in memory: room for some seconds of mail. Full in one space means
-  // that all are written, so none may be full long before the others.
-  family.write_buffer_size = options.memory / 4;
-  family.max_write_buffer_number = 3;
-  family.arena_block_size = space.write_once ? 0 : kSmallBlock;  // 0: the engine's own choice
-  family.compression = rocksdb::kLZ4Compression;
-  if (space.write_once) {
-    family.compression = rocksdb::kNoCompression;
-    family.enable_blob_files = true;
-    family.min_blob_size = kLargeValue;
-    family.enable_blob_garbage_collection = true;
-  }
-  if (space.lifetime.count() > 0) {
-    // Keys that only grow: a table is moved down whole, and read again once, when it is past its time.
-    family.compaction_filter_factory = lifetime_filter(space.lifetime);
-    family.periodic_compaction_seconds = static_cast<std::uint64_t>(space.lifetime.count());
-    family.level_compaction_dynamic_level_bytes = true;
-  }
-  return family;
-}
 
 /// A database that an older program made has not all spaces yet: for a reader these are empty.
 std::vector<rocksdb::ColumnFamilyDescriptor> spaces_on_disk(
@@ -104,6 +43,17 @@ std::vector<rocksdb::ColumnFamilyDescriptor> spaces_on_disk(
     if (std::ranges::find(names, one.name) != names.end()) kept.push_back(one);
   }
   return kept;
+}
+
+Result<std::set<std::string>> file_names(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator file(folder, error), end; !error && file != end;
+       file.increment(error))
+    names.insert(file->path().filename().string());
+  if (!error) return names;
+  return fail(error == std::errc::no_such_file_or_directory ? Fault::not_found : Fault::permanent,
+              "list the files in " + folder.string() + ": " + error.message());
 }
 
 class Silence : public rocksdb::Logger {
@@ -188,15 +138,20 @@ Result<std::unique_ptr<RocksKv>> RocksKv::open(const Options& options, Notes& no
 
 /// The writer may remove a log, its rows being in a table by then, after the engine here has read the list of
 /// tables without that one: the rows would be missing. Nothing is, when each log of before is still there.
+/// And it may replace a table or the list before the engine here has opened it, which then looks like a
+/// damage.
 Result<void> RocksKv::State::open_beside_writer() {
   constexpr int kTries = 20;
   for (int i = 0; i < kTries; ++i) {
-    const auto before = log_files(options.directory / "db");
+    const auto before = file_names(options.directory / "db");
     if (!before) return std::unexpected(before.error());
     auto opened = open_engine(false);
-    const auto after = log_files(options.directory / "db");
+    const auto after = file_names(options.directory / "db");
     if (!after) return std::unexpected(after.error());
-    if (std::ranges::includes(*after, *before)) return opened;
+    const bool as_before = std::ranges::all_of(*before, [&](const std::string& name) {
+      return after->contains(name) || (opened && log_number(name) == 0);
+    });
+    if (as_before) return opened;
     if (db) {
       for (auto* family : families) db->DestroyColumnFamilyHandle(family);
     }
@@ -204,7 +159,7 @@ Result<void> RocksKv::State::open_beside_writer() {
     db.reset();
   }
   return fail(Fault::temporary,
-              "read the database at " + where() + " beside its writer: its logs change too fast; try again");
+              "read the database at " + where() + " beside its writer: its files change too fast; try again");
 }
 
 Result<void> RocksKv::State::open_engine(bool create) {
@@ -363,6 +318,21 @@ Result<std::vector<Kv::Row>> RocksKv::scan(Space space, std::string_view from, s
   }
   if (!at->status().ok()) return failure("read the database at " + state_->where(), at->status());
   return rows;
+}
+
+Result<std::vector<Kv::KeySize>> RocksKv::scan_sizes(Space space, std::string_view from, std::string_view to,
+                                                     std::size_t limit) const {
+  auto* const family = state_->families[space + 1];
+  if (limit == 0 || family == nullptr) return std::vector<KeySize>{};
+  auto sizes = key_sizes(*state_->db, *family, from, to, limit);
+  if (!sizes) {
+    sizes.error().text = "read the database at " + state_->where() + ": " + sizes.error().text;
+    return sizes;
+  }
+  for (auto& [key, octets] : *sizes) {
+    if (state_->lives(space) && octets >= kStampSize) octets -= kStampSize;
+  }
+  return sizes;
 }
 
 std::vector<RocksKv::TableFile> RocksKv::table_files() const {

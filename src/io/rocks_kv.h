@@ -62,6 +62,8 @@ class RocksKv : public Kv {
       Space space, const std::vector<std::string>& keys) const override;
   Result<std::vector<Row>> scan(Space space, std::string_view from, std::string_view to,
                                 std::size_t limit) const override;
+  Result<std::vector<KeySize>> scan_sizes(Space space, std::string_view from, std::string_view to,
+                                          std::size_t limit) const override;
   /// An empty batch with Durability::synced makes all before it durable. When the disk was full and has room
   /// again, commits work again within some seconds.
   Result<void> commit(Batch batch, Durability durability) override;

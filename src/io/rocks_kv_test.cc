@@ -162,6 +162,45 @@ TEST_F(RocksKvTest, AReaderMayStandBesideAWriter) {
   });
 }
 
+/// Does something when the engine first opens a table.
+class AtFirstTable : public rocksdb::FileSystemWrapper {
+ public:
+  AtFirstTable(std::shared_ptr<rocksdb::FileSystem> below, std::function<void()> act)
+      : FileSystemWrapper(std::move(below)), act_(std::move(act)) {}
+  const char* Name() const override { return "AtFirstTable"; }
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions& how,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* debug) override {
+    if (name.ends_with(".sst")) std::exchange(act_, [] {})();
+    return FileSystemWrapper::NewRandomAccessFile(name, how, file, debug);
+  }
+
+ private:
+  std::function<void()> act_;
+};
+
+TEST_F(RocksKvTest, AReaderBeginsAgainWhenTheWriterHasReplacedTablesMeanwhile) {
+  in_child([this] {
+    open();
+    for (int i = 0; i < 300; ++i) {
+      ASSERT_TRUE(kv->commit(message(i), Kv::Durability::written).has_value());
+      if (i % 100 == 99) ASSERT_TRUE(kv->flush().has_value());
+    }
+    auto how = options();
+    how.access = RocksKv::Access::read_only;
+    bool replaced = false;
+    how.wrap_files = [&](std::shared_ptr<rocksdb::FileSystem> files) -> std::shared_ptr<rocksdb::FileSystem> {
+      if (std::exchange(replaced, true)) return files;
+      return std::make_shared<AtFirstTable>(std::move(files),
+                                            [this] { ASSERT_TRUE(kv->compact({}).has_value()); });
+    };
+    RocksKv::Notes other;
+    const auto reader = RocksKv::open(how, other);
+    ASSERT_TRUE(reader.has_value()) << reader.error().text;
+    EXPECT_EQ((*reader)->scan(kEntry, {}, {}, 1000).value().size(), 300U);
+  });
+}
+
 TEST_F(RocksKvTest, AfterACrashAllThatWasSyncedIsThere) {
   in_child([this] {
     crash_with_logs();

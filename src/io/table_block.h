@@ -10,9 +10,10 @@
 
 namespace hikyaku::io::table_format {
 
-/// RocksDB's tables (.sst, block-based) as io/rocks_kv.cc has them written: format 5, blocks with an XXH3
-/// checksum, each LZ4 or uncompressed. A block is its contents, the type of its compression in one octet, and
-/// the checksum of both in four. All of this file is pure, and bounded by the file that it is given.
+/// RocksDB's tables (.sst, block-based) as io/rocks_options.cc has them written: format 5, blocks with an
+/// XXH3 checksum, each LZ4 or uncompressed. A block is its contents, the type of its compression in one
+/// octet, and the checksum of both in four. All of this file is pure, and bounded by the file that it is
+/// given.
 inline constexpr std::size_t kTrailer = 5;
 inline constexpr std::size_t kFooter = 53;
 

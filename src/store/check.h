@@ -38,8 +38,11 @@ struct Checked {
 };
 /// Goes through the whole database and hands every problem to `report`, going on behind each. For a database
 /// that does not change meanwhile: closed otherwise, or seen as of one moment. Fails only when it can't be
-/// read at all. Reads all bodies in the Blob. O(rows), and memory for each message and each body's key.
-Result<Checked> check(const Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report);
+/// read at all. Reads all bodies in the Blob; but the caller may have verified them, and `verify` then tells
+/// of one what Blob::verify() would. O(rows), and memory for each message and each body's key.
+using VerifyBody = std::function<Result<void>(const std::string& name)>;
+Result<Checked> check(const Kv& kv, const Blob& blob, const std::function<void(const Problem&)>& report,
+                      const VerifyBody& verify = {});
 
 /// check(), and puts right what follows from the messages: mailboxes whose row is lost (nameless.h), counts
 /// of references, usage, floors of UIDs, rows of changes and of removals; and, when everything could be read,

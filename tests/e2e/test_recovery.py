@@ -169,6 +169,27 @@ def test_verify_reads_all_and_names_each_bad_file(lab):
     assert [row["file"] for row in rows[:-1]] and rows[-1]["bad"] == 2, rows
 
 
+def test_verify_names_a_damaged_large_body_by_its_message_or_beside_damaged_tables_by_its_file(lab):
+    hub = lab.hub(BOXES, tables=TABLES)
+    for number in range(2):
+        mail = send(hub, "a@b.example", "test@box.example", sample("a@b.example", "test@box.example", f"number {number}", "line\r\n" * 20_000))
+        hub.wait_log(f"{mail}: to=<test@box.example>.*status=sent")
+    hub.stop()
+    bodies = sorted(Path(hub.home, "data/mailboxes/default/blobs").iterdir())
+    assert len(bodies) == 2, bodies
+    octets = bytearray(bodies[0].read_bytes())
+    octets[50_000] ^= 4
+    bodies[0].write_bytes(octets)
+    told = command(hub, "verify", code=65)
+    assert re.search(r"^test@box\.example, UID \d: " + re.escape(f"{bodies[0]}: checksum mismatch"), told, re.M) and ", 1 bad" in told, told
+    table = max(Path(hub.home, "data/mailboxes/default/db").glob("*.sst"), key=lambda path: path.stat().st_size)
+    octets = bytearray(table.read_bytes())
+    octets[len(octets) // 3] ^= 4
+    table.write_bytes(octets)
+    told = command(hub, "verify", code=65)
+    assert f"{table}: " in told and f"{bodies[0]}: checksum mismatch" in told and ", 2 bad" in told, told
+
+
 def test_verify_and_status_work_beside_a_running_hub(lab):
     hub = lab.hub(BOXES, tables=TABLES)
     mail = send(hub, "a@b.example", "test@box.example")

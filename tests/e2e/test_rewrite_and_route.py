@@ -57,6 +57,7 @@ def two_relays(lab, setting, table, form):
         mail = send(hub, sender, "test@example.jp")
         assert [m.sender() for m in way.wait(1)] == [sender]
         if way is not other:
+            hub.wait_log(rf"{mail}: removed")  # then all that was decided is stored
             told = hub.why(mail)
             assert setting in told and f"{table}:" in told and "@" + sender.split("@")[1] in told, told
     assert [len(s.messages) for _, s in ways] == [1, 1, 1]
