@@ -19,6 +19,7 @@
 #include "cmd/store_places.h"
 #include "cmd/store_recovery.h"
 #include "cmd/store_repair.h"
+#include "cmd/store_salvage.h"
 #include "io/system_random.h"
 #include "serve/databases.h"
 
@@ -64,6 +65,7 @@ int store_command(int argc, char** argv) {
       "  hikyaku store -c DIR check-logs --queue --json\n"
       "  hikyaku store -c DIR mount            replays the logs; tells what is lost when one is bad\n"
       "  hikyaku store -c DIR mount --force    without the bad logs, which are kept in quarantine\n"
+      "  hikyaku store -c DIR salvage /mnt/old/000123.log     a missing log that was found after that\n"
       "  hikyaku store -c DIR repair           a new database of what is left, beside the damaged one\n"
       "  hikyaku store -c DIR backup /srv/backup        beside a running hub\n"
       "  hikyaku store -c DIR backups /srv/backup --verify\n"
@@ -147,6 +149,7 @@ int store_command(int argc, char** argv) {
                          "to this moment, as 2026-11-24T23:48:20Z; without: as far as backup and logs reach");
   StoreExport export_command(app);
   StoreImport import_command(app);
+  StoreSalvage salvage_command(app);
   if (const auto end = app.parse(argc, argv)) return *end;
 
   io::SystemRandom random;
@@ -158,6 +161,7 @@ int store_command(int argc, char** argv) {
   if (move_command.called()) return move_mailbox(running, account, name, as_json);
   if (backups_command.called()) return show_backups(backups, verify, as_json);
   if (import_command.called()) return import_command.run(running, as_json);
+  if (salvage_command.called()) return salvage_command.run(running, as_json);
   if (export_command.called()) return export_command.run(running, as_json);
 
   std::vector<serve::DatabasePlace> all;

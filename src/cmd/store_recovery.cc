@@ -360,6 +360,12 @@ int mount_database(const serve::DatabasePlace& place, const std::string& control
   if (!as_json) {
     fmt::print("{}\nThe bad logs and this report are in {}\n", serve::loss_text(*loss, place, now()),
                folder->string());
+    if (place.kind == serve::DatabasePlace::Kind::mailboxes) {
+      fmt::print(
+          "When a good copy of a bad log is found, or a missing one, its mail is brought in by:\n"
+          "  hikyaku store salvage {}FILE\n",
+          with_name(place).empty() ? "" : "--database " + place.name + ' ');
+    }
   }
   return mounted(*mount, place, control, as_json, {{"quarantine", folder->string()}, {"loss", report}});
 }

@@ -11,6 +11,7 @@
 #include "base/varint.h"
 #include "io/large_values.h"
 #include "io/log_format.h"
+#include "io/log_rows.h"
 #include "io/mapped_file.h"
 #include "io/rocks_status.h"
 #include "io/table_rows.h"
@@ -53,84 +54,19 @@ class TableFileRows : public Source {
   TableRows rows_;
 };
 
-/// What the logs hold of each key in the end, sorted: in a database of its own, for it may not fit in memory.
-class LogRows {
- public:
-  static Result<LogRows> make(const fs::path& folder) {
-    rocksdb::Options options;
-    options.create_if_missing = true;
-    options.error_if_exists = true;
-    options.compression = rocksdb::kNoCompression;
-    options.write_buffer_size = std::size_t{16} << 20;
-    rocksdb::DB* opened = nullptr;
-    if (const auto status = rocksdb::DB::Open(options, folder.string(), &opened); !status.ok())
-      return failure("make a database for the rows of logs at " + folder.string(), status);
-    LogRows rows;
-    rows.folder_ = folder;
-    rows.db_.reset(opened);
-    return rows;
-  }
-  LogRows(LogRows&&) noexcept = default;
-  LogRows& operator=(LogRows&&) = delete;
-  ~LogRows() {
-    if (!db_) return;
-    (void)db_->Close();
-    db_.reset();
-    std::error_code ignored;  // it is in the folder of a database that is not finished
-    fs::remove_all(folder_, ignored);
-  }
-
-  void add(const SalvagedRow& row) {
-    if (!status_.ok()) return;
-    key_.assign(1, static_cast<char>(row.space));
-    key_ += row.key;
-    value_.clear();
-    put_little_endian(value_, row.sequence, 8);
-    value_ += row.value ? '\1' : '\0';
-    value_ += row.value.value_or(std::string_view());
-    rocksdb::WriteOptions how;
-    how.disableWAL = true;
-    status_ = db_->Put(how, key_, value_);
-  }
-  Result<void> end() const {
-    if (!status_.ok()) return failure("keep the rows of logs in " + folder_.string(), status_);
-    return {};
-  }
-  std::unique_ptr<Source> of(unsigned space) const;
-
- private:
-  LogRows() = default;
-  fs::path folder_;
-  std::unique_ptr<rocksdb::DB> db_;
-  rocksdb::Status status_;
-  std::string key_, value_;
-};
-
 class LogRowsOfSpace : public Source {
  public:
-  LogRowsOfSpace(rocksdb::DB& db, unsigned space)
-      : prefix_(1, static_cast<char>(space)), at_(db.NewIterator({})) {
-    at_->Seek(prefix_);
-  }
+  explicit LogRowsOfSpace(LogRows::Cursor rows) : rows_(std::move(rows)) {}
   std::optional<TableRow> next() override {
-    if (any_ && at_->Valid()) at_->Next();
-    any_ = true;
-    if (!at_->Valid() || !at_->key().starts_with(prefix_)) return std::nullopt;
-    const std::string_view key(at_->key().data() + 1, at_->key().size() - 1);
-    const std::string_view value(at_->value().data(), at_->value().size());
-    return TableRow{key, log_format::little_endian(value.substr(0, 8)),
-                    value[8] == '\0' ? TableRow::Kind::removal : TableRow::Kind::value, value.substr(9)};
+    const auto row = rows_.next();
+    if (!row) return std::nullopt;
+    return TableRow{row->key, row->sequence, row->value ? TableRow::Kind::value : TableRow::Kind::removal,
+                    row->value.value_or(std::string_view())};
   }
 
  private:
-  const std::string prefix_;
-  std::unique_ptr<rocksdb::Iterator> at_;
-  bool any_ = false;
+  LogRows::Cursor rows_;
 };
-
-std::unique_ptr<Source> LogRows::of(unsigned space) const {
-  return std::make_unique<LogRowsOfSpace>(*db_, space);
-}
 
 /// The files of large values, opened as they are asked for.
 class LargeValues {
@@ -300,8 +236,8 @@ Result<void> Rebuild::merge(unsigned space, const LogRows& logs) {
     files.push_back(std::make_unique<TableFileRows>(table, std::move(*file)));
     advance(table.number, files.back().get());
   }
-  const auto of_logs = logs.of(space);
-  advance(UINT64_MAX, of_logs.get());
+  LogRowsOfSpace of_logs(logs.of(space));
+  advance(UINT64_MAX, &of_logs);
   std::string last;
   bool any = false;
   while (!heads.empty()) {
@@ -375,7 +311,7 @@ Result<Rebuilt> rebuild(const fs::path& database, const std::vector<KvSpace>& sp
     const auto first = sources->first_logs.find(one.space + 1);
     if (first != sources->first_logs.end() && one.log < first->second) return;
     if (log_row) log_row(one);
-    if (one.intact && one.space < spaces.size()) logs->add(one);
+    if (one.intact && one.space < spaces.size()) logs->add(one.space, one.key, one.value, one.sequence);
   };
   if (auto read = salvage.read(row, gap); !read) return std::unexpected(read.error());
   if (auto kept = logs->end(); !kept) return std::unexpected(kept.error());

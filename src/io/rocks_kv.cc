@@ -264,6 +264,10 @@ bool RocksKv::usable() const { return !state_->broken; }
 
 rocksdb::DB& RocksKv::engine() const { return *state_->db; }
 
+std::filesystem::path RocksKv::directory() const {
+  return std::filesystem::path(engine().GetName()).parent_path();
+}
+
 std::uint64_t RocksKv::signature() const { return state_->header.header().signature; }
 
 Result<void> RocksKv::note_backup(bool full, Time when) { return state_->files->note_backup(full, when); }

@@ -86,6 +86,8 @@ class RocksKv : public Kv {
   /// in octets as they were before, may be empty.
   Result<void> compact(const std::function<void(std::uint64_t done, std::uint64_t all)>& progress);
 
+  /// Options::directory.
+  std::filesystem::path directory() const;
   /// Random; tells databases apart.
   std::uint64_t signature() const;
   /// For `store status`: a backup was finished.

@@ -11,6 +11,7 @@
 #include "serve/account_mover.h"
 #include "serve/backups.h"
 #include "serve/compaction.h"
+#include "serve/log_salvage.h"
 #include "serve/mailbox_databases.h"
 #include "serve/mailbox_requests.h"
 #include "serve/outbound.h"
@@ -116,6 +117,7 @@ Result<int> Administration::store_request(const json& request, const Row& row, c
   if (command == "store.import" && body) return import(request, row, body);
   if (command == "store.backup") return back_up(request, row);
   if (command == "store.compact") return compact(database, row);
+  if (command == "store.salvage") return salvage(request, database, row);
   if (command == "store.mount") return mount(command, database, row);
   if (command == "store.create") return create(database, request.value("directory", std::string()), row);
   if (command == "store.move") return move(request, row);
@@ -176,6 +178,21 @@ Result<int> Administration::compact(const std::string& name, const Row& row) {
   const auto made = serve::compact(*(*database)->kv, progress_rows(row));
   if (!made) return std::unexpected(made.error());
   row(compacted_row(*made));
+  return EX_OK;
+}
+
+Result<int> Administration::salvage(const json& request, const std::string& name, const Row& row) {
+  const auto database = mailboxes_->use(name);
+  if (!database) return std::unexpected(database.error());
+  io::SystemRandom random;
+  SalvageWish wish;
+  for (const auto& path : request.value("from", std::vector<std::string>())) wish.from.emplace_back(path);
+  wish.dry_run = request.value("dry_run", false);
+  // Who asked may go: the work is wanted all the same.
+  const auto tell = [&row](const json& one) { (void)row(one); };
+  const auto made = salvage_logs(**database, wish, clock_, random, tell, progress_rows(row));
+  if (!made) return std::unexpected(made.error());
+  row(salvaged_row(*made, wish.dry_run));
   return EX_OK;
 }
 

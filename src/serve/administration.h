@@ -46,6 +46,7 @@ class Administration {
   /// "store.mount", "store.dismount", "store.compact", {"command": "store.backup", "folder": "/…", "full":
   /// false}, {"command": "store.create", "directory": "/…" or none}, all with "database": "…", without which
   /// it is `default`; "store.move" as AccountMover has it; "mailbox.…" as MailboxAdministration has it;
+  /// {"command": "store.salvage", "database": "…", "from": ["/…"], "dry_run": false};
   /// {"command": "store.import", "skip_duplicates": false}, of which `body` is what import_frames.h has.
   /// Gives the exit code (sysexits.h): EX_OK, or 1 when an id was not found. An Error is for a request that
   /// makes no sense or a database that can't be read.
@@ -59,6 +60,7 @@ class Administration {
   Result<void> retry_waiting_for_mailboxes(const std::string& command);
   Result<int> back_up(const nlohmann::json& request, const Row& row);
   Result<int> compact(const std::string& database, const Row& row);
+  Result<int> salvage(const nlohmann::json& request, const std::string& name, const Row& row);
   Result<int> import(const nlohmann::json& request, const Row& row, const RequestBody& body);
   Result<int> list(const nlohmann::json& request, const Row& row);
   Result<int> show(record::QueueId id, const Row& row);

@@ -102,6 +102,7 @@ Result<void> MailboxImport::begin(ImportHead head) {
 Result<void> MailboxImport::write(std::string_view octets) {
   if (refusing_) return {};
   if (!arriving_) return fail(Fault::malformed, "octets of a message that has not begun");
+  if (options_.line_ends == LineEnds::kept) return take(octets);
   wire_.clear();
   arriving_->text.feed(octets, wire_);
   return take(wire_);
@@ -146,6 +147,8 @@ store::NewMessage MailboxImport::finished() {
   message.flags = arrived.head.flags;
   message.keywords = std::move(arrived.head.keywords);
   message.sender = std::move(arrived.head.sender);
+  message.queue_id = arrived.head.queue_id;
+  message.known_by = std::move(arrived.head.known_by);
   message.size = arrived.size;
   message.header_size = mail::find_header_end(beginning).body;
   message.envelope = record::summarize(beginning.substr(0, static_cast<std::size_t>(message.header_size)));
@@ -161,7 +164,7 @@ Result<void> MailboxImport::end() {
   }
   if (!arriving_) return fail(Fault::malformed, "the end of a message that has not begun");
   wire_.clear();
-  arriving_->text.finish(wire_);
+  if (options_.line_ends == LineEnds::to_wire) arriving_->text.finish(wire_);
   if (auto taken = take(wire_); !taken) return taken;
   if (options_.duplicates == Duplicates::skip) {
     const auto hash = hash_.finish();

@@ -27,6 +27,9 @@ struct ImportHead {
   store::Flags flags;
   record::Keywords keywords;
   mail::Address sender;
+  // Of what comes from a database of ours: not in frames.
+  record::QueueId queue_id;                                 ///< store::NewMessage::queue_id
+  std::vector<std::pair<Kv::Space, std::string>> known_by;  ///< store::NewMessage::known_by
 };
 
 struct ImportCounts {
@@ -48,9 +51,14 @@ class MailboxImport {
     add,
     skip,  ///< a message that the mailbox has, octet by octet, or has got in this import, is not added
   };
+  enum class LineEnds : unsigned char {
+    to_wire,  ///< as store::WireText has it
+    kept,     ///< it comes from a store: octet by octet
+  };
   struct Options {
     Duplicates duplicates = Duplicates::add;
     std::size_t small_body = std::size_t{64} << 10;
+    LineEnds line_ends = LineEnds::to_wire;
   };
   /// The database of an account. Asked for before each group of messages, and given back after it, so that
   /// the database can be dismounted.

@@ -27,6 +27,7 @@ Result<Appended> append(Store& store, Kv::Batch& batch, std::string_view mailbox
     record::MessageRecord record;
     record.flags = message.flags;
     record.received = message.received;
+    record.queue_id = message.queue_id;
     record.sender = std::move(message.sender);
     record.body_size = message.size;
     record.header_size = message.header_size;
@@ -38,6 +39,10 @@ Result<Appended> append(Store& store, Kv::Batch& batch, std::string_view mailbox
       batch.put(kBody, key, std::move(message.body));
     } else {
       batch.put(kFile, record.blob, count_value(message.size));
+    }
+    for (auto& [space, name] : message.known_by) {
+      batch.preconditions.push_back({space, name, std::nullopt});
+      batch.put(space, std::move(name), key);
     }
     if (message.envelope) batch.put(kEnvelope, key, encode(*message.envelope));
     batch.put(kMessage, std::move(key), encode(record));

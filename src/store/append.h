@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/kv.h"
@@ -24,6 +25,10 @@ struct NewMessage {
   std::string blob;               ///< a finished blob under a name of its own; empty: `body` is it
   std::string body;
   std::optional<record::Envelope> envelope;  ///< for listings
+  record::QueueId queue_id;                  ///< of the delivery that it came by once; 0: none
+  /// Rows that get the new message's key as their value in the same commit, which fails with Fault::not_found
+  /// when one is there by then: what it is recognised by when it comes again.
+  std::vector<std::pair<Kv::Space, std::string>> known_by;
 };
 
 struct Appended {

@@ -19,7 +19,7 @@ enum Space : Kv::Space {
   kBody,        ///< body key -> octets
   kReferences,  ///< body key -> how many messages have it, also removed ones
   kDelivery,    ///< delivery_key() -> message_key()
-  kMeta,        ///< "format", "floors", moved_key(), moved_body_key()
+  kMeta,        ///< "format", "floors", moved_key(), moved_body_key(), salvaged_key()
   kChange,      ///< changed_key() -> nothing, vanished_key() -> UIDs
   kRemoved,     ///< removed_key(), removal_key(), removed_mailbox_key(): what can be restored
   kAccount,     ///< usage_key(), quota_key(), subscription_key()
@@ -86,6 +86,21 @@ inline std::string moved_body_prefix(std::string_view account) {
 }
 inline std::string moved_body_key(std::string_view account, std::string_view body) {
   return moved_body_prefix(account).append(body);
+}
+
+// ---- kMeta: messages that were brought in from logs, so that they are not once more -> message_key()
+
+/// A message by the place that it had, and by its INTERNALDATE, for after a loss a mailbox may have come to
+/// have the number of one that was lost.
+inline std::string salvaged_key(std::string_view message_key, Time received) {
+  return std::string("salvaged/")
+      .append(message_key)
+      .append(big_endian(static_cast<std::uint64_t>(received.time_since_epoch().count())));
+}
+
+/// The same of what a damaged record had of it.
+inline std::string salvaged_key(std::string_view message_key) {
+  return std::string("salvaged-doubtful/").append(message_key);
 }
 
 // ---- kChange: what changed in a mailbox, and what vanished from it, each in order of MODSEQ
