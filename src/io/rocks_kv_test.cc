@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
 #include <rocksdb/file_system.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -203,6 +204,45 @@ TEST_F(RocksKvTest, AReaderBeginsAgainWhenTheWriterHasReplacedTablesMeanwhile) {
       ASSERT_TRUE(reader.has_value()) << tables_only << reader.error().text;
       EXPECT_EQ((*reader)->scan(kEntry, {}, {}, 1000).value().size(), static_cast<std::size_t>(messages));
     }
+  });
+}
+
+/// The process ends right after the engine has removed a log.
+class EndsAtRemovedLog : public rocksdb::FileSystemWrapper {
+ public:
+  using FileSystemWrapper::FileSystemWrapper;
+  const char* Name() const override { return "EndsAtRemovedLog"; }
+  rocksdb::IOStatus DeleteFile(const std::string& name, const rocksdb::IOOptions& how,
+                               rocksdb::IODebugContext* debug) override {
+    auto status = FileSystemWrapper::DeleteFile(name, how, debug);
+    if (log_number(fs::path(name).filename().string()) != 0) ::_exit(0);
+    return status;
+  }
+};
+
+/// The engine removes the newest first: the older ones that are left are not needed either.
+TEST_F(RocksKvTest, ACrashBetweenTheRemovalsOfSeveralLogsIsNoDamage) {
+  in_child([this] {
+    auto how = options();
+    how.wrap_files = [](std::shared_ptr<rocksdb::FileSystem> files) {
+      return std::make_shared<EndsAtRemovedLog>(std::move(files));
+    };
+    ASSERT_TRUE(try_open(how).has_value());
+    ASSERT_TRUE(kv->engine().DisableFileDeletions().ok());
+    for (int i = 0; i < 300; ++i) {
+      ASSERT_TRUE(kv->commit(message(i), Kv::Durability::synced).has_value());
+      if (i % 100 == 50) ASSERT_TRUE(kv->flush().has_value());
+    }
+    ASSERT_GE(logs().size(), 4U);
+    (void)kv->engine().EnableFileDeletions(true);
+    FAIL() << "no log was removed";
+  });
+  ASSERT_GE(logs().size(), 3U) << "the test is about some that were not removed yet";
+  in_child([this] {
+    const auto opened = try_open();
+    ASSERT_TRUE(opened.has_value()) << opened.error().text;
+    EXPECT_EQ(entries(), 300);
+    EXPECT_TRUE(notes.empty());
   });
 }
 

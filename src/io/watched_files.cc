@@ -183,11 +183,13 @@ Result<void> WatchedFiles::note_identity(std::uint32_t sum) {
   return header_.store(header);
 }
 
+/// With those before it, which are in tables just as well: the engine removes the newest first, and may be
+/// stopped between two.
 Result<void> WatchedFiles::take_off(std::uint64_t log) {
   if (log == 0) return {};
   const std::scoped_lock lock(mutex_);
   auto header = header_.header();
-  const auto taken = std::erase_if(header.logs, [&](const CataloguedLog& one) { return one.number == log; });
+  const auto taken = std::erase_if(header.logs, [&](const CataloguedLog& one) { return one.number <= log; });
   return taken == 0 ? Result<void>{} : header_.store(header);
 }
 
