@@ -177,7 +177,7 @@ void ControlServer::converse(int descriptor) {
   auto request = conversation.request();
   if (!request) return;
   const auto command = request->value("command", json());
-  const bool is_long = command == "store.import" || command == "store.move";
+  const bool is_long = command == "store.import" || command == "store.move" || command == "store.salvage";
   if (!is_long) return conversation.answer(administration_, *request);
   // It may take hours: not where mail is delivered.
   services_.waiting.post(
