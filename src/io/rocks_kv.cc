@@ -1,7 +1,5 @@
 #include "io/rocks_kv.h"
 
-#include <sys/statvfs.h>
-
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
@@ -389,14 +387,20 @@ Result<void> RocksKv::commit(Batch batch, Durability durability) {
   }
   const std::scoped_lock lock(state.mutex);
   if (state.broken) {
-    return fail(Fault::permanent, "write to the database at " + state.where() +
-                                      ": an earlier sync failed; restart, so that its logs are verified");
+    return fail(Fault::permanent,
+                "write to the database at " + state.where() +
+                    ": an earlier write or sync failed; restart, so that its logs are verified");
   }
   if (auto holds = state.check(batch); !holds) return holds;
   const bool sync = durability == Durability::synced;
   if (batch.empty()) return sync ? state.written(state.db->SyncWAL(), sync) : Result<void>{};
   state.fill(batch);
   if (auto room = state.room(state.batch.GetDataSize()); !room) return room;
+  // The engine begins a new log then and puts what the older ones hold into tables, so that a record cut
+  // short in one of these does no harm. Only when there is room: a Resume() that finds none is its last.
+  if (state.full) {
+    if (const auto resumed = state.db->Resume(); !resumed.ok()) return state.written(resumed, sync);
+  }
   rocksdb::WriteOptions how;
   how.sync = sync;
   return state.written(state.db->Write(how, &state.batch), sync);
@@ -406,10 +410,8 @@ Result<void> RocksKv::commit(Batch batch, Durability durability) {
 /// that Debian's build keeps), so it is not let that far.
 Result<void> RocksKv::State::room(std::size_t octets) const {
   constexpr std::uint64_t kReserve = std::uint64_t{2} << 20;
-  struct statvfs disk {};
-  if (::statvfs(options.directory.c_str(), &disk) != 0) return {};
-  const std::uint64_t free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
-  if (free >= octets + kReserve) return {};
+  std::uint64_t free = 0;
+  if (!files->GetFreeSpace(where(), {}, &free, nullptr).ok() || free >= octets + kReserve) return {};
   return fail(Fault::temporary, "write to the database at " + where() +
                                     ": the disk is full: " + std::to_string(free) + " octets are free, " +
                                     std::to_string(octets + kReserve) + " are needed");
@@ -457,11 +459,10 @@ Result<void> RocksKv::State::written(const rocksdb::Status& status, bool synced)
     const auto sequence = db->GetLatestSequenceNumber();
     files->note_written(sequence);
     if (synced) files->note_acknowledged(sequence);
-    // The engine looks for room every few seconds; when there is some it begins a new log and puts what the
-    // older ones hold into tables, so that a record cut short in one of these does no harm.
     return std::exchange(full, false) ? files->forget_older_logs() : Result<void>{};
   }
-  if (files->sync_failed() || !disk_full(status)) {
+  const bool resumable = status.severity() < rocksdb::Status::Severity::kFatalError;
+  if (files->sync_failed() || !disk_full(status) || !resumable) {
     broken = true;
     return fail(Fault::permanent, "write to the database at " + where() + ": " + status.ToString() +
                                       "; nothing more is written to it before a restart");

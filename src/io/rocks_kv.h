@@ -65,7 +65,7 @@ class RocksKv : public Kv {
   Result<std::vector<KeySize>> scan_sizes(Space space, std::string_view from, std::string_view to,
                                           std::size_t limit) const override;
   /// An empty batch with Durability::synced makes all before it durable. When the disk was full and has room
-  /// again, commits work again within some seconds.
+  /// again, the next commit works.
   Result<void> commit(Batch batch, Durability durability) override;
 
   /// Puts all that only logs hold into tables, in which it is safe from a lost log. Blocks.

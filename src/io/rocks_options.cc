@@ -2,6 +2,7 @@
 
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 
 #include "io/row_lifetime.h"
@@ -11,6 +12,15 @@ namespace {
 
 constexpr std::size_t kSmallBlock = std::size_t{64} << 10;
 constexpr std::size_t kLargeValue = 2048;  // octets from which values of a write_once space stand apart
+
+/// Keeps the engine from going on by itself after it found no room: its thread for that gives up for good
+/// when it meets a full disk once more, and then the engine takes itself to be busy with it for ever.
+class WaitsForResume : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* by_itself) override {
+    *by_itself = false;
+  }
+};
 
 }  // namespace
 
@@ -40,6 +50,7 @@ rocksdb::DBOptions engine_options(const RocksKv::Options& options, rocksdb::Env*
   db.info_log_level = rocksdb::WARN_LEVEL;
   db.max_log_file_size = std::size_t{4} << 20;
   db.keep_log_file_num = 4;
+  db.listeners.push_back(std::make_shared<WaitsForResume>());
   return db;
 }
 
