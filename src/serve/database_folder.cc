@@ -1,7 +1,12 @@
 #include "serve/database_folder.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 
 #include "io/synced_files.h"
 
@@ -46,24 +51,26 @@ Result<void> link_files(const fs::path& from, const fs::path& to) {
 
 Result<fs::path> put_in_place(const fs::path& place, const fs::path& made, const fs::path& wanted) {
   std::error_code error;
-  fs::path aside;
-  if (fs::exists(place, error)) {
-    aside = wanted;
-    fs::rename(place, aside, error);
-    if (error)
-      return fail(Fault::permanent,
-                  "rename " + place.string() + " to " + aside.string() + ": " + error.message());
-  }
-  fs::rename(made, place, error);
-  if (error) {
-    auto text = "rename " + made.string() + " to " + place.string() + ": " + error.message();
-    std::error_code back;
-    if (!aside.empty()) fs::rename(aside, place, back);
-    if (back) text += "; and " + aside.string() + " could not be renamed back: " + back.message();
-    return fail(Fault::permanent, std::move(text));
+  const bool replaces = fs::exists(place, error);
+  const auto renamed = [&error](const fs::path& from, const fs::path& to) -> Result<void> {
+    fs::rename(from, to, error);
+    if (!error) return {};
+    return fail(Fault::permanent, "rename " + from.string() + " to " + to.string() + ": " + error.message());
+  };
+  // The new one under the old one's later name, and then both names in one step: at no moment is there no
+  // database in its place, which a hub that starts just then would make an empty one in.
+  if (auto done = renamed(made, replaces ? wanted : place); !done) return std::unexpected(done.error());
+  if (replaces && ::renameat2(AT_FDCWD, wanted.c_str(), AT_FDCWD, place.c_str(), RENAME_EXCHANGE) != 0) {
+    const auto reason = errno;
+    if (auto back = renamed(wanted, made); !back) return std::unexpected(std::move(back.error()));
+    return fail(Fault::permanent,
+                "exchange " + made.string() + " and " + place.string() + ": " + std::strerror(reason) +
+                    "; a file system that can't do so needs it by hand, while no hub runs: mv " +
+                    place.string() + ' ' + wanted.string() + " && mv " + made.string() + ' ' +
+                    place.string());
   }
   if (auto synced = io::sync_path(place.parent_path()); !synced) return std::unexpected(synced.error());
-  return aside;
+  return replaces ? wanted : fs::path();
 }
 
 }  // namespace hikyaku::serve

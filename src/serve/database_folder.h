@@ -23,8 +23,9 @@ bool is_beside_a_database(const std::filesystem::path& folder);
 /// whose name begins with a dot. Nothing when there is no `from`. Synced.
 Result<void> link_files(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// Renames the database at `place`, if there is one, to `aside`, and `made` to `place`. Gives
-/// where the old one is now; empty: there was none. When it fails all is as before.
+/// Renames the database at `place`, if there is one, to `aside`, and `made` to `place`, so that a crash at
+/// any moment leaves a whole one at `place`. Gives where the old one is now; empty: there was none. When it
+/// fails all is as before; also on a file system that can't exchange two names, as NFS.
 Result<std::filesystem::path> put_in_place(const std::filesystem::path& place,
                                            const std::filesystem::path& made,
                                            const std::filesystem::path& aside);

@@ -229,7 +229,9 @@ Result<void> Checker::removed_messages() {
     ++checked_.removed;
     note_body(removed->message, name, place->uid);
     const auto time = removal_key(removed->removed, place->mailbox, place->uid);
-    if (const auto row = kv_.get(kRemoved, time); row && !*row) {
+    const auto row = kv_.get(kRemoved, time);
+    if (!row) return problem(Kind::unreadable, name, place->uid, row.error().text);
+    if (!*row) {
       problem(Kind::removal, name, place->uid, "it was removed, but would never be purged", true);
       put(kRemoved, time, {});
     }
@@ -241,11 +243,12 @@ Result<void> Checker::removals() {
   return each_row(kRemoved, from, prefix_end(from), [this](const std::string& key, const std::string&) {
     const auto place = place_of(std::string_view(key).substr(removal_time_key({}).size()));
     if (!place) return problem(Kind::unreadable, {}, 0, "the key of a removal can't be read");
-    const auto row = kv_.get(kRemoved, removed_key(place->mailbox, place->uid));
-    if (!row || *row) return;
     const auto* box = box_of(place->mailbox);
-    problem(Kind::removal, box == nullptr ? std::string() : box->name, place->uid,
-            "the time of its removal is kept, but not the message", true);
+    const auto name = box == nullptr ? std::string() : box->name;
+    const auto row = kv_.get(kRemoved, removed_key(place->mailbox, place->uid));
+    if (!row) return problem(Kind::unreadable, name, place->uid, row.error().text);
+    if (*row) return;
+    problem(Kind::removal, name, place->uid, "the time of its removal is kept, but not the message", true);
     remove(kRemoved, key);
   });
 }
