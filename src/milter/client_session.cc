@@ -11,7 +11,9 @@ constexpr std::size_t kNotes = 20;
 
 SmtpReply rejection() { return {550, "5.7.1", "Command rejected"}; }
 SmtpReply later() { return {451, "4.7.1", "Service unavailable - try again later"}; }
-SmtpReply closing() { return {421, "4.7.0", "Service unavailable - closing the connection"}; }
+SmtpReply closing() { return {421, "4.7.0", "Server closing connection"}; }
+/// Of the default action; a filter's own is rejection().
+SmtpReply unavailable() { return {550, "5.5.0", "Service unavailable"}; }
 
 ClientSession::Verdict default_verdict(DefaultAction action) {
   using Kind = ClientSession::Verdict::Kind;
@@ -19,7 +21,7 @@ ClientSession::Verdict default_verdict(DefaultAction action) {
     case DefaultAction::accept:
       return {Kind::accept, {}, {}};
     case DefaultAction::reject:
-      return {Kind::reply, rejection(), {}};
+      return {Kind::reply, unavailable(), {}};
     case DefaultAction::quarantine:
       return {Kind::quarantine, {}, {}};
     case DefaultAction::shutdown:
