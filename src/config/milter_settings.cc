@@ -42,12 +42,25 @@ Result<void> set_timeout(std::chrono::seconds& timeout, std::string_view name, s
   return {};
 }
 
-Result<std::uint32_t> read_protocol(std::string_view text) {
-  const auto read = read_integer(text);
-  if (!read || *read < kOldest || *read > milter::kVersion)
-    return fail(Fault::malformed,
-                "\"" + escaped(text, 60) + "\" is no version of the milter protocol: 2 to 6 are");
-  return static_cast<std::uint32_t>(*read);
+/// "6", "6 no_header_reply".
+Result<void> set_protocol(Milter& milter, const std::string& text) {
+  milter.no_header_reply = false;
+  bool versioned = false;
+  for (const auto& word : Main::split({text, {}})) {
+    const auto number = read_integer(word.text);
+    if (word.text == "no_header_reply") {
+      milter.no_header_reply = true;
+    } else if (!versioned && number && *number >= kOldest && *number <= milter::kVersion) {
+      milter.protocol = static_cast<std::uint32_t>(*number);
+      versioned = true;
+    } else {
+      return fail(Fault::malformed, "\"" + escaped(word.text, 60) +
+                                        "\" is no version of the milter protocol: 2 to 6 are, "
+                                        "which no_header_reply may follow");
+    }
+  }
+  if (!versioned) return fail(Fault::malformed, "the version of the milter protocol is missing: write 6");
+  return {};
 }
 
 Result<void> set_attribute(Milter& milter, std::string_view name, const std::string& value) {
@@ -60,12 +73,7 @@ Result<void> set_attribute(Milter& milter, std::string_view name, const std::str
     milter.default_action = *action;
     return {};
   }
-  if (name == "protocol") {
-    const auto version = read_protocol(value);
-    if (!version) return std::unexpected(version.error());
-    milter.protocol = *version;
-    return {};
-  }
+  if (name == "protocol") return set_protocol(milter, value);
   return fail(Fault::malformed,
               "\"" + escaped(name, 60) +
                   "\" is nothing that one milter has: connect_timeout, command_timeout, content_timeout, "
@@ -124,11 +132,8 @@ class Reader {
       fault("milter_default_action", action.origin, 0, read.error().text);
     }
     const auto& version = main_.text("milter_protocol");
-    if (const auto read = read_protocol(version.text)) {
-      defaults.protocol = *read;
-    } else {
+    if (const auto read = set_protocol(defaults, version.text); !read)
       fault("milter_protocol", version.origin, 0, read.error().text);
-    }
     macros(out);
     out.header_checks = {"milter_header_checks", "milter.header_checks", maps("milter_header_checks"),
                          main_.origin("milter_header_checks")};

@@ -28,6 +28,7 @@ struct Milter {
   std::chrono::seconds connect_timeout{30}, command_timeout{30}, content_timeout{300};
   milter::DefaultAction default_action = milter::DefaultAction::tempfail;
   std::uint32_t protocol = milter::kVersion;
+  bool no_header_reply = false;  ///< "6 no_header_reply": it does not answer headers
 };
 
 /// The filters of one service (smtpd_milters), or of mail that does not come by SMTP (non_smtpd_milters).

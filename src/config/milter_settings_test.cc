@@ -55,7 +55,7 @@ TEST(MilterSettings, without_a_setting_nobody_is_asked) {
 TEST(MilterSettings, filters_keep_their_order_and_have_what_is_said_for_all_or_for_them) {
   const Read read(
       "queue_directory = /q\nmilter_default_action = accept\nmilter_command_timeout = 10s\n"
-      "milter_protocol = 2\n"
+      "milter_protocol = 2 no_header_reply\n"
       "smtpd_milters = inet:localhost:8891,\n"
       " { unix:private/filter, command_timeout=5s default_action=quarantine, { content_timeout = 1m },\n"
       "   connect_timeout=1s, protocol=6 }\n"
@@ -68,6 +68,7 @@ TEST(MilterSettings, filters_keep_their_order_and_have_what_is_said_for_all_or_f
   EXPECT_EQ(filters[0].default_action, DefaultAction::accept);
   EXPECT_EQ(filters[0].command_timeout, std::chrono::seconds{10});
   EXPECT_EQ(filters[0].protocol, 2U);
+  EXPECT_TRUE(filters[0].no_header_reply);
   EXPECT_EQ(read.sources.text(filters[0].origin), "main.cf:5");
   EXPECT_EQ(filters[1].name, "unix:private/filter");
   EXPECT_EQ(filters[1].endpoint.path, "/q/private/filter");
@@ -76,6 +77,7 @@ TEST(MilterSettings, filters_keep_their_order_and_have_what_is_said_for_all_or_f
   EXPECT_EQ(filters[1].command_timeout, std::chrono::seconds{5});
   EXPECT_EQ(filters[1].content_timeout, std::chrono::minutes{1});
   EXPECT_EQ(filters[1].protocol, 6U);
+  EXPECT_FALSE(filters[1].no_header_reply);
   EXPECT_EQ(read.sources.text(filters[1].origin), "main.cf:6");
   EXPECT_EQ(filters[2].endpoint.path, "/run/last");
 }
@@ -132,6 +134,9 @@ INSTANTIATE_TEST_SUITE_P(
               "'drop' is no default action"},
         Wrong{"a_default_action_for_all_that_is_none", "milter_default_action = drop\n", "\"drop\""},
         Wrong{"a_version_that_is_none", "milter_protocol = 7\n", "no version of the milter protocol"},
+        Wrong{"an_event_that_postfix_does_not_know", "milter_protocol = 6 no_body\n",
+              "\"no_body\" is no version"},
+        Wrong{"no_version", "milter_protocol = no_header_reply\n", "is missing"},
         Wrong{"no_time_at_all", "milter_command_timeout = 0s\n", "gets no time"},
         Wrong{"empty_braces", "smtpd_milters = { }\n", "is no milter"},
         Wrong{"a_macro_without_a_value", "milter_macro_defaults = x\n", "write name=value"},

@@ -76,7 +76,9 @@ void ClientSession::begin(Command command) {
 }
 
 void ClientSession::put_macros(Command command, Stage stage, const MacroTable& macros) {
+  // A list without names is none, as for Postfix.
   const auto* list = macro_override(agreement_.macros, stage);
+  if (list != nullptr && list->empty()) list = nullptr;
   if (list == nullptr && settings_.macros) list = &(*settings_.macros)[stage];
   if (list == nullptr ? macros.empty() : list->empty()) return;
   PacketWriter packet(out_, Command::macros);
@@ -334,6 +336,7 @@ std::optional<ClientSession::Event> ClientSession::handle_negotiation(Response r
   for (const auto stage : answer->unknown_stages)
     note("the filter set the macros of a stage " + std::to_string(stage) + ", which there is not");
   agreement_ = *std::move(agreement);
+  agreement_.steps |= settings_.assumed_steps;
   state_ = State::talking;
   return answered();
 }

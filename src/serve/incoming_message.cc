@@ -221,8 +221,6 @@ void IncomingMessage::give_back(MilterMessage message) {
   if (actions.hold) hold("held by milter_header_checks");
   if (!actions.filter.empty()) entry_.filter = std::move(actions.filter);
   if (actions.redirect) redirect_to(*actions.redirect);
-  if (!actions.bcc.empty()) warnings_.emplace_back("milter_header_checks: BCC is not acted on there");
-  actions.bcc.clear();
   take_actions(std::move(actions));
   measure();
 }

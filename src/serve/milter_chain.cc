@@ -74,6 +74,7 @@ MilterSet::Filter ready(const config::MilterSettings& settings, const config::Mi
   connection.session.offer = milter::Offer::of_version(milter.protocol);
   connection.session.macros = settings.macros;
   connection.session.default_action = milter.default_action;
+  if (milter.no_header_reply) connection.session.assumed_steps = milter::step::no_reply_header;
   connection.connect_timeout = milter.connect_timeout;
   connection.command_timeout = milter.command_timeout;
   connection.content_timeout = milter.content_timeout;
@@ -208,6 +209,7 @@ void MilterChain::abort() {
 }
 
 asio::awaitable<void> MilterChain::close() {
+  abort();
   for (auto& one : filters_) co_await one->connection.close();
   filters_.clear();
 }
@@ -218,17 +220,19 @@ asio::awaitable<void> MilterChain::close() {
 asio::awaitable<MilterChain::Verdict> MilterChain::tell_content(One& one, const milter::HeaderList& headers,
                                                                 const SpooledBody& body) {
   auto& session = one.connection.session();
-  for (std::size_t i = 0; i < headers.fields().size(); ++i) {
+  // As in Postfix, the macros of these three events do not go where the event does not.
+  for (std::size_t i = 0; i < headers.fields().size() && session.wants(Command::header); ++i) {
     if (!headers.visible(i)) continue;
-    // Also to a filter that wants none: the macros go along with the first.
     session.header(headers.fields()[i], macros_);
     auto verdict = co_await answer(one);
     if (verdict.kind != Kind::go_on) co_return verdict;
-    if (!session.wants(Command::header)) break;
   }
-  session.end_of_headers(macros_);
-  auto after_headers = co_await answer(one);
-  if (after_headers.kind != Kind::go_on) co_return after_headers;
+  if (session.wants(Command::end_of_headers)) {
+    session.end_of_headers(macros_);
+    auto verdict = co_await answer(one);
+    if (verdict.kind != Kind::go_on) co_return verdict;
+  }
+  if (!session.wants(Command::body)) co_return Verdict{};
   for (std::uint64_t at = 0; at < body.size();) {
     std::string piece;
     std::string_view rest = body.memory();

@@ -21,7 +21,11 @@ class Applying {
            MilterMessage& message, Explanation& why)
       : space_(space), checks_(checks), headers_(headers), message_(message), why_(why) {}
 
-  AppliedEdits take() { return std::move(applied_); }
+  AppliedEdits take() {
+    // Copies that milter_header_checks asks for.
+    for (const auto& address : std::exchange(message_.actions.bcc, {})) add(address, {});
+    return std::move(applied_);
+  }
 
   void operator()(milter::AddHeader& edit) {
     if (pass(edit.name, edit.value)) headers_.add(edit, space_);
@@ -53,20 +57,7 @@ class Applying {
            " makes no sense, and was left out");
       parameters = mail::RecipientParameters{};
     }
-    rewrite::EnvelopeRewriting rewriting(message_.rewriter, why_, message_.entry.arrival);
-    rewriting.bcc(*address);
-    auto result = rewriting.finish();
-    for (auto& warning : result.warnings) warn(escaped(warning));
-    if (result.refusal) message_.actions.refusal = std::move(result.refusal);
-    for (auto& expanded : result.recipients) {
-      if (expanded.from != rewrite::Expanded::From::header_bcc) continue;  // always_bcc: it is there already
-      record::Recipient recipient;
-      recipient.address = std::move(expanded.address);
-      recipient.original = *address;
-      recipient.orcpt = stored_orcpt(*parameters);
-      recipient.notify = stored_notify(parameters->notify.bits);
-      message_.entry.recipients.push_back(std::move(recipient));
-    }
+    add(*address, *parameters);
     tell("recipient " + shown(address->text()) + " added");
   }
   /// As in Postfix, by the address that the client gave, so that all that an alias stands for goes.
@@ -82,6 +73,23 @@ class Applying {
 
  private:
   static std::string shown(std::string_view text) { return escaped(text, 100); }
+
+  void add(const mail::Address& address, const mail::RecipientParameters& parameters) {
+    rewrite::EnvelopeRewriting rewriting(message_.rewriter, why_, message_.entry.arrival);
+    rewriting.bcc(address);
+    auto result = rewriting.finish();
+    for (auto& warning : result.warnings) warn(escaped(warning));
+    if (result.refusal) message_.actions.refusal = std::move(result.refusal);
+    for (auto& expanded : result.recipients) {
+      if (expanded.from != rewrite::Expanded::From::header_bcc) continue;  // always_bcc: it is there already
+      record::Recipient recipient;
+      recipient.address = std::move(expanded.address);
+      recipient.original = address;
+      recipient.orcpt = stored_orcpt(parameters);
+      recipient.notify = stored_notify(parameters.notify.bits);
+      message_.entry.recipients.push_back(std::move(recipient));
+    }
+  }
 
   void tell(const std::string& what) {
     auto& summary = applied_.summary;

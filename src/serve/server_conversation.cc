@@ -219,7 +219,7 @@ asio::awaitable<void> ServerConversation::handle(const Session::Hello& event) {
 
 asio::awaitable<void> ServerConversation::handle(const Session::Unknown& event) {
   Reply reply{502, {5, 5, 2}, "Error: command not recognized"};
-  auto refusal = co_await milters_.unknown(event.line);
+  auto refusal = co_await milters_.unknown(event.command);
   if (refusal) reply = *std::move(refusal);
   session_.reply(std::move(reply));
 }
@@ -237,8 +237,6 @@ asio::awaitable<bool> ServerConversation::start_tls() {
   }
   client_.tls = stream_.tls();
   session_.tls_started();
-  // A refusal stands: it is told when the client says EHLO again.
-  co_await milters_.connect(stream_.local_address(), stream_.local_port());
   co_return true;
 }
 

@@ -27,6 +27,12 @@ std::vector<std::string> words(std::string_view text) {
   return all;
 }
 
+/// "no such user" of "<a@b>: no such user": what {rcpt_addr} is of a recipient that was refused.
+std::string_view reason(std::string_view text) {
+  const auto end = text.starts_with('<') ? text.find(">: ") : std::string_view::npos;
+  return end == std::string_view::npos ? text : text.substr(end + 3);
+}
+
 milter::ClientAddress address_of(const ClientIdentity& client) {
   using Family = milter::ClientAddress::Family;
   const auto ip = table::Ip::parse(client.address);
@@ -51,7 +57,7 @@ const char* client_resolution(const ClientIdentity& client) {
 }  // namespace
 
 ServerMilters::ServerMilters(Services& services, const Running& running, const Listener& listener,
-                             const ClientIdentity& client, const Session& session, io::DeadlineSweep& sweep)
+                             const ClientIdentity& client, Session& session, io::DeadlineSweep& sweep)
     : services_(services),
       running_(running),
       listener_(listener),
@@ -102,6 +108,7 @@ void ServerMilters::client_macros(const std::string& local_address, std::uint16_
   const bool v6 = client_.address.find(':') != std::string::npos;
   macros.set("_", both);
   macros.set("{client_addr}", (v6 ? "IPv6:" : "") + client_.address);
+  macros.set("{client_connections}", "0");  // as where nobody counts them
   macros.set("{client_name}", client_.name);
   macros.set("{client_port}", std::to_string(client_.port));
   macros.set("{client_ptr}", client_.reverse_name);
@@ -144,7 +151,12 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::connect(std::string local
   client_macros(local_address, local_port);
   auto address = address_of(client_);
   auto decision = co_await chain_->connect(client_.name, std::move(address));
-  co_return take(std::move(decision), "CONNECT", nullptr);
+  auto refusal = take(std::move(decision), "CONNECT", nullptr);
+  if (refusal && refusal->permanent())
+    co_return Reply{554, {}, running_.hostname + " ESMTP not accepting connections"};
+  if (refusal && refusal->code == 421)
+    co_return Reply{421, {}, running_.hostname + " Service unavailable - try again later"};
+  co_return std::nullopt;  // another one stands, and is told at MAIL
 }
 
 asio::awaitable<ServerMilters::Refusal> ServerMilters::hello(const Session::Hello& event) {
@@ -152,7 +164,16 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::hello(const Session::Hell
   abort();
   session_macros();
   auto decision = co_await chain_->helo(event.name);
-  co_return take(std::move(decision), event.verb == Session::Hello::Verb::helo ? "HELO" : "EHLO", nullptr);
+  auto refusal =
+      take(std::move(decision), event.verb == Session::Hello::Verb::helo ? "HELO" : "EHLO", nullptr);
+  if (!refusal || refusal->code == 421) co_return refusal;
+  // It stands, and is told at MAIL. What EHLO offers is of no use then.
+  if (refusal->permanent()) {
+    constexpr auto kAll = 0xffffU;
+    const auto kept = smtp::EhloKeywords::bit("ENHANCEDSTATUSCODES");
+    session_.discard({static_cast<std::uint16_t>(kAll & ~static_cast<unsigned>(kept))});
+  }
+  co_return std::nullopt;
 }
 
 /// Where an address goes: {mail_mailer}, {rcpt_host}. Nothing where that can't be told now.
@@ -198,7 +219,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::recipient(const Session::
   using Recipient = milter::ClientSession::Recipient;
   auto how = Recipient::accepted;
   if (refused != nullptr) {
-    chain_->macros().rejected_recipient(refused->enhanced.text(), refused->line());
+    chain_->macros().rejected_recipient(refused->enhanced.text(), reason(refused->text));
     how = Recipient::rejected;
   } else {
     const auto route = co_await resolve(sender_address_, event.path.address());
@@ -209,6 +230,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::recipient(const Session::
   Refusal refusal;
   if (refused == nullptr) refusal = take(std::move(decision), "RCPT", &envelope);
   recipient_.clear();
+  for (const auto* name : {"{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}"}) chain_->macros().remove(name);
   co_return refusal;
 }
 
@@ -218,9 +240,8 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::data(IncomingEnvelope& en
   co_return take(std::move(decision), "DATA", &envelope);
 }
 
-asio::awaitable<ServerMilters::Refusal> ServerMilters::unknown(std::string_view line) {
+asio::awaitable<ServerMilters::Refusal> ServerMilters::unknown(std::string command) {
   if (!sees_message()) co_return std::nullopt;
-  std::string command(line);
   auto decision = co_await chain_->unknown(std::move(command));
   co_return take(std::move(decision), "UNKNOWN", nullptr);
 }

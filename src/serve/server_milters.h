@@ -25,14 +25,16 @@ class ServerMilters {
  public:
   /// All must outlive it; `client` and `session` may change between the calls.
   ServerMilters(Services& services, const Running& running, const Listener& listener,
-                const ClientIdentity& client, const smtp::ServerSession& session, io::DeadlineSweep& sweep);
+                const ClientIdentity& client, smtp::ServerSession& session, io::DeadlineSweep& sweep);
 
   using Refusal = std::optional<smtp::Reply>;
   /// The milters want to see the message that is coming.
   bool sees_message() const { return chain_ && !skip_; }
 
-  /// Asks which filters are for this client, and connects to them. Anew after STARTTLS and XCLIENT, which
-  /// change who the client is.
+  /// Asks which filters are for this client, and connects to them. Anew after XCLIENT, which changes who the
+  /// client is; after STARTTLS filters are told the next EHLO alone, as in Postfix.
+  /// Refusals but 421 are told as Postfix does: a permanent one by a greeting of 554, another at MAIL; so
+  /// they are after hello().
   boost::asio::awaitable<Refusal> connect(std::string local_address, std::uint16_t local_port);
   boost::asio::awaitable<Refusal> hello(const smtp::ServerSession::Hello& event);
   boost::asio::awaitable<Refusal> sender(const smtp::ServerSession::Sender& event, IncomingEnvelope& envelope,
@@ -42,7 +44,7 @@ class ServerMilters {
                                             const smtp::Reply* refused, IncomingEnvelope& envelope,
                                             Explanation& why);
   boost::asio::awaitable<Refusal> data(IncomingEnvelope& envelope, Explanation& why);
-  boost::asio::awaitable<Refusal> unknown(std::string_view line);
+  boost::asio::awaitable<Refusal> unknown(std::string command);
   /// A recipient was accepted: from here on there is a queue id.
   void queue_id(const std::string& id);
 
@@ -70,7 +72,7 @@ class ServerMilters {
   const Running& running_;
   const Listener& listener_;
   const ClientIdentity& client_;
-  const smtp::ServerSession& session_;
+  smtp::ServerSession& session_;
   io::DeadlineSweep& sweep_;
   std::unique_ptr<MilterChain> chain_;
   Refusal failure_;                            // nobody can tell which filters are to be asked

@@ -45,7 +45,6 @@ struct ServerSession::Command {
   Verb verb;
   std::string_view word;
   std::string_view arguments;  ///< without blanks at the ends
-  std::string_view line;       ///< all of it
 };
 
 }  // namespace hikyaku::smtp

@@ -82,7 +82,7 @@ std::string_view verb_name(ServerSession::Hello::Verb verb) {
 }  // namespace
 
 ServerSession::Next ServerSession::run(std::string_view line) {
-  Command command{Verb::unknown, {}, line, line};
+  Command command{Verb::unknown, {}, line};
   command.word = take_word(command.arguments);
   if (forbidden(line)) {
     out_ += "221 2.7.0 Error: I can break rules, too. Goodbye.\r\n";
@@ -193,7 +193,7 @@ ServerSession::Next ServerSession::dispatch(const Command& command) {
       if (!contains(settings_->noop_commands, command.word)) {
         if (!client_.ask_unknown) return refused({502, {5, 5, 2}, "Error: command not recognized"});
         phase_ = Phase::unknown;
-        return Unknown{command.line};
+        return Unknown{std::string(command.word)};
       }
       break;
   }

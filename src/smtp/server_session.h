@@ -125,10 +125,9 @@ class ServerSession {
     };
     std::vector<Attribute> attributes;
   };
-  /// A command that we do not know; only with Client::ask_unknown. Answer: 502 5.5.2, or another refusal. The
-  /// line is there until the next feed() or prepare().
+  /// A command that we do not know; only with Client::ask_unknown. Answer: 502 5.5.2, or another refusal.
   struct Unknown {
-    std::string_view line;
+    std::string command;  ///< its first word
   };
   /// No answer. The client makes errors: wait so long, then go on with next() and send the output.
   struct Pause {
@@ -171,6 +170,10 @@ class ServerSession {
   }
   bool has_output() const { return !out_.empty(); }
 
+  /// Leaves these keywords out of the answer to EHLO from now on, too.
+  void discard(EhloKeywords keywords) {
+    client_.discard.bits = static_cast<std::uint16_t>(client_.discard.bits | keywords.bits);
+  }
   /// The driver has to end the talk: "421 4.4.2 host Error: timeout exceeded". Then next() gives Close.
   void shut_down(Reply reply, std::string reason);
 

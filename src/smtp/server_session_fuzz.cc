@@ -107,7 +107,7 @@ class Hub {
     return true;
   }
   bool handle(ServerSession::Unknown& unknown) {
-    check(!unknown.line.empty());
+    check(!unknown.command.empty());
     session_.reply(answer(502));
     return true;
   }

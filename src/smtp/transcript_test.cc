@@ -156,7 +156,7 @@ class Driver {
     return answer("xclient", {220, {}, ""}), true;
   }
   bool handle(Session::Unknown& unknown) {
-    note("unknown " + std::string(unknown.line));
+    note("unknown " + unknown.command);
     return answer("unknown", {502, {5, 5, 2}, "Error: command not recognized"}), true;
   }
   bool handle(Session::Pause& pause) { return note("pause " + std::to_string(pause.time.count())), true; }
