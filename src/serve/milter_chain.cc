@@ -83,6 +83,14 @@ MilterSet::Filter ready(const config::MilterSettings& settings, const config::Mi
 
 }  // namespace
 
+std::string milter_trouble(const std::string& name, std::string_view failure) {
+  if (!failure.starts_with("connect to ")) return "milter " + name + ": " + std::string(failure);
+  // Where it was is clear, and Postfix does not say it.
+  constexpr std::string_view kPlace = " (at negotiation)";
+  if (failure.ends_with(kPlace)) failure.remove_suffix(kPlace.size());
+  return std::string(failure);
+}
+
 MilterSet::MilterSet(config::MilterSettings settings) : settings_(std::move(settings)) {
   for (const auto& milter : settings_.filters) filters_.push_back(ready(settings_, milter));
 }
@@ -125,8 +133,7 @@ bool MilterChain::wants_rejected_recipients() const {
 
 void MilterChain::tell_trouble(One& one, const Verdict& verdict) {
   if (!verdict.failure.empty() && !std::exchange(one.failure_told, true)) {
-    const bool named = verdict.failure.starts_with("connect to ");
-    warn_(named ? verdict.failure : "milter " + one.filter.name + ": " + verdict.failure);
+    warn_(milter_trouble(one.filter.name, verdict.failure));
   }
   const auto& notes = one.connection.session().notes();
   for (; one.notes_told < notes.size(); ++one.notes_told)

@@ -41,6 +41,10 @@ class MilterSet {
   std::vector<Filter> filters_;
 };
 
+/// The line for the log on a filter that failed: "milter inet:...: no answer ...", "connect to Milter service
+/// ...".
+std::string milter_trouble(const std::string& name, std::string_view failure);
+
 /// What the filters together make of an event, or of a message.
 struct MilterDecision {
   enum class Kind : unsigned char {

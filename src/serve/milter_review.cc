@@ -71,10 +71,8 @@ void review_milters(const Running& running, config::Diagnostics& diagnostics) {
       if (!seen.emplace(place, filter.name).second) continue;
       const auto failure = trouble(filter.connection, pool);
       if (failure.empty()) continue;
-      const bool named = failure.starts_with("connect to ");
       diagnostics.warning(filter.origin,
-                          std::string(set->settings().setting) + ": " +
-                              (named ? failure : "milter " + filter.name + ": " + failure) +
+                          std::string(set->settings().setting) + ": " + milter_trouble(filter.name, failure) +
                               ": while that is so, " +
                               std::string(consequence(filter.connection.session.default_action)),
                           filter.name);

@@ -468,8 +468,9 @@ asio::awaitable<void> ServerConversation::take_message(std::unique_ptr<IncomingM
     co_return;
   }
   const std::string accepted = "Ok: queued as " + id_->text();
-  if (incoming->discarded() || milters->fate == ServerMilters::Fate::discard) {
-    log(id_->text() + ": discard: END-OF-MESSAGE from " + client_.text());
+  const bool by_milter = milters->fate == ServerMilters::Fate::discard;  // which has told it
+  if (incoming->discarded() || by_milter) {
+    if (!by_milter) log(id_->text() + ": discard: END-OF-MESSAGE from " + client_.text());
     answer_message({250, {2, 0, 0}, accepted});
     co_return;
   }

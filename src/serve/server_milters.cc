@@ -17,6 +17,8 @@ namespace {
 using smtp::Reply;
 using Session = smtp::ServerSession;
 
+constexpr std::string_view kEndOfMessage = "END-OF-MESSAGE";
+
 std::vector<std::string> words(std::string_view text) {
   std::vector<std::string> all;
   for (auto at = text.find_first_not_of(" \t"); at != std::string_view::npos;) {
@@ -65,18 +67,21 @@ ServerMilters::ServerMilters(Services& services, const Running& running, const L
       session_(session),
       sweep_(sweep) {}
 
-void ServerMilters::log(std::string_view action, std::string_view where, const std::string& text) const {
+void ServerMilters::log(std::string_view action, std::string_view where, std::string_view text) const {
+  const bool at_end = where == kEndOfMessage;
   std::string line = (queue_id_.empty() ? "NOQUEUE" : queue_id_) + ": " + std::string(action) + ": " +
-                     std::string(where) + " from " + client_.text() + ": " + text + ";";
+                     std::string(where) + " from " + client_.text() + ": " + escaped(text) + ";";
   if (!sender_.empty()) line += " from=" + sender_;
-  if (!recipient_.empty()) line += " to=" + recipient_;
+  const auto& recipient = at_end ? last_recipient_ : recipient_;
+  if (!recipient.empty()) line += " to=" + recipient;
   line += session_.esmtp() ? " proto=ESMTP" : " proto=SMTP";
   if (!client_.helo.empty()) line += " helo=<" + escaped(client_.helo) + ">";
-  services_.log.info(listener_.log_tag, line);
+  services_.log.info(at_end ? std::string("cleanup") : listener_.log_tag, line);
 }
 
 ServerMilters::Refusal ServerMilters::take(MilterDecision decision, std::string_view where,
                                            IncomingEnvelope* envelope) {
+  const auto text = decision.reply.line();
   switch (decision.kind) {
     case MilterDecision::Kind::go_on:
       return std::nullopt;
@@ -94,7 +99,9 @@ ServerMilters::Refusal ServerMilters::take(MilterDecision decision, std::string_
       return std::nullopt;
     case MilterDecision::Kind::reply:
     case MilterDecision::Kind::shutdown:
-      log("milter-reject", where, escaped(decision.reply.line()));
+      // At the end of a message it is Postfix's cleanup that tells it, without the SMTP code.
+      log("milter-reject", where,
+          std::string_view(text).substr(where == kEndOfMessage ? std::min<std::size_t>(4, text.size()) : 0));
       services_.metrics.rejected();
       break;
   }
@@ -123,8 +130,10 @@ void ServerMilters::session_macros() {
     macros.set("{tls_version}", client_.tls->protocol);
     macros.set("{cipher}", client_.tls->cipher);
     macros.set("{cipher_bits}", std::to_string(client_.tls->bits));
-    macros.set("{cert_subject}", client_.tls->peer_name);
-    macros.set("{cert_issuer}", client_.tls->peer_issuer);
+    if (!client_.tls->peer_fingerprint.empty()) {
+      macros.set("{cert_subject}", client_.tls->peer_name);
+      macros.set("{cert_issuer}", client_.tls->peer_issuer);
+    }
   }
   if (!client_.sasl_user.empty()) {
     macros.set("{auth_type}", client_.sasl_method);
@@ -149,6 +158,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::connect(std::string local
   };
   chain_ = std::make_unique<MilterChain>(*std::move(set), sweep_, services_.pool, std::move(warn));
   client_macros(local_address, local_port);
+  session_macros();  // a login by XCLIENT
   auto address = address_of(client_);
   auto decision = co_await chain_->connect(client_.name, std::move(address));
   auto refusal = take(std::move(decision), "CONNECT", nullptr);
@@ -179,10 +189,17 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::hello(const Session::Hell
 /// Where an address goes: {mail_mailer}, {rcpt_host}. Nothing where that can't be told now.
 asio::awaitable<std::optional<policy::Resolution>> ServerMilters::resolve(mail::Address sender,
                                                                           mail::Address address) {
-  if (address.null()) co_return policy::Resolution{};
+  // The null address is somebody here, as for Postfix.
+  const bool null = address.null();
+  if (null)
+    address = mail::Address::from_internal(running_.rewriter->settings().empty_recipient.text)
+                  .value_or(mail::Address{});
   auto find = [&] { return running_.addresses->resolve(sender, address); };
   auto found = co_await run_lookup(services_.lookups_for(running_), find);
-  if (found) co_return std::move(*found);
+  if (found) {
+    if (null) found->address = {};
+    co_return std::move(*found);
+  }
   services_.log.warning(listener_.log_tag, "milter macros of " + escaped(address.text(), 200) + ": " +
                                                escaped(found.error().text, 300));
   co_return std::nullopt;
@@ -200,12 +217,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::sender(const Session::Sen
   const auto route = co_await resolve(sender_address_, sender_address_);
   if (route) chain_->macros().sender(route->address.internal(), route->nexthop, route->transport);
   auto decision = co_await chain_->mail(std::move(path), std::move(parameters), why);
-  auto refusal = take(std::move(decision), "MAIL", &envelope);
-  if (refusal) {
-    chain_->abort();
-    sender_.clear();
-  }
-  co_return refusal;
+  co_return take(std::move(decision), "MAIL", &envelope);
 }
 
 asio::awaitable<ServerMilters::Refusal> ServerMilters::recipient(const Session::Recipient& event,
@@ -213,30 +225,42 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::recipient(const Session::
                                                                  IncomingEnvelope& envelope,
                                                                  Explanation& why) {
   if (!sees_message() || (refused != nullptr && !chain_->wants_rejected_recipients())) co_return std::nullopt;
-  recipient_ = "<" + escaped(event.path.address().text()) + ">";
+  const auto before = std::exchange(recipient_, "<" + escaped(event.path.address().text()) + ">");
   std::string path(event.as_written.path);
   auto parameters = words(event.as_written.parameters);
   using Recipient = milter::ClientSession::Recipient;
   auto how = Recipient::accepted;
+  std::optional<policy::Resolution> route;
   if (refused != nullptr) {
     chain_->macros().rejected_recipient(refused->enhanced.text(), reason(refused->text));
     how = Recipient::rejected;
   } else {
-    const auto route = co_await resolve(sender_address_, event.path.address());
+    route = co_await resolve(sender_address_, event.path.address());
     if (route) chain_->macros().recipient(route->address.internal(), route->nexthop, route->transport);
   }
   auto decision = co_await chain_->rcpt(std::move(path), std::move(parameters), how, why);
   // What is said of a recipient that is refused already does not count.
   Refusal refusal;
   if (refused == nullptr) refusal = take(std::move(decision), "RCPT", &envelope);
-  recipient_.clear();
-  for (const auto* name : {"{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}"}) chain_->macros().remove(name);
+  // After the first that is accepted DATA is named, in log and macros.
+  const bool accepted = refused == nullptr && !refusal;
+  if (accepted) last_recipient_ = recipient_;
+  if (!accepted || !before.empty()) {
+    recipient_ = before;
+  } else {
+    first_route_ = std::move(route);
+  }
   co_return refusal;
 }
 
 asio::awaitable<ServerMilters::Refusal> ServerMilters::data(IncomingEnvelope& envelope, Explanation& why) {
   if (!sees_message()) co_return std::nullopt;
+  if (first_route_)
+    chain_->macros().recipient(first_route_->address.internal(), first_route_->nexthop,
+                               first_route_->transport);
   auto decision = co_await chain_->data(why);
+  // No event from here on is about one recipient.
+  for (const auto* name : {"{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}"}) chain_->macros().remove(name);
   co_return take(std::move(decision), "DATA", &envelope);
 }
 
@@ -266,7 +290,7 @@ asio::awaitable<Result<ServerMilters::Outcome>> ServerMilters::message(IncomingM
   const bool held = decision->kind == MilterDecision::Kind::hold;
   auto reason = decision->reason;
   Outcome outcome;
-  outcome.refusal = take(*std::move(decision), "END-OF-MESSAGE", nullptr);
+  outcome.refusal = take(*std::move(decision), kEndOfMessage, nullptr);
   if (held) message.hold(std::move(reason));
   if (skip_) outcome.fate = Fate::discard;
   co_return outcome;
@@ -280,14 +304,14 @@ void ServerMilters::abort() {
   queue_id_.clear();
   sender_.clear();
   recipient_.clear();
+  last_recipient_.clear();
+  first_route_.reset();
 }
 
 asio::awaitable<void> ServerMilters::close() {
   if (!chain_) co_return;
-  auto chain = std::exchange(chain_, nullptr);
-  skip_ = false;
-  queue_id_.clear();
-  sender_.clear();
+  abort();
+  const auto chain = std::exchange(chain_, nullptr);
   co_await chain->close();
 }
 

@@ -121,6 +121,7 @@ def test_refusals_at_each_command_are_the_filters_and_logged_as_postfix_does(lab
                     assert client.mail("a@a.example", "b@dest.example"), (where, name)
             first = reply.split("\n")[0]
             first = first if first[3] == " " else f"{first[:3]} {first[4:]} lines, 100% sure"
+            first = first[4:] if where == "END-OF-MESSAGE" else first
             line = hub.wait_log(f"milter-reject: {where} from unknown\\[127.0.0.1\\]: {re.escape(first)}; from=<a@a.example>", since=mark)
             assert "proto=ESMTP helo=<client.test>" in line, line
     assert len(sink.wait(12)) == 12
