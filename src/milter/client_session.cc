@@ -11,7 +11,9 @@ constexpr std::size_t kNotes = 20;
 
 SmtpReply rejection() { return {550, "5.7.1", "Command rejected"}; }
 SmtpReply later() { return {451, "4.7.1", "Service unavailable - try again later"}; }
-SmtpReply closing() { return {421, "4.7.0", "Service unavailable - closing the connection"}; }
+SmtpReply closing() { return {421, "4.7.0", "Server closing connection"}; }
+/// Of the default action; a filter's own is rejection().
+SmtpReply unavailable() { return {550, "5.5.0", "Service unavailable"}; }
 
 ClientSession::Verdict default_verdict(DefaultAction action) {
   using Kind = ClientSession::Verdict::Kind;
@@ -19,7 +21,7 @@ ClientSession::Verdict default_verdict(DefaultAction action) {
     case DefaultAction::accept:
       return {Kind::accept, {}, {}};
     case DefaultAction::reject:
-      return {Kind::reply, rejection(), {}};
+      return {Kind::reply, unavailable(), {}};
     case DefaultAction::quarantine:
       return {Kind::quarantine, {}, {}};
     case DefaultAction::shutdown:
@@ -74,7 +76,9 @@ void ClientSession::begin(Command command) {
 }
 
 void ClientSession::put_macros(Command command, Stage stage, const MacroTable& macros) {
+  // A list without names is none, as for Postfix.
   const auto* list = macro_override(agreement_.macros, stage);
+  if (list != nullptr && list->empty()) list = nullptr;
   if (list == nullptr && settings_.macros) list = &(*settings_.macros)[stage];
   if (list == nullptr ? macros.empty() : list->empty()) return;
   PacketWriter packet(out_, Command::macros);
@@ -332,6 +336,7 @@ std::optional<ClientSession::Event> ClientSession::handle_negotiation(Response r
   for (const auto stage : answer->unknown_stages)
     note("the filter set the macros of a stage " + std::to_string(stage) + ", which there is not");
   agreement_ = *std::move(agreement);
+  agreement_.steps |= settings_.assumed_steps;
   state_ = State::talking;
   return answered();
 }
