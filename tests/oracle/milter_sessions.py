@@ -21,17 +21,10 @@ from private_postfix import Postfix, free_port
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 from client import trusting_tls  # noqa: E402
 from hub import make_certificates  # noqa: E402
-from milter_oracle import MAIN, Scene, group_of, play, wait_for  # noqa: E402
+from milter_oracle import EHLO, MAIL, MAIN, MESSAGE, ONE, RCPT, RCPT2, SESSIONS, TWO, Scene, group_of, interesting, options, play, wait_for  # noqa: E402
 from sink import Sink  # noqa: E402
 from test_submission import DovecotAuth  # noqa: E402
 
-MESSAGE = ("Received: from before.example\n\tby a.example; Mon, 2 Nov 2026 10:00:00 +0000\nFrom: a@a.example\nTo: b@b.example\nSubject:  two blanks\n"
-           "X-Folded: one\n two\n\tthree\nX-Tight:value\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nMessage-Id: <1@a.example>\n\nbody\n..dot\n")
-FIRST = "From: a@a.example\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nMessage-Id: <1@a.example>\n\nfirst\n"
-SECOND = FIRST.replace("1@", "2@").replace("first", "second")
-EHLO, MAIL, RCPT, RCPT2 = "EHLO client.example", "MAIL FROM:<a@a.example>", "RCPT TO:<b@b.example>", "RCPT TO:<c@b.example>"
-ONE = [EHLO, MAIL, RCPT, "DATA", ["message", MESSAGE], "QUIT"]
-TWO = [EHLO, "BOGUS words", MAIL, RCPT, RCPT2, "DATA", ["message", FIRST], MAIL, RCPT, "DATA", ["message", SECOND], "QUIT"]
 STAGES = ("connect", "helo", "unknown", "mail", "rcpt", "data", "header", "eoh", "body", "eom")
 GO_ON = [["c", ""]]
 CASES = []
@@ -39,7 +32,8 @@ CASES = []
 
 def case(topic, name, note, session, *filters, config=None, sink=None):
     """`filters`: scripts of scripted_filter.py."""
-    row = {"id": f"{topic}_{name}", "topic": topic, "note": note, "config": config or {}, "filters": list(filters), "session": session}
+    row = {"id": f"{topic}_{name}", "topic": topic, "note": note, "config": config or {}, "filters": list(filters),
+           "session": next((name for name, known in SESSIONS.items() if known is session), session)}
     if sink:
         row["sink"] = sink
     CASES.append(row)
@@ -89,7 +83,7 @@ for _action in ("accept", "reject", "tempfail", "quarantine", "shutdown"):
     case("default_action", f"{_action}_at_negotiation", "the filter closes when it is to negotiate", TWO, {"negotiate": [[["close"]]]},
          config={"milter_default_action": _action})
     case("default_action", f"{_action}_of_one_filter", "the filter's own action wins over the general one", ONE, {"mail": [[["close"]]]},
-         config={"milter_default_action": "accept", "smtpd_milters": f"{{ @F1@, default_action = {_action} }}"})
+         config={"milter_default_action": "accept", "smtpd_milters": f"{{ @F1@, default_action={_action} }}"})
 
 SHORT = {"milter_command_timeout": "1s", "milter_content_timeout": "2s"}
 for _stage in ("connect", "rcpt", "header", "eom"):
@@ -98,7 +92,7 @@ case("timeout", "silence_at_negotiation", "no answer within the timeout", ONE, {
 case("timeout", "progress_renews", "PROGRESS every 0.7 s, 2.8 s in all", ONE, {"eom": [[["wait", 0.7], ["p", ""]] * 4 + GO_ON]}, config={**SHORT, "milter_content_timeout": "1s"})
 case("timeout", "progress_at_rcpt_renews", "PROGRESS every 0.7 s", ONE, {"rcpt": [[["wait", 0.7], ["p", ""]] * 2 + GO_ON]}, config=SHORT)
 case("timeout", "progress_and_silence", "PROGRESS, then nothing", ONE, {"eom": [[["p", ""]]]}, config={**SHORT, "milter_content_timeout": "1s"})
-case("timeout", "of_one_filter", "the filter's own timeout", ONE, {"rcpt": [[]]}, config={"smtpd_milters": "{ @F1@, command_timeout = 1s, default_action = accept }"})
+case("timeout", "of_one_filter", "the filter's own timeout", ONE, {"rcpt": [[]]}, config={"smtpd_milters": "{ @F1@, command_timeout=1s, default_action=accept }"})
 
 # -------------------------------------------------------------- negotiation
 for _version in (0, 1, 2, 3, 4, 5, 6, 7):
@@ -113,7 +107,7 @@ for _name, _answer in {"unoffered_action": [["O", "\0\0\0\6\0\0\2\0\0\0\0\0"]], 
                        "reject": [["r", ""]], "accept": [["a", ""]], "macros_without_an_end": [["O", "\0\0\0\6\0\0\1\xff\0\0\0\0\0\0\0\1j"]],
                        "macros_of_an_unknown_stage": [["O", "\0\0\0\6\0\0\1\xff\0\0\0\0\0\0\0\x63j\0"]]}.items():
     case("negotiation", _name, "an answer that is none, or a strange one", ONE, {"negotiate": [_answer]})
-for _protocol in ("2", "3", "4", "6", "6 no_header_reply no_body_reply", "3 no_body"):
+for _protocol in ("2", "3", "4", "6", "6 no_header_reply"):
     case("negotiation", f"milter_protocol_{_protocol.replace(' ', '_')}", f"milter_protocol = {_protocol}", TWO, {"negotiate": {"version": int(_protocol[0]), "actions": 0x3F}},
          config={"milter_protocol": _protocol})
 case("negotiation", "older_than_the_filter", "milter_protocol = 2 and a filter of version 6", ONE, {}, config={"milter_protocol": "2"})
@@ -139,7 +133,7 @@ case("macros", "with_auth", "AUTH PLAIN", [EHLO, "AUTH PLAIN AHVzZXIAcHc=", *ONE
 case("macros", "of_odd_addresses", "null sender, quotes, parameters, a transport", [
     EHLO, "MAIL FROM:<> SIZE=1000 BODY=8BITMIME", 'RCPT TO:<"quoted one"@b.example> NOTIFY=NEVER', "RCPT TO:<UPPER@B.Example> ORCPT=rfc822;x@b.example", "RCPT TO:<postmaster>",
     "RCPT TO:<@relay.example:d@b.example>", "RCPT TO:<e@other.example>", "RCPT TO:<user@[127.0.0.9]>", "DATA", ["message", MESSAGE], "QUIT"], {},
-     config={**LISTS, "transport_maps": "inline:{other.example = smtp:[127.0.0.1]:@SINK@}"})
+     config={**LISTS, "transport_maps": "inline:{{other.example = smtp:[127.0.0.1]:@SINK@}}"})
 case("macros", "of_a_local_name", "a client with a name", ONE, {}, config={**LISTS, "smtpd_peername_lookup": "yes"})
 
 # ------------------------------------------------------------------ sessions
@@ -183,9 +177,9 @@ case("session", "disabled_by_map", "smtpd_milter_maps says DISABLE", ONE, {}, co
 case("session", "other_filter_by_map", "smtpd_milter_maps names a filter", ONE, {}, config={"smtpd_milters": "", "smtpd_milter_maps": "cidr:{{127.0.0.0/8 @F1@}}"})
 case("session", "no_milters_override", "receive_override_options = no_milters", ONE, {}, config={"receive_override_options": "no_milters"})
 case("session", "long_body", "a body of several packets", [EHLO, MAIL, RCPT, "DATA", ["message", "From: a@a.example\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nMessage-Id: <3@a.example>\n\n" +
-                                                          ("x" * 70 + "\n") * 3000], "QUIT"], {})
+                                                          "‹" + "x" * 70 + "\n×3000›"], "QUIT"], {})
 case("session", "long_body_skipped", "SKIP after the first packet", [EHLO, MAIL, RCPT, "DATA", ["message", "From: a@a.example\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nMessage-Id: <3@a.example>\n\n" +
-                                                                    ("x" * 70 + "\n") * 3000], "QUIT"], {"negotiate": {"steps": 0x400}, "body": [[["s", ""]]]})
+                                                                    "‹" + "x" * 70 + "\n×3000›"], "QUIT"], {"negotiate": {"steps": 0x400}, "body": [[["s", ""]]]})
 case("session", "headers_skipped", "SKIP after the first header", ONE, {"negotiate": {"steps": 0x400}, "header": [[["s", ""]]]})
 case("session", "recipients_skipped", "SKIP after the first recipient", TWO, {"negotiate": {"steps": 0x400}, "rcpt": [[["s", ""]]]})
 case("session", "no_body", "a message that ends with its headers", [EHLO, MAIL, RCPT, "DATA", ["message", "From: a@a.example\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nMessage-Id: <4@a.example>\n"], "QUIT"], {})
@@ -195,12 +189,12 @@ case("session", "body_at_once", "a first line that is no header", [EHLO, MAIL, R
 case("session", "missing_headers_are_added", "headers that the MTA adds", [EHLO, MAIL, RCPT, "DATA", ["message", "Subject: x\n\nbody\n"], "QUIT"], {},
      config={"always_add_missing_headers": "yes"})
 case("session", "rewritten_headers", "canonical_maps and header_checks", ONE, {},
-     config={"local_header_rewrite_clients": "permit_mynetworks", "canonical_maps": "inline:{a@a.example = z@z.example}",
+     config={"local_header_rewrite_clients": "permit_mynetworks", "canonical_maps": "inline:{a@a.example=z@z.example}",
              "header_checks": "regexp:{{/^Subject:/ REPLACE Subject: replaced}, {/^X-Tight:/ IGNORE}, {/^To:/ PREPEND X-Prepended: yes}}"})
 case("session", "header_checks_hold", "header_checks say HOLD", ONE, {}, config={"header_checks": "regexp:{{/^Subject:/ HOLD held}}"})
 case("session", "header_checks_discard", "header_checks say DISCARD", ONE, {}, config={"header_checks": "regexp:{{/^Subject:/ DISCARD gone}}"})
 case("session", "header_checks_reject", "header_checks say REJECT", ONE, {}, config={"header_checks": "regexp:{{/^Subject:/ REJECT no}}"})
-case("session", "too_large", "a message past message_size_limit", [EHLO, MAIL, RCPT, "DATA", ["message", "Subject: x\n\n" + "x" * 60 + "\n" * 3000], "QUIT"], {},
+case("session", "too_large", "a message past message_size_limit", [EHLO, MAIL, RCPT, "DATA", ["message", "Subject: x\n\n‹xxxxxxxxx\n×300›"], "QUIT"], {},
      config={"message_size_limit": "2000"})
 
 # ------------------------------------------------------- end of the message
@@ -237,8 +231,8 @@ eom("sender_parameters", "CHGFROM with parameters", ["e", "<s@s.example>\0RET=HD
 eom("sender_parameters_that_are_wrong", "CHGFROM with RET=MAYBE", ["e", "<s@s.example>\0RET=MAYBE\0"], *GO_ON)
 eom("all_recipients_removed", "no recipient is left", ["-", "<b@b.example>\0"], *GO_ON)
 eom("added_recipient_is_not_asked_about", "an added recipient that the MTA would refuse", ["+", "<no@b.example>\0"], *GO_ON)
-eom("large_header", "a header of 60,000 octets is added", ["h", "X-Large\0" + "x" * 60000 + "\0"], *GO_ON)
-eom("large_body", "a body of three chunks", ["b", "x" * 65000 + "\r\n"], ["b", "y" * 65000 + "\r\n"], ["b", "z" * 10 + "\r\n"], *GO_ON)
+eom("large_header", "a header of 60,000 octets is added", ["h", "X-Large\0" + "‹x×60000›" + "\0"], *GO_ON)
+eom("large_body", "a body of three chunks", ["b", "‹x×65000›" + "\r\n"], ["b", "‹y×65000›" + "\r\n"], ["b", "z" * 10 + "\r\n"], *GO_ON)
 eom("progress", "PROGRESS before the verdict", ["p", ""], ["p", ""], *GO_ON)
 eom("header_checks", "milter_header_checks on what was added", ["h", "X-Warn\0yes\0"], ["h", "X-Replace\0yes\0"], ["h", "X-Ignore\0yes\0"], ["h", "X-Prepend\0yes\0"], ["h", "X-Strip\0yes\0"],
     ["i", "\0\0\0\1X-Replace\0inserted\0"], *GO_ON,
@@ -247,8 +241,8 @@ for _word in ("HOLD held", "DISCARD gone", "REJECT no", "REDIRECT r@r.example", 
     eom("header_checks_" + _word.split()[0].lower(), f"milter_header_checks say {_word}", ["h", "X-Spam\0yes\0"], *GO_ON,
         config={"milter_header_checks": "regexp:{{/^X-Spam:/ %s}}" % _word})
 eom("large_header_seen", "a header of 100,000 octets in the message", *GO_ON, session=[EHLO, MAIL, RCPT, "DATA", [
-    "message", "From: a@a.example\nX-Large: " + ("x" * 70 + "\n ") * 1400 + "\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nMessage-Id: <5@a.example>\n\nbody\n"], "QUIT"])
-eom("many_edits", "2,000 headers are added", *[["h", f"X-{n}\0v\0"] for n in range(2000)], *GO_ON)
+    "message", "From: a@a.example\nX-Large: " + "‹" + "x" * 70 + "\n ×1400›" + "\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nMessage-Id: <5@a.example>\n\nbody\n"], "QUIT"])
+eom("many_edits", "200 headers are added", *[["h", f"X-{n}\0v\0"] for n in range(200)], *GO_ON)
 
 # ---------------------------------------------------------------- two filters
 def two(name, note, first, second, session=None, **options):
@@ -262,7 +256,7 @@ for _stage in ("connect", "helo", "mail", "rcpt", "data", "header", "eom"):
     two(f"second_rejects_at_{_stage}", "the second rejects", {}, {_stage: once(["r", ""])})
     two(f"first_fails_at_{_stage}", "the first closes", {_stage: once(["close"])}, {})
     two(f"first_fails_and_is_passed_over_at_{_stage}", "the first closes; its default action is accept", {_stage: once(["close"])}, {},
-        config={"smtpd_milters": "{ @F1@, default_action = accept }, @F2@"})
+        config={"smtpd_milters": "{ @F1@, default_action=accept }, @F2@"})
 for _stage in ("mail", "rcpt", "eom"):
     two(f"discard_at_{_stage}", "the first discards", {_stage: once(["d", ""])}, {})
     two(f"discard_and_reject_at_{_stage}", "the first discards, the second rejects", {_stage: once(["d", ""])}, {_stage: once(["r", ""])})
@@ -275,7 +269,7 @@ two("quarantine_and_discard", "the first quarantines, the second discards", {"eo
 two("edits_and_reject", "the first edits, the second rejects", {"eom": [[["h", "X-New\0new\0"], *GO_ON]]}, {"eom": [[["r", ""]]]}, session=ONE)
 two("edits_and_failure", "the first edits, the second closes", {"eom": [[["h", "X-New\0new\0"], *GO_ON]]}, {"eom": [[["close"]]]}, session=ONE,
     config={"milter_default_action": "accept"})
-two("first_refused", "the first can't be reached; its default action is accept", {}, {}, session=ONE, config={"smtpd_milters": "{ @DEAD@, default_action = accept }, @F2@"})
+two("first_refused", "the first can't be reached; its default action is accept", {}, {}, session=ONE, config={"smtpd_milters": "{ @DEAD@, default_action=accept }, @F2@"})
 two("versions", "a filter of version 2 and one of version 6", {"negotiate": {"version": 2, "actions": 0x3F}}, {"negotiate": {"steps": 0x100000}})
 
 
@@ -286,10 +280,9 @@ class Recorder:
         self.ports = {key: free_port() for key in groups}
         services = ""
         for number, (key, port) in enumerate(self.ports.items()):
-            parameters = scenes[key].config(groups[key][0])
-            options = "".join(f" -o {{{name} = {expand(value, places)}}}" for name, value in parameters.items())
-            services += f"127.0.0.1:{port} inet n - n - - smtpd{options} -o cleanup_service_name=cleanup{number}\n"
-            services += f"cleanup{number} unix n - n - 0 cleanup{options}\nrewrite{number} unix - - n - - trivial-rewrite{options}\n"
+            given = options(scenes[key].config(groups[key][0]), places)
+            services += f"127.0.0.1:{port} inet n - n - - smtpd {given} -o cleanup_service_name=cleanup{number}\n"
+            services += f"cleanup{number} unix n - n - 0 cleanup {given}\n"
         self.postfix = Postfix(MAIN + f"relayhost = [127.0.0.1]:{places['@SINK@']}\n", services)
 
     def port_of(self, one):
@@ -304,8 +297,7 @@ class Recorder:
             text = self.postfix.log.read_bytes()[mark:].decode("utf-8", "surrogateescape")
             return [re.sub(r"^.*? postfix/(\w+)\[\d+\]: ", r"\1: ", l) for l in text.splitlines()]
         wait_for(lambda: any(re.match("smtpd: (disconnect|fatal|panic)", l) for l in lines()), "smtpd does not end its session", 20, lambda: str(lines()))
-        return [l for l in lines() if re.match("smtpd:|cleanup:", l) and re.search("milter|warning|error|fatal|panic|reject|hold|discard|lost|timeout", l)
-                and not re.match("smtpd: (dis)?connect|smtpd: warning: connect #", l)]
+        return interesting(lines())
 
     def fate(self, queue_id):
         folders = [self.postfix.queue / name for name in ("incoming", "active", "deferred", "hold", "corrupt")]
@@ -316,17 +308,11 @@ class Recorder:
         return next(iter(found()), "gone")
 
 
-def expand(value, places) -> str:
-    for name, real in places.items():
-        value = value.replace(name, str(real))
-    return value
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="cases whose id holds TEXT")
-    options = parser.parse_args()
-    chosen = [c for c in CASES if options.only in c["id"]]
+    only = parser.parse_args().only
+    chosen = [c for c in CASES if only in c["id"]]
     names = [c["id"] for c in CASES]
     assert len(set(names)) == len(names), sorted(n for n in names if names.count(n) > 1)
     groups = {}
@@ -346,7 +332,7 @@ def main():
             for one in chosen:
                 row, began = dict(one), time.monotonic()
                 row["expected"] = play(one, server, scenes[group_of(one)], sink, trusting_tls())
-                print(json.dumps(row, ensure_ascii=True), flush=True)
+                print(json.dumps(row, ensure_ascii=False, separators=(",", ":")), flush=True)
                 print(f"{one['id']} {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
         finally:
             server.postfix.close()
