@@ -107,7 +107,7 @@ for _name, _answer in {"unoffered_action": [["O", "\0\0\0\6\0\0\2\0\0\0\0\0"]], 
                        "reject": [["r", ""]], "accept": [["a", ""]], "macros_without_an_end": [["O", "\0\0\0\6\0\0\1\xff\0\0\0\0\0\0\0\1j"]],
                        "macros_of_an_unknown_stage": [["O", "\0\0\0\6\0\0\1\xff\0\0\0\0\0\0\0\x63j\0"]]}.items():
     case("negotiation", _name, "an answer that is none, or a strange one", ONE, {"negotiate": [_answer]})
-for _protocol in ("2", "3", "4", "6", "6 no_header_reply"):
+for _protocol in ("2", "3", "4", "6"):
     case("negotiation", f"milter_protocol_{_protocol.replace(' ', '_')}", f"milter_protocol = {_protocol}", TWO, {"negotiate": {"version": int(_protocol[0]), "actions": 0x3F}},
          config={"milter_protocol": _protocol})
 case("negotiation", "older_than_the_filter", "milter_protocol = 2 and a filter of version 6", ONE, {}, config={"milter_protocol": "2"})
