@@ -282,7 +282,11 @@ DEVIATIONS = [
     (r"end_header_checks.*", ("log",), "a line each in Postfix, with the envelope; the hub has the ledger"),
     (r"end_large_header.*", ("log", "deliveries", "filter"), "what is too large for a packet is cut and noted; Postfix cuts long header lines itself"),
     (r"negotiation_version_[01]", ALL, "no filter of these versions has options to agree on: a fault of the filter"),
-    (r"reply_(bare|control|eight_bit|different_codes|no_dash|text_after_nul|long).*", ("smtp", "log"), "Postfix hands on what breaks a reply"),
+    (r"reply_(bare|control|eight_bit|different_codes|no_dash|no_nul|text_after_nul|long).*", ("smtp", "log", "filter"), "Postfix hands on what breaks a reply"),
+    (r"reply_code_(only|and_blank).*", ("smtp", "log", "filter"), "a code without a text is a reply"),
+    (r"end_all_recipients_removed", ("log",), "Postfix drops the message without a line"),
+    (r"session_xclient_all_macros", ("filter",), "the hub does not count the connections of a client that it knows by XCLIENT"),
+    (r"two_.*_at_connect", ("connections",), "the hub connects to all filters at once"),
     (r"session_(no_body|empty_message|only_a_body)", ("deliveries",), "the empty line behind the headers"),
     (r"session_xclient_ipv6", ALL, "Postfix has no IPv6 with inet_protocols = ipv4"),
     (r"session_(noop_vrfy_etrn|wrong_commands)", ("smtp", "filter"), "HELP is a command of the hub"),
@@ -309,9 +313,9 @@ def comparable(result) -> dict:
         reply = re.sub(r"^50[02] 5\.5\.2 Error: command not recognized", "502 5.5.2 Error: command not recognized", reply)
         smtp.append([command, reply[:9] if reply.startswith("503 5.5.1") else plain(reply)])
     for line in result["log"]:
-        line = re.sub(r"^\w+: warning: milter (\S+): .*", r"warning: milter \1", line)
+        line = re.sub(r"^\w+: warning: (?:milter8_\w+: )?milter (\S+): .*", r"warning: milter \1", line)
         line = plain(re.sub(r"(\d{3})-(\d\.)", r"\1 \2", re.sub(r"\?\?\d{3}[- ]\d\.\d+\.\d+ ", " ", line)))
-        if "milter" in line and not re.search("milter-hold: END-OF-MESSAGE .*: milter triggers HOLD|warning: milter8_", line) and not (
+        if "milter" in line and not re.search("milter-hold: END-OF-MESSAGE .*: milter triggers HOLD", line) and not (
                 line.startswith("warning: milter") and line in log):
             log.append(line)
     filters = [[[p for p in packets if p not in (["A", ""], ["Q", ""], ["end"]) and not (p[0] == "D" and len(p[1]) == 1)] for packets in of_filter]

@@ -1,7 +1,9 @@
 """Filters that people use, as they are: each started by the test on a socket of its own, with the hub in front."""
 import base64
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -20,7 +22,7 @@ class Program:
     def __init__(self, lab, path, *command, timeout=60.0):
         self.log = lab.folder / f"{Path(command[0]).name}.log"
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         lab.at_end.append(self.stop)
         end = time.monotonic() + timeout
         while not listens(path):
@@ -28,12 +30,9 @@ class Program:
             time.sleep(0.02)
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(10)
+        # libmilter looks every few seconds whether it is to end; nothing of these is needed any more.
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 def listens(path) -> bool:
