@@ -173,6 +173,28 @@ def test_a_libmilter_filter_in_c_sees_all_and_changes_all(lab):
     assert b"Subject: changed by C" in mail.header() and b"X-Queue-Id: none" not in mail.header() and mail.body() == b"a new body\r\n", mail.data
 
 
+def test_a_filter_of_python3_milter_holds_what_it_has_changed(lab):
+    path = lab.folder / "python.sock"
+    Program(lab, path, "/usr/bin/python3", FILTER_SOURCE.with_suffix(".py"), path)
+    sink = lab.sink()
+    hub = lab.hub(relay(sink) + f"smtpd_milters = unix:{path}\nmilter_default_action = reject\n")
+    with Client(hub.port) as client:
+        client.ehlo()
+        client.command("MAIL FROM:<a@a.example>", 250)
+        assert client.command("RCPT TO:<no@b.example>") == "550-5.1.1 100% unknown\n550 5.1.1 really"
+        client.command("RCPT TO:<b@b.example>", 250)
+        queue_id = re.search(r"queued as (\S+)", client.data(sample("a@a.example", "b@b.example"))).group(1)
+        client.quit()
+    assert [(row["queue_id"], row["queue_name"]) for row in hub.queue()] == [(queue_id, "hold")]
+    hub.run("queue", "release", queue_id)
+    mails = sink.wait(1)
+    assert sorted({to for mail in mails for to in mail.recipients()}) == ["d@d.example", "e@e.example"], mails
+    mail = mails[0]
+    assert mail.sender() == "c@c.example" and b"Subject: new\r\n" in mail.header() and mail.body().replace(b"\r\n ", b"").strip() == b"x" * 100000, mail
+    seen = re.search(rb"^X-Seen: ((?:[^\r]*\r\n[ \t])*[^\r]*)", mail.header(), re.M).group(1)
+    assert b"mail <a@a.example>" in seen and b"rcpt <b@b.example> None" in seen, "the first recipient is not accepted yet"
+
+
 @long
 def test_clamav_milter_refuses_what_its_signatures_name(lab):
     need("clamd", "clamav-milter")
