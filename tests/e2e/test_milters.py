@@ -243,17 +243,6 @@ def test_a_filter_that_is_not_there_or_silent_costs_its_timeouts_and_no_more(lab
         client.command("MAIL FROM:<a@a.example>", "451 4.7.1 Service unavailable - try again later")
 
 
-def test_a_filter_that_hangs_does_not_keep_the_hub_from_ending(lab):
-    one, = filters(lab, {"mail": [[]]})
-    hub = lab.hub(setting(one))
-    with Client(hub.port) as client:
-        client.ehlo()
-        client.send(b"MAIL FROM:<a@a.example>\r\n")
-        with one.changed:
-            assert one.changed.wait_for(lambda: any("M" in kinds(packets) for packets in one.connections), 20)
-        hub.stop()
-
-
 def test_progress_renews_the_time(lab):
     sink = lab.sink()
     one, = filters(lab, {"eom": [[["p", ""], ["wait", 1.2], ["p", ""], ["wait", 1.2], ["p", ""], ["wait", 1.2], ["c", ""]]]})
