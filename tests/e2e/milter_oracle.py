@@ -294,7 +294,6 @@ DEVIATIONS = [
     (r"session_(no_body|empty_message|only_a_body)", ("deliveries",), "the empty line behind the headers"),
     (r"session_xclient_ipv6", ALL, "Postfix has no IPv6 with inet_protocols = ipv4"),
     (r"session_(noop_vrfy_etrn|wrong_commands)", ("smtp", "filter"), "HELP is a command of the hub"),
-    (r"macros_of_odd_addresses", ("filter",), "{rcpt_addr} has quotes in Postfix"),
 ]
 
 
