@@ -12,10 +12,12 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
+#include <tuple>
 
 #include "io/certificate.h"
 #include "io/stream_state.h"
@@ -29,6 +31,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds kFullLinePause{10};
 
 struct SslFree {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -289,7 +292,18 @@ asio::awaitable<Result<void>> connect_socket(Stream::Socket& socket,
     boost::system::error_code ignored;
     shared->socket->cancel(ignored);
   });
-  const auto [error] = co_await socket.async_connect(to, kQuiet);
+  boost::system::error_code error;
+  for (;;) {
+    std::tie(error) = co_await socket.async_connect(to, kQuiet);
+    // Where a Unix socket's line of connections is full, Asio takes EAGAIN for "in progress" and then the
+    // socket for a connected one. Nothing tells when there is room.
+    if (error || shared->late || to.protocol().family() != AF_UNIX) break;
+    boost::system::error_code unconnected;
+    static_cast<void>(socket.remote_endpoint(unconnected));
+    if (!unconnected) break;
+    asio::steady_timer pause(timer.get_executor(), kFullLinePause);
+    co_await pause.async_wait(kQuiet);
+  }
   shared->socket = nullptr;
   timer.cancel();
   if (shared->late) co_return std::unexpected(Error{Fault::temporary, "Connection timed out"});

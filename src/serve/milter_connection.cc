@@ -1,0 +1,201 @@
+#include "serve/milter_connection.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/use_awaitable.hpp>
+#include <charconv>
+#include <cstdint>
+#include <memory>
+
+#include "base/escape.h"
+#include "table/ip.h"
+
+namespace hikyaku::serve {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kReadSize = 4096;
+constexpr std::size_t kGathered = 65536;  // octets of output that are sent though nothing is waited for
+constexpr std::size_t kCopied = 8192;     // a body's chunk up to this size is sent with what is before it
+constexpr std::size_t kMostAddresses = 8;
+
+struct FreeAddresses {
+  void operator()(addrinfo* all) const { ::freeaddrinfo(all); }
+};
+
+std::optional<std::uint16_t> port_number(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return port;
+}
+
+/// Nothing has to be looked up.
+std::optional<MilterAddress> literal(const milter::Endpoint& endpoint) {
+  const auto port = port_number(endpoint.service);
+  if (!port || !table::Ip::parse(endpoint.host)) return std::nullopt;
+  return MilterAddress{endpoint.host, *port};
+}
+
+}  // namespace
+
+Result<std::vector<MilterAddress>> milter_addresses(const milter::Endpoint& endpoint) {
+  if (auto given = literal(endpoint)) return std::vector{*std::move(given)};
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* raw = nullptr;
+  const int error = ::getaddrinfo(endpoint.host.c_str(), endpoint.service.c_str(), &hints, &raw);
+  const std::unique_ptr<addrinfo, FreeAddresses> found(error == 0 ? raw : nullptr);
+  if (error != 0)
+    return fail(Fault::temporary, "the address of " + endpoint.text() + ": " + ::gai_strerror(error));
+  std::vector<MilterAddress> addresses;
+  for (const auto* one = found.get(); one != nullptr && addresses.size() < kMostAddresses;
+       one = one->ai_next) {
+    std::array<char, NI_MAXHOST> host{};
+    std::array<char, NI_MAXSERV> service{};
+    if (::getnameinfo(one->ai_addr, one->ai_addrlen, host.data(), host.size(), service.data(), service.size(),
+                      NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+      continue;
+    if (const auto port = port_number(service.data())) addresses.push_back({host.data(), *port});
+  }
+  if (addresses.empty()) return fail(Fault::temporary, "the address of " + endpoint.text() + ": it has none");
+  return addresses;
+}
+
+asio::awaitable<Result<io::Stream>> MilterConnection::open() {
+  const auto& endpoint = settings_.endpoint;
+  if (endpoint.local()) {
+    co_return co_await io::Stream::connect_unix(sweep_, endpoint.path, settings_.connect_timeout);
+  }
+  Result<std::vector<MilterAddress>> addresses = std::vector<MilterAddress>{};
+  if (literal(endpoint)) {
+    addresses = milter_addresses(endpoint);
+  } else {
+    auto look_up = [wanted = endpoint] { return milter_addresses(wanted); };
+    addresses = co_await pool_.run(std::move(look_up));
+  }
+  if (!addresses) co_return std::unexpected(std::move(addresses.error()));
+  Result<io::Stream> stream = fail(Fault::temporary, "it has no address");
+  for (const auto& [address, port] : *addresses) {
+    stream =
+        co_await io::Stream::connect_tcp(sweep_, address, port, std::string{}, settings_.connect_timeout);
+    if (stream) break;
+  }
+  co_return stream;
+}
+
+asio::awaitable<MilterConnection::Verdict> MilterConnection::connect() {
+  auto opened = co_await open();
+  if (opened) {
+    stream_ = *std::move(opened);
+  } else {
+    session_.connection_lost("connect to " + settings_.endpoint.text() + ": " + opened.error().text);
+  }
+  std::vector<milter::Edit> none;
+  co_return co_await verdict(none);
+}
+
+void MilterConnection::begin_wait(Session::Timeout timeout) {
+  const auto now = Clock::now();
+  if (!answering_) {
+    answering_ = true;
+    asked_at_ = now;
+  }
+  const auto limit =
+      timeout == Session::Timeout::content ? settings_.content_timeout : settings_.command_timeout;
+  const auto left = std::chrono::ceil<std::chrono::seconds>(asked_at_ + settings_.longest_answer - now);
+  const auto wait = std::max(std::chrono::seconds{0}, std::min(limit, left));
+  deadline_ = now + wait;
+  stream_->set_deadline(wait, "the filter");
+}
+
+void MilterConnection::lost(const std::string& doing, const Error& error) {
+  const auto now = Clock::now();
+  if (answering_ && now >= asked_at_ + settings_.longest_answer) {
+    session_.connection_lost("no answer within " + std::to_string(settings_.longest_answer.count()) +
+                             " s, but PROGRESS");
+  } else if (now >= deadline_) {
+    session_.timed_out();
+  }
+  // Does nothing where the filter has failed already.
+  session_.connection_lost(doing + " " + settings_.endpoint.text() + ": " + error.text);
+  stream_->abort();
+}
+
+/// Takes what the session has to send, and sends it when it is much, or must go now. The session's chunk of a
+/// body is not kept. False: the filter is lost, and the session knows.
+asio::awaitable<bool> MilterConnection::send(When when) {
+  auto output = session_.take_output();
+  if (!stream_ || session_.broken()) co_return false;
+  gathered_ += output.head;
+  auto rest = output.body;
+  if (rest.size() <= kCopied) gathered_ += std::exchange(rest, {});
+  if (when == When::much && rest.empty() && gathered_.size() < kGathered) co_return true;
+  auto sent = co_await stream_->write_all(gathered_);
+  gathered_.clear();
+  if (sent && !rest.empty()) sent = co_await stream_->write_all(rest);
+  if (!sent) lost("sending to", sent.error());
+  co_return sent.has_value();
+}
+
+asio::awaitable<void> MilterConnection::exchange(Session::NeedBytes need) {
+  if (need.renewed) begin_wait(need.timeout);
+  const bool sent = co_await send(When::now);
+  if (!sent) co_return;
+  std::array<char, kReadSize> room;
+  auto got = co_await stream_->read_some(room);
+  if (!got) {
+    lost("reading from", got.error());
+  } else if (*got == 0) {
+    lost("reading from", {Fault::temporary, "the filter closed the connection"});
+  } else {
+    session_.feed({room.data(), *got});
+  }
+}
+
+asio::awaitable<MilterConnection::Answer> MilterConnection::next() {
+  for (;;) {
+    auto event = session_.next();
+    if (auto* edit = std::get_if<milter::Edit>(&event)) co_return Answer(std::move(*edit));
+    if (const auto* need = std::get_if<Session::NeedBytes>(&event)) {
+      co_await exchange(*need);
+      continue;
+    }
+    if (session_.broken()) {
+      if (stream_) stream_->abort();
+    } else if (session_.has_output()) {
+      begin_wait(Session::Timeout::content);
+      const bool sent = co_await send(When::much);
+      answering_ = false;
+      if (!sent) continue;  // the filter was lost: that is its verdict now
+    }
+    answering_ = false;
+    co_return Answer(std::move(std::get<Verdict>(event)));
+  }
+}
+
+asio::awaitable<MilterConnection::Verdict> MilterConnection::verdict(std::vector<milter::Edit>& edits) {
+  for (;;) {
+    auto answer = co_await next();
+    if (auto* given = std::get_if<Verdict>(&answer)) co_return std::move(*given);
+    edits.push_back(std::move(std::get<milter::Edit>(answer)));
+  }
+}
+
+asio::awaitable<void> MilterConnection::close() {
+  session_.quit();
+  if (!stream_) co_return;
+  if (!session_.broken()) {
+    begin_wait(Session::Timeout::command);
+    co_await send(When::now);
+  }
+  co_await stream_->close();
+  stream_.reset();
+}
+
+}  // namespace hikyaku::serve

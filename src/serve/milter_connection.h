@@ -1,0 +1,90 @@
+#pragma once
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "io/deadline.h"
+#include "io/stream.h"
+#include "io/worker_pool.h"
+#include "milter/client_session.h"
+#include "milter/endpoint.h"
+
+namespace hikyaku::serve {
+
+/// Drives one milter::ClientSession over a socket: the connection to one filter, for one SMTP connection. On
+/// one io_context's thread.
+///
+/// connect(); then tell session() an event and call next() until a Verdict, or verdict(); close() at the end.
+/// A filter that fails costs no more than its timeouts: the session gives the default action from then on.
+///
+/// What is sent waits until an answer is needed or much has gathered, so that events without an answer cost
+/// no write of their own. Memory: what the session keeps, about 128 KiB of output, and the edit that next()
+/// gives.
+class MilterConnection {
+ public:
+  struct Settings {
+    milter::Endpoint endpoint;
+    milter::ClientSession::Settings session;
+    std::chrono::seconds connect_timeout{30};   ///< for each address of a host
+    std::chrono::seconds command_timeout{30};   ///< up to DATA
+    std::chrono::seconds content_timeout{300};  ///< headers, body, end of message
+    /// For one answer, however often the filter says PROGRESS.
+    std::chrono::seconds longest_answer{3600};
+  };
+  using Session = milter::ClientSession;
+  using Verdict = Session::Verdict;
+  using Answer = std::variant<milter::Edit, Verdict>;
+
+  /// `settings` must outlive it. `pool` looks host names up, which blocks.
+  MilterConnection(const Settings& settings, io::DeadlineSweep& sweep, io::WorkerPool& pool)
+      : settings_(settings), sweep_(sweep), pool_(pool), session_(settings.session) {}
+
+  /// Connects and negotiates. A verdict with a failure: it did not work out, and the default action holds.
+  boost::asio::awaitable<Verdict> connect();
+
+  Session& session() { return session_; }
+  const Session& session() const { return session_; }
+  const Settings& settings() const { return settings_; }
+
+  /// The next of what the filter makes of the event: edits, then its verdict.
+  boost::asio::awaitable<Answer> next();
+  /// The verdict; edits go to `edits`. For a replaced body of any size use next().
+  boost::asio::awaitable<Verdict> verdict(std::vector<milter::Edit>& edits);
+
+  /// Says QUIT and closes. A filter that does not read gets the command timeout.
+  boost::asio::awaitable<void> close();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  boost::asio::awaitable<Result<io::Stream>> open();
+  enum class When : unsigned char { now, much };
+  boost::asio::awaitable<bool> send(When when);
+  boost::asio::awaitable<void> exchange(Session::NeedBytes need);
+  void begin_wait(Session::Timeout timeout);
+  void lost(const std::string& doing, const Error& error);
+
+  const Settings& settings_;
+  io::DeadlineSweep& sweep_;
+  io::WorkerPool& pool_;
+  Session session_;
+  std::optional<io::Stream> stream_;
+  std::string gathered_;  // output that was not sent yet
+  Clock::time_point asked_at_, deadline_;
+  bool answering_ = false;
+};
+
+/// The addresses of an endpoint that is not local. A name, or a port's name, is looked up, which blocks.
+struct MilterAddress {
+  std::string address;
+  std::uint16_t port = 0;
+};
+/// At least one. Fails with Fault::temporary.
+Result<std::vector<MilterAddress>> milter_addresses(const milter::Endpoint& endpoint);
+
+}  // namespace hikyaku::serve
