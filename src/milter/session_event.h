@@ -1,0 +1,35 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "milter/client_session.h"
+#include "milter/macros.h"
+#include "milter/protocol.h"
+
+namespace hikyaku::milter {
+
+/// One event of an SMTP connection as an MTA tells it to a filter: of hand tests and of recordings.
+struct SessionEvent {
+  Command command = Command::connect;  ///< never negotiate, macros, or one that quits
+  /// The client's name, the name in HELO, a path, an unknown command, a header as it stands in the message
+  /// ("Subject: x", folds with CR LF or LF), or octets of the body.
+  std::string text;
+  ClientAddress address;                ///< of connect
+  std::vector<std::string> parameters;  ///< of mail and rcpt
+  bool rejected = false;                ///< of rcpt: the MTA has refused it
+  MacroTable macros;                    ///< what they are worth at this moment
+
+  bool operator==(const SessionEvent& other) const {
+    return command == other.command && text == other.text && address == other.address &&
+           parameters == other.parameters && rejected == other.rejected && macros.all() == other.macros.all();
+  }
+};
+
+/// What a filter made of one.
+struct SessionAnswer {
+  ClientSession::Verdict verdict;
+  std::vector<Edit> edits;  ///< chunks of a new body in one
+  bool operator==(const SessionAnswer&) const = default;
+};
+
+}  // namespace hikyaku::milter
