@@ -1,0 +1,26 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "base/time.h"
+#include "io/log.h"
+#include "io/resolver.h"
+#include "io/worker_pool.h"
+#include "serve/verdict_file.h"
+
+namespace hikyaku::serve {
+
+/// What all sessions of a multiplexer share. Thread-safe; outlives them.
+struct MultiplexerServices {
+  Clock& clock;
+  io::Log& log;
+  io::WorkerPool& pool;  ///< for what blocks: spooled bodies, names of hosts, Ruby
+  io::Resolver& resolver;
+  VerdictFile* verdicts;     ///< null: none is kept
+  std::string spool_folder;  ///< for messages that are too large for memory
+  std::atomic<std::uint64_t> begun{0}, ended{0};  ///< sessions
+  std::atomic<std::uint64_t> messages{0};
+};
+
+}  // namespace hikyaku::serve
