@@ -259,6 +259,7 @@ class Interpreter {
     const auto& why = *parts[1].text();
     mrb_exc_raise(ruby, mrb_exc_new(ruby, mrb_class_get(ruby, "RuntimeError"), why.data(),
                                     static_cast<mrb_int>(why.size())));
+    std::abort();  // not reached, which mruby does not tell compilers of C++
   }
   /// The time of the host is not the call's.
   void exchange() {

@@ -59,6 +59,11 @@ Result<std::unique_ptr<RubyProcess>> RubyProcess::start(const Limits& limits) {
   if (is_frame(*ready, ruby_frame::kFailed, 2) && (*ready->list())[1].text() != nullptr)
     return fail(Fault::temporary, escaped(*(*ready->list())[1].text()));
   if (!is_frame(*ready, ruby_frame::kValue, 2)) return std::unexpected(started->ended(limits.start));
+  const auto nothing = [](std::string_view, const PlainValue::List&) -> Result<PlainValue> {
+    return fail(Fault::permanent, "nothing can be asked yet");
+  };
+  if (const auto defined = started->define(kLibrary, "(hikyaku) ruby_library", nothing); !defined)
+    return fail(Fault::temporary, "Ruby's library: " + defined.error().text);
   return started;
 }
 

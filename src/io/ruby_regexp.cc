@@ -3,9 +3,11 @@
 #include <mruby/array.h>
 #include <mruby/class.h>
 #include <mruby/data.h>
+#include <mruby/error.h>
 #include <mruby/string.h>
 #include <mruby/variable.h>
 
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +30,7 @@ std::string_view view(mrb_value string) {
 /// Raises after all C++ values of the caller are gone, since Ruby leaves by longjmp.
 [[noreturn]] void raise(mrb_state* ruby, const char* name, mrb_value message) {
   mrb_exc_raise(ruby, mrb_exc_new_str(ruby, mrb_class_get(ruby, name), message));
+  std::abort();  // not reached, which mruby does not tell compilers of C++
 }
 
 mrb_value regexp(mrb_state* ruby, mrb_value) {
