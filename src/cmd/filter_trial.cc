@@ -16,8 +16,9 @@
 #include "cmd/exit_code.h"
 #include "cmd/filter_trial_print.h"
 #include "cmd/milter_message.h"
-#include "cmd/milter_spec.h"
+#include "config/multiplexer_settings.h"
 #include "io/system_clock.h"
+#include "serve/multiplexer_configuration.h"
 #include "serve/session_player.h"
 #include "serve/session_recording.h"
 
@@ -215,9 +216,9 @@ int FilterTrial::run() {
   };
   std::signal(SIGPIPE, SIG_IGN);
   serve::MilterConnection::Settings settings;
-  auto endpoint = parse_milter_spec(options.spec);
-  if (!endpoint) return refuse(endpoint.error());
-  settings.endpoint = *std::move(endpoint);
+  const auto spec = config::ConnectionSpec::parse(options.spec);
+  if (!spec) return refuse(spec.error());
+  settings.endpoint = serve::endpoint_of(*spec);
   if (options.version < milter::kOldestVersion || options.version > milter::kVersion)
     return refuse({Fault::malformed, "--negotiate-version: 2 to 6 are known"});
   if (options.at_once == 0 || options.repeat == 0)

@@ -30,7 +30,8 @@ FilterHealth::FilterHealth(std::string name, std::vector<milter::Endpoint> addre
 std::expected<milter::Admission::Place, milter::Admission::Refusal> FilterHealth::enter(Moment now) {
   const std::lock_guard lock(mutex_);
   auto place = admission_.enter(now);
-  if (!place) ++(place.error() == milter::Admission::Refusal::budget ? counted_.no_budget : counted_.kept_away);
+  if (!place)
+    ++(place.error() == milter::Admission::Refusal::budget ? counted_.no_budget : counted_.kept_away);
   return place;
 }
 
@@ -55,11 +56,11 @@ void FilterHealth::left() {
   admission_.left();
 }
 
-void FilterHealth::add(const milter::ChildReport& report) {
+void FilterHealth::add(const milter::ChildReport& report, bool counts) {
   using State = milter::ChildReport::State;
   const std::lock_guard lock(mutex_);
-  if (report.state == State::took_part) ++counted_.took_part;
-  if (report.state == State::ruled_out) ++counted_.ruled_out;
+  if (counts && report.state == State::took_part) ++counted_.took_part;
+  if (counts && report.state == State::ruled_out) ++counted_.ruled_out;
   if (report.state == State::failed) ++counted_.failures;
   for (const auto& wait : report.waits)
     if (wait.answers > 0) counted_.waits[static_cast<std::size_t>(wait_of(wait.command))].add(wait.total);

@@ -36,8 +36,8 @@ class FilterHealth {
   /// The waits whose length is kept.
   enum class Wait : unsigned char { negotiation, envelope, content, end_of_message };
   static constexpr std::size_t kWaits = 4;
-  /// Takes what it made of a message, or of a connection.
-  void add(const milter::ChildReport& report);
+  /// Takes what it made of a message, or of a connection. `counts`: as one more that it judged.
+  void add(const milter::ChildReport& report, bool counts);
 
   struct Snapshot {
     std::string name;

@@ -108,8 +108,7 @@ MultiplexerConditions::Need MultiplexerConditions::begin(const milter::Multiplex
     if (!acts(child, core)) continue;
     const auto& uses = configuration_.children[child].uses;
     if (conditions.asks_ruby(stage_, uses) ||
-        (stage_ == policy::MilterStage::connect &&
-         !conditions.dnsbl_questions(client_facts(), uses).empty()))
+        (stage_ == policy::MilterStage::connect && !conditions.dnsbl_questions(client_facts(), uses).empty()))
       return Need::waiting;
     need = Need::now;
   }
@@ -141,8 +140,9 @@ std::vector<MultiplexerConditions::Decided> MultiplexerConditions::look(
   for (std::size_t child = 0; child < configuration_.children.size(); ++child) {
     if (!acts(child, core)) continue;
     facts.child = configuration_.children[child].settings->name;
-    all.push_back({child, configuration_.settings.conditions.decide(facts, configuration_.children[child].uses,
-                                                                    memory_, configuration_.ruby.get())});
+    all.push_back(
+        {child, configuration_.settings.conditions.decide(facts, configuration_.children[child].uses, memory_,
+                                                          configuration_.ruby.get())});
   }
   return all;
 }
@@ -155,8 +155,11 @@ void MultiplexerConditions::apply(std::vector<Decided> all, milter::Multiplexer&
     for (const auto& line : decision.log) services_.log.info("condition", line);
     for (const auto& [macro, value] : decision.macros) core.set_macro(child, macro, value);
     if (!decision.stop) continue;
-    core.rule_out(child, escaped(decision.stop->name) + " (" + configuration_.sources->text(decision.stop->origin) +
-                             "): " + decision.stop->predicate);
+    core.rule_out(
+        child, escaped(decision.stop->name) + " (" +
+                   (decision.stop->origin.built_in() ? "built in"
+                                                     : configuration_.sources->text(decision.stop->origin)) +
+                   "): " + decision.stop->predicate);
   }
 }
 

@@ -35,8 +35,9 @@ using RubyStoppers = std::shared_ptr<policy::RubyStopperPort>;
 /// A configuration in force, ready for sessions: immutable, each session keeps the one that it began with.
 struct MultiplexerConfiguration {
   /// `ruby` may be null where no condition needs it.
-  MultiplexerConfiguration(config::MultiplexerSettings settings, std::shared_ptr<const SourceCatalogue> sources,
-                           RubyStoppers ruby, FilterRegistry& registry);
+  MultiplexerConfiguration(config::MultiplexerSettings settings,
+                           std::shared_ptr<const SourceCatalogue> sources, RubyStoppers ruby,
+                           FilterRegistry& registry);
 
   struct Child {
     const config::ChildSettings* settings;  ///< of `settings`

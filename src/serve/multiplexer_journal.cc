@@ -63,8 +63,9 @@ Status status_of(const Verdict& verdict, bool held) {
 }
 
 bool holds(const ChildReport& report) {
-  return std::ranges::any_of(
-      report.edits, [](const milter::Edit& edit) { return std::holds_alternative<milter::Quarantine>(edit); });
+  return std::ranges::any_of(report.edits, [](const milter::Edit& edit) {
+    return std::holds_alternative<milter::Quarantine>(edit);
+  });
 }
 
 Status status_of(const ChildReport& report) {
@@ -80,9 +81,10 @@ Status status_of(const ChildReport& report) {
       break;
   }
   // A recipient's refusal is not the message's.
-  const auto last = std::ranges::find_if(report.answers.rbegin(), report.answers.rend(), [](const auto& answer) {
-    return answer.command != Command::rcpt || answer.verdict.kind != Verdict::Kind::reply;
-  });
+  const auto last =
+      std::ranges::find_if(report.answers.rbegin(), report.answers.rend(), [](const auto& answer) {
+        return answer.command != Command::rcpt || answer.verdict.kind != Verdict::Kind::reply;
+      });
   return status_of(last == report.answers.rend() ? Verdict() : last->verdict, holds(report));
 }
 
@@ -141,7 +143,7 @@ std::string deeds(const ChildReport& report) {
   for (const auto& answer : report.answers) {
     std::string one(milter::text(answer.command));
     one += ": ";
-    one += text(answer.verdict.kind);
+    one += serve::text(answer.verdict.kind);
     if (answer.verdict.kind == Verdict::Kind::reply || answer.verdict.kind == Verdict::Kind::shutdown)
       one += " " + escaped(answer.verdict.reply.line(), 300);
     if (!answer.recipient.empty()) one += " to " + escaped(answer.recipient, 300);
@@ -151,7 +153,8 @@ std::string deeds(const ChildReport& report) {
     std::string one(milter::text(milter::kind(edit)));
     std::visit(
         [&one](const auto& of) {
-          if constexpr (requires { of.name; }) one += " " + escaped(of.name, 100) + ": " + escaped(of.value, 300);
+          if constexpr (requires { of.name; })
+            one += " " + escaped(of.name, 100) + ": " + escaped(of.value, 300);
           if constexpr (requires { of.address; }) one += " " + escaped(of.address, 300);
           if constexpr (requires { of.reason; }) one += ": " + escaped(of.reason, 300);
         },
@@ -166,15 +169,32 @@ std::string deeds(const ChildReport& report) {
 
 MultiplexerJournal::MultiplexerJournal(const MultiplexerConfiguration& configuration,
                                        MultiplexerServices& services, std::uint64_t number, Moment began)
-    : configuration_(configuration), services_(services), number_(number), began_(began) {}
+    : configuration_(configuration),
+      services_(services),
+      number_(number),
+      began_(began),
+      told_(configuration.children.size()) {}
 
 void MultiplexerJournal::notice(const milter::FilterSession& parent) {
   const auto keep = [&parent](std::string_view name, std::string& into) {
     if (const auto value = parent.macro(name); value && *value != into) into = *value;
   };
   keep("i", queue_id_);
+  keep("_", client_);
   keep("{client_addr}", client_);
   keep("{mail_addr}", sender_);
+}
+
+/// Once for each failure, in whichever report it comes first.
+void MultiplexerJournal::tell_failure(std::size_t child, const ChildReport& report) {
+  const bool failed =
+      report.state == ChildReport::State::failed || report.state == ChildReport::State::absent;
+  if (!failed || report.why.empty() || told_[child] == report.why) return;
+  told_[child] = report.why;
+  services_.log.warning("filter", "(" + std::to_string(number_) + ") " +
+                                      escaped(configuration_.children[child].settings->name) +
+                                      " failed: " + report.why +
+                                      (queue_id_.empty() ? "" : "; message " + escaped(queue_id_, 100)));
 }
 
 void MultiplexerJournal::tell_child(std::size_t child, const ChildReport& report, std::string_view state,
@@ -182,10 +202,6 @@ void MultiplexerJournal::tell_child(std::size_t child, const ChildReport& report
   const auto& name = configuration_.children[child].settings->name;
   auto& log = services_.log;
   for (const auto& note : report.notes) log.warning("filter", escaped(name) + ": " + note);
-  if (report.state == ChildReport::State::failed) {
-    log.warning("filter", "(" + std::to_string(number_) + ") " + escaped(name) + " failed: " + report.why +
-                              (queue_id_.empty() ? "" : "; message " + escaped(queue_id_, 100)));
-  }
   for (const auto& edit : report.edits) {
     const auto added = [&](const auto& header) {
       log.info("filter", milter::statistics::filter_added_header(number_, header.name, header.value, name));
@@ -224,14 +240,17 @@ void MultiplexerJournal::report(const MultiplexerReport& report, Moment now) {
   const bool message = report.of == MultiplexerReport::Of::message;
   if (message) ++messages_, ++services_.messages;
   for (std::size_t i = 0; i < report.children.size(); ++i) {
-    configuration_.children[i].health->add(report.children[i]);
     // What a connection without a message came to is told as a message's end is; else that has been told.
-    if (message || messages_ == 0) tell_child(i, report.children[i], state, elapsed);
+    const bool counts = message || messages_ == 0;
+    tell_failure(i, report.children[i]);
+    configuration_.children[i].health->add(report.children[i], counts);
+    if (counts) tell_child(i, report.children[i], state, elapsed);
   }
   if (report.end == MultiplexerReport::End::lost)
     services_.log.info("session", milter::statistics::session_disconnected(elapsed, number_));
   if (message || messages_ == 0) {
-    const bool gone = report.end == MultiplexerReport::End::aborted || report.end == MultiplexerReport::End::lost;
+    const bool gone =
+        report.end == MultiplexerReport::End::aborted || report.end == MultiplexerReport::End::lost;
     const bool held = std::ranges::any_of(report.children, [](const auto& child) {
       return !child.evaluated && child.state == ChildReport::State::took_part && holds(child);
     });
@@ -248,9 +267,10 @@ void MultiplexerJournal::report(const MultiplexerReport& report, Moment now) {
 
 void MultiplexerJournal::end(const std::string& reason, Moment) {
   if (!reason.empty())
-    services_.log.warning("session", "(" + std::to_string(number_) + ") the MTA's connection ended: " + reason);
-  services_.log.info("session", milter::statistics::sessions_finished(
-                                    services_.ended, 1, services_.begun - services_.ended));
+    services_.log.warning("session",
+                          "(" + std::to_string(number_) + ") the MTA's connection ended: " + reason);
+  services_.log.info("session", milter::statistics::sessions_finished(services_.ended, 1,
+                                                                      services_.begun - services_.ended));
 }
 
 }  // namespace hikyaku::serve

@@ -28,6 +28,7 @@ class MultiplexerJournal {
  private:
   void tell_child(std::size_t child, const milter::ChildReport& report, std::string_view state,
                   std::chrono::microseconds elapsed);
+  void tell_failure(std::size_t child, const milter::ChildReport& report);
   void keep(const milter::MultiplexerReport& report);
 
   const MultiplexerConfiguration& configuration_;
@@ -36,6 +37,7 @@ class MultiplexerJournal {
   const Moment began_;
   std::string queue_id_, client_, sender_;
   std::uint64_t messages_ = 0;
+  std::vector<std::string> told_;  // of each filter its last failure
 };
 
 }  // namespace hikyaku::serve

@@ -71,7 +71,8 @@ void MultiplexerSession::spawn(asio::awaitable<void> work) {
     try {
       std::rethrow_exception(error);
     } catch (const std::exception& failure) {
-      self->services_.log.error("session", std::string("a session ended by an exception: ") + escaped(failure.what()));
+      self->services_.log.error("session",
+                                std::string("a session ended by an exception: ") + escaped(failure.what()));
     }
     if (!self->over_) self->end("a failure inside");
   });

@@ -44,7 +44,8 @@ Result<std::string> SpoolFile::read(std::uint64_t offset, std::size_t size) {
   std::string octets(size, '\0');
   std::size_t got = 0;
   while (got < size) {
-    const auto count = ::pread(descriptor_, octets.data() + got, size - got, static_cast<off_t>(offset + got));
+    const auto count =
+        ::pread(descriptor_, octets.data() + got, size - got, static_cast<off_t>(offset + got));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return std::unexpected(error("read"));
     if (count == 0) return fail(Fault::temporary, "a temporary file in " + folder_ + " ends too early");

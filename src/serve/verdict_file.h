@@ -12,8 +12,8 @@
 namespace hikyaku::serve {
 
 /// What filters made of each message, as lines in a file that does not grow past a limit: once it has half of
-/// it, it becomes NAME.1, in whose place an older one goes. Lines are written by a thread of its own; when too
-/// many wait, the newest are dropped and counted. Thread-safe.
+/// it, it becomes NAME.1, in whose place an older one goes. Lines are written by a thread of its own; when
+/// too many wait, the newest are dropped and counted. Thread-safe.
 class VerdictFile {
  public:
   /// `limit`: octets of both files together, about. Fails with Fault::permanent where it can't be written.
