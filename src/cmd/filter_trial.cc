@@ -237,6 +237,8 @@ int FilterTrial::run() {
     settings.session.macros.reset();  // those of the recording, all of them
     const auto played = play_once(recording->events, settings);
     const auto rows = differences(*recording, played);
+    if (played.end == End::failed)
+      std::fprintf(stderr, "hikyaku milters test: the filter failed: %s\n", played.failure.c_str());
     if (options.as_json) {
       print_json({{"events", recording->events.size()}, {"differences", rows}});
     } else {

@@ -52,6 +52,8 @@ MiltersServe::MiltersServe(CommandLine& app)
               "keep what each filter made of each message here, as lines of JSON by queue id");
   app_.option("--verdict-limit", &options_.verdict_limit, "octets of that file and its predecessor, NAME.1");
   app_.option("--spool-directory", &options_.spool_folder, "where messages past 5 MiB are kept meanwhile");
+  app_.option("--record", &options_.record_folder,
+              "record the first 1,000 sessions in this folder, each in a file for `milters test --replay`");
   app_.option("--dns-server", &options_.dns_server, "the DNS server that conditions ask, 192.0.2.53@5353");
   app_.footer(
       "Examples:\n"

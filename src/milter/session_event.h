@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "milter/client_session.h"
@@ -31,5 +32,11 @@ struct SessionAnswer {
   std::vector<Edit> edits;  ///< chunks of a new body in one
   bool operator==(const SessionAnswer&) const = default;
 };
+
+/// Tells `session` the event. Of a body `rest`, which begins as event.text and must outlive the answer, as
+/// much as goes at once is taken off the front: it is told until nothing is left. An abort has no answer.
+void tell(ClientSession& session, const SessionEvent& event, std::string_view& rest);
+/// Appends an edit; a chunk of a new body to the chunk before it.
+void keep(Edit edit, std::vector<Edit>& edits);
 
 }  // namespace hikyaku::milter

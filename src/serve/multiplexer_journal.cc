@@ -265,7 +265,7 @@ void MultiplexerJournal::report(const MultiplexerReport& report, Moment now) {
   }
 }
 
-void MultiplexerJournal::end(const std::string& reason, Moment) {
+void MultiplexerJournal::end(const std::string& reason) {
   if (!reason.empty())
     services_.log.warning("session",
                           "(" + std::to_string(number_) + ") the MTA's connection ended: " + reason);

@@ -23,7 +23,7 @@ class MultiplexerJournal {
   void notice(const milter::FilterSession& parent);
   void report(const milter::MultiplexerReport& report, Moment now);
   /// The session is over. `reason` is empty where the MTA said QUIT.
-  void end(const std::string& reason, Moment now);
+  void end(const std::string& reason);
 
  private:
   void tell_child(std::size_t child, const milter::ChildReport& report, std::string_view state,

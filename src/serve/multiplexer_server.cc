@@ -138,8 +138,8 @@ Result<void> MultiplexerServer::State::open(Loaded loaded) {
     if (!file) return std::unexpected(std::move(file.error()));
     verdicts = std::move(*file);
   }
-  services = std::unique_ptr<MultiplexerServices>(
-      new MultiplexerServices{clock, *log, *pool, *resolver, verdicts.get(), options.spool_folder});
+  services = std::unique_ptr<MultiplexerServices>(new MultiplexerServices{
+      clock, *log, *pool, *resolver, verdicts.get(), options.spool_folder, options.record_folder});
 
   auto count = *loaded.settings.n_workers;
   if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());

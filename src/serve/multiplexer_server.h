@@ -33,7 +33,8 @@ class MultiplexerServer {
     std::string verdict_file;  ///< empty: none
     std::uint64_t verdict_limit = std::uint64_t{100} << 20;  ///< octets
     std::string spool_folder = "/var/tmp";
-    std::string dns_server;  ///< empty: the system's
+    std::string record_folder;  ///< empty: sessions are not recorded
+    std::string dns_server;     ///< empty: the system's
   };
 
   /// Opens everything; nothing is served yet.

@@ -17,9 +17,11 @@ struct MultiplexerServices {
   io::Log& log;
   io::WorkerPool& pool;  ///< for what blocks: spooled bodies, names of hosts, Ruby
   io::Resolver& resolver;
-  VerdictFile* verdicts;                          ///< null: none is kept
-  std::string spool_folder;                       ///< for messages that are too large for memory
-  std::atomic<std::uint64_t> begun{0}, ended{0};  ///< sessions
+  VerdictFile* verdicts;        ///< null: none is kept
+  std::string spool_folder;     ///< for messages that are too large for memory
+  std::string record_folder{};  ///< where sessions are recorded; empty: they are not
+  static constexpr std::uint64_t kMostRecordings = 1000;  ///< the first of a run
+  std::atomic<std::uint64_t> begun{0}, ended{0};          ///< sessions
   std::atomic<std::uint64_t> messages{0};
 };
 

@@ -45,7 +45,11 @@ MultiplexerSession::MultiplexerSession(MultiplexerServices& services,
       parent_(std::make_shared<Peer>(std::move(parent))),
       filters_(configuration_->children.size()),
       wake_(context),
-      gate_(context, Clock::time_point::max()) {}
+      gate_(context, Clock::time_point::max()) {
+  if (services.record_folder.empty() || number > MultiplexerServices::kMostRecordings) return;
+  recorder_.emplace(services, services.record_folder + "/" + file_name_text(services.clock.now()) + "-" +
+                                  std::to_string(number) + ".jsonl");
+}
 
 MultiplexerSession::~MultiplexerSession() {
   for (auto& filter : filters_) leave(filter);
@@ -130,6 +134,7 @@ bool MultiplexerSession::flush(std::size_t number) {
   if (!peer || peer->writing) return true;
   while (number == kParent ? core_.has_parent_output() : core_.has_output(number)) {
     auto output = number == kParent ? core_.take_parent_output() : core_.take_output(number);
+    if (recorder_ && number == kParent) recorder_->said(output, Clock::now());
     const auto written = peer->stream.write_now(output);
     if (!written) {
       lost(number, written.error().text);
@@ -195,6 +200,7 @@ asio::awaitable<void> MultiplexerSession::read_from(std::size_t number, PeerPoin
     }
     if (number == kParent) {
       want_parent_ = false;
+      if (recorder_) recorder_->heard_mta(octets, Clock::now());
       core_.feed_parent(octets);
     } else {
       core_.feed_child(number, octets);
@@ -334,7 +340,8 @@ void MultiplexerSession::end(const std::string& reason) {
   wake_.cancel();
   gate_.cancel();
   ++services_.ended;
-  journal_.end(reason, Clock::now());
+  journal_.end(reason);
+  if (recorder_) recorder_->finish();
   spawn(finish());
 }
 

@@ -4,7 +4,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "serve/multiplexer_configuration.h"
 #include "serve/multiplexer_journal.h"
 #include "serve/multiplexer_services.h"
+#include "serve/session_recorder.h"
 #include "serve/spool_file.h"
 
 namespace hikyaku::serve {
@@ -89,6 +92,7 @@ class MultiplexerSession : public std::enable_shared_from_this<MultiplexerSessio
   milter::Multiplexer core_;
   MultiplexerConditions conditions_;
   MultiplexerJournal journal_;
+  std::optional<SessionRecorder> recorder_;
   PeerPointer parent_;
   std::vector<Filter> filters_;
   boost::asio::steady_timer wake_, gate_;  // gate_: for readers, until the core may be spoken to

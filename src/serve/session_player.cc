@@ -24,17 +24,6 @@ std::chrono::microseconds since(Clock::time_point begin) {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
 }
 
-/// Chunks of a new body say nothing by where they were cut.
-void keep(milter::Edit edit, std::vector<milter::Edit>& edits) {
-  const auto* chunk = std::get_if<milter::ReplaceBody>(&edit);
-  auto* before = edits.empty() ? nullptr : std::get_if<milter::ReplaceBody>(&edits.back());
-  if (chunk != nullptr && before != nullptr) {
-    before->octets += chunk->octets;
-  } else {
-    edits.push_back(std::move(edit));
-  }
-}
-
 class Player {
  public:
   Player(const std::vector<milter::SessionEvent>& events, MilterConnection& connection)
@@ -52,7 +41,7 @@ class Player {
     }
     for (std::size_t number = 0; number < events_.size() && !over_; ++number) {
       if (given_up_ && events_[number].command != Command::mail) continue;
-      co_await tell(number);
+      co_await play(number);
     }
     co_await connection_.close();
     played_.notes = connection_.session().notes();
@@ -61,7 +50,7 @@ class Player {
   }
 
  private:
-  asio::awaitable<void> tell(std::size_t number) {
+  asio::awaitable<void> play(std::size_t number) {
     const auto& event = events_[number];
     auto& session = connection_.session();
     if (event.command == Command::abort) {
@@ -77,13 +66,14 @@ class Player {
     PlayedEvent played;
     played.number = number;
     played.told = session.wants(event.command);
+    if (event.command == Command::mail) begin_message();
     std::string_view rest = event.text;
     do {
-      begin_event(event, rest);
+      milter::tell(session, event, rest);
       for (;;) {
         auto answer = co_await connection_.next();
         if (auto* edit = std::get_if<milter::Edit>(&answer)) {
-          keep(std::move(*edit), played.answer.edits);
+          milter::keep(std::move(*edit), played.answer.edits);
           continue;
         }
         played.answer.verdict = std::move(std::get<MilterConnection::Verdict>(answer));
@@ -95,37 +85,10 @@ class Player {
     played_.events.push_back(std::move(played));
   }
 
-  void begin_event(const milter::SessionEvent& event, std::string_view& rest) {
-    auto& session = connection_.session();
-    switch (event.command) {
-      case Command::connect:
-        return session.connect(event.text, event.address, event.macros);
-      case Command::helo:
-        return session.helo(event.text, event.macros);
-      case Command::mail:
-        given_up_ = false;
-        recipients_ = 0;
-        played_.end = End::passed;
-        return session.mail(event.text, event.parameters, event.macros);
-      case Command::rcpt: {
-        using Recipient = milter::ClientSession::Recipient;
-        return session.rcpt(event.text, event.parameters,
-                            event.rejected ? Recipient::rejected : Recipient::accepted, event.macros);
-      }
-      case Command::data:
-        return session.data(event.macros);
-      case Command::header:
-        return session.header(event.text, event.macros);
-      case Command::end_of_headers:
-        return session.end_of_headers(event.macros);
-      case Command::body:
-        rest.remove_prefix(session.body(rest, event.macros));
-        return;
-      case Command::end_of_message:
-        return session.end_of_message(event.macros);
-      default:
-        return session.unknown(event.text, event.macros);
-    }
+  void begin_message() {
+    given_up_ = false;
+    recipients_ = 0;
+    played_.end = End::passed;
   }
 
   void judge(const milter::SessionEvent& event, const milter::SessionAnswer& answer) {

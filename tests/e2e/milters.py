@@ -38,11 +38,12 @@ class Multiplexer:
         self.conf.write_text(text)
 
     def start(self):
+        mark = self.mark()
         self.process = subprocess.Popen([self.lab.binary, "milters", "serve", "-f", str(self.conf), "--log", "-", "--spool-directory", str(self.folder),
                                          *self.options], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
-        self.wait_log("^(ready|--- end)$")
-        assert "ready" in self.lines, "it did not come up:\n" + "\n".join(self.lines)
+        self.wait_log("^(ready|--- end)$", since=mark)
+        assert "ready" in self.lines[mark:], "it did not come up:\n" + "\n".join(self.lines)
         return self
 
     def _read(self, process):

@@ -207,3 +207,20 @@ def test_check_shows_settings_conditions_and_what_filters_want(lab):
     mux.write("manager.no_such_setting = 1\n")
     done = subprocess.run(check, capture_output=True, timeout=30)
     assert done.returncode == 78 and b"no_such_setting" in done.stderr, done
+
+
+def test_recorded_sessions_can_be_played_again(lab):
+    recordings = lab.folder / "recordings"
+    recordings.mkdir()
+    mux = Multiplexer(lab, {"one": scripted(lab, {"eom": [[add_header("X-A", "1"), ACCEPT]]})}, options=["--record", str(recordings)])
+    mux.tell("--mail-from", "a@a.example SIZE=12", "--header", "Subject: x", "--body", "hello", "--macro", "{one}=1")
+    mux.stop()
+    files = list(recordings.iterdir())
+    assert len(files) == 1, files
+    lines = [json.loads(line) for line in files[0].read_text().splitlines()]
+    assert [line.get("event") for line in lines[1:]] == ["connect", "helo", "mail", "rcpt", "data", "header", "end of headers", "body",
+                                                        "end of message"], lines
+    assert lines[3]["parameters"] == ["SIZE=12"] and lines[-1]["answer"]["edits"][0]["name"] == "X-A", lines
+    mux.start()
+    done = subprocess.run([lab.binary, "milters", "test", mux.spec, "--replay", str(files[0]), "--json"], capture_output=True, timeout=30)
+    assert done.returncode == 0 and json.loads(done.stdout)["differences"] == [], done
