@@ -9,25 +9,21 @@ namespace {
 
 constexpr std::size_t kNotes = 20;
 
-SmtpReply rejection() { return {550, "5.7.1", "Command rejected"}; }
-SmtpReply later() { return {451, "4.7.1", "Service unavailable - try again later"}; }
-SmtpReply closing() { return {421, "4.7.0", "Service unavailable - closing the connection"}; }
-
 ClientSession::Verdict default_verdict(DefaultAction action) {
   using Kind = ClientSession::Verdict::Kind;
   switch (action) {
     case DefaultAction::accept:
       return {Kind::accept, {}, {}};
     case DefaultAction::reject:
-      return {Kind::reply, rejection(), {}};
+      return {Kind::reply, SmtpReply::rejection(), {}};
     case DefaultAction::quarantine:
       return {Kind::quarantine, {}, {}};
     case DefaultAction::shutdown:
-      return {Kind::shutdown, closing(), {}};
+      return {Kind::shutdown, SmtpReply::closing(), {}};
     case DefaultAction::tempfail:
       break;
   }
-  return {Kind::reply, later(), {}};
+  return {Kind::reply, SmtpReply::later(), {}};
 }
 
 /// Before MAIL a verdict is about the connection.
@@ -356,11 +352,11 @@ std::optional<ClientSession::Event> ClientSession::handle_final(Response respons
       }
       return verdict(Verdict::Kind::discard);
     case Response::reject:
-      return refused(rejection());
+      return refused(SmtpReply::rejection());
     case Response::tempfail:
-      return refused(later());
+      return refused(SmtpReply::later());
     case Response::shutdown:
-      standing_ = Verdict{Verdict::Kind::shutdown, closing(), {}};
+      standing_ = Verdict{Verdict::Kind::shutdown, SmtpReply::closing(), {}};
       state_ = State::connection_done;
       return answered();
     case Response::connection_failure:
