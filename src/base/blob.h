@@ -18,6 +18,8 @@ class Blob {
     virtual ~Writer() = default;
     /// Appends. A full disk is Fault::temporary. A Writer destroyed before finish() leaves nothing behind.
     virtual Result<void> write(std::string_view octets) = 0;
+    /// At most `length` octets from `offset` of what was written so far; shorter only at its end.
+    virtual Result<std::string> read_back(std::uint64_t offset, std::size_t length) const = 0;
     /// Makes the blob durable (contents and name) and visible under the name it was begun with.
     virtual Result<void> finish() = 0;
   };

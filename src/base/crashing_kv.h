@@ -146,6 +146,9 @@ class CrashingBlob : public Blob {
       octets_ += octets;
       return {};
     }
+    Result<std::string> read_back(std::uint64_t offset, std::size_t length) const override {
+      return offset < octets_.size() ? octets_.substr(offset, length) : std::string();
+    }
     Result<void> finish() override {
       if (!blob_.power_.step()) return fail(Fault::temporary, "no power");
       blob_.blobs_[name_] = octets_;

@@ -16,6 +16,7 @@
 #include "cmd/configuration_files.h"
 #include "config/parameters.h"
 #include "io/system_random.h"
+#include "serve/milter_review.h"
 #include "serve/review.h"
 #include "serve/running.h"
 
@@ -71,7 +72,10 @@ int check(const std::string& directory, bool json) {
   io::SystemRandom random;
   // All that serve would do before it listens: tables and certificates are opened as well.
   const auto running = serve::compile(*texts, system_facts(directory), catalogue, random, diagnostics);
-  if (running) serve::review(*running, diagnostics);
+  if (running) {
+    serve::review(*running, diagnostics);
+    serve::review_milters(*running, diagnostics);
+  }
   const auto all = by_place(diagnostics.all());
   const auto errors = static_cast<std::size_t>(
       std::ranges::count(all, config::Diagnostic::Level::error, &config::Diagnostic::level));

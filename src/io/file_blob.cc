@@ -49,6 +49,19 @@ class Descriptor {
   int fd_;
 };
 
+Result<std::string> read_exactly(int file, const std::string& path, std::uint64_t offset,
+                                 std::size_t length) {
+  std::string out(length, '\0');
+  for (std::size_t done = 0; done < out.size();) {
+    const auto got = ::pread(file, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_failure("read " + path, errno);
+    if (got == 0) return fail(Fault::corrupt, "read " + path + ": it became shorter");
+    done += static_cast<std::size_t>(got);
+  }
+  return out;
+}
+
 class FileWriter : public Blob::Writer {
  public:
   FileWriter(int directory, int fd, std::string path, std::string name)
@@ -62,6 +75,12 @@ class FileWriter : public Blob::Writer {
     trailer_.checksum = crc32c(octets, trailer_.checksum);
     trailer_.octets += octets.size();
     return append(octets);
+  }
+
+  Result<std::string> read_back(std::uint64_t offset, std::size_t length) const override {
+    if (offset >= trailer_.octets) return std::string();
+    return read_exactly(file_.fd(), path_, offset,
+                        static_cast<std::size_t>(std::min<std::uint64_t>(length, trailer_.octets - offset)));
   }
 
   Result<void> finish() override {
@@ -106,16 +125,7 @@ struct OpenBlob {
   std::optional<BlobTrailer> trailer;
 
   Result<std::string> read(std::uint64_t offset, std::size_t length) const {
-    std::string out(length, '\0');
-    for (std::size_t done = 0; done < out.size();) {
-      const auto got =
-          ::pread(file->fd(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return system_failure("read " + path, errno);
-      if (got == 0) return fail(Fault::corrupt, "read " + path + ": it became shorter");
-      done += static_cast<std::size_t>(got);
-    }
-    return out;
+    return read_exactly(file->fd(), path, offset, length);
   }
 };
 
@@ -202,7 +212,7 @@ Result<std::unique_ptr<Blob::Writer>> FileBlob::put(std::string_view name) {
   if (auto valid = check_name(name); !valid) return std::unexpected(valid.error());
   const auto path = (directory_ / name).string();
   const auto unfinished = std::string(kUnfinished) + std::string(name);
-  const int fd = ::openat(descriptor_, unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const int fd = ::openat(descriptor_, unfinished.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return system_failure("make " + path, errno);
   return std::unique_ptr<Writer>(new FileWriter(descriptor_, fd, path, std::string(name)));
 }

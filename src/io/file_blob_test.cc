@@ -39,6 +39,19 @@ TEST_F(FileBlobTest, AFinishedBlobIsReadInPartsAndAfterReopening) {
   EXPECT_EQ(blob->names().value(), std::vector<std::string>{"a.b_c-1"});
 }
 
+TEST_F(FileBlobTest, WhatIsBeingWrittenCanBeReadBack) {
+  auto writer = blob->put("x").value();
+  EXPECT_EQ(writer->read_back(0, 9).value(), "");
+  ASSERT_TRUE(writer->write("01234").has_value());
+  ASSERT_TRUE(writer->write("56789").has_value());
+  EXPECT_EQ(writer->read_back(3, 4).value(), "3456");
+  EXPECT_EQ(writer->read_back(8, 100).value(), "89");
+  EXPECT_EQ(writer->read_back(10, 1).value(), "");
+  ASSERT_TRUE(writer->write("x").has_value()) << "reading moves nothing";
+  ASSERT_TRUE(writer->finish().has_value());
+  EXPECT_EQ(blob->get("x", 0, 100).value(), "0123456789x");
+}
+
 TEST_F(FileBlobTest, AnUnfinishedBlobLeavesNothingBehind) {
   {
     auto writer = blob->put("x").value();

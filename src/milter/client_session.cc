@@ -9,13 +9,16 @@ namespace {
 
 constexpr std::size_t kNotes = 20;
 
+/// Of the default action; a filter's own is SmtpReply::rejection().
+SmtpReply unavailable() { return {550, "5.5.0", "Service unavailable"}; }
+
 ClientSession::Verdict default_verdict(DefaultAction action) {
   using Kind = ClientSession::Verdict::Kind;
   switch (action) {
     case DefaultAction::accept:
       return {Kind::accept, {}, {}};
     case DefaultAction::reject:
-      return {Kind::reply, SmtpReply::rejection(), {}};
+      return {Kind::reply, unavailable(), {}};
     case DefaultAction::quarantine:
       return {Kind::quarantine, {}, {}};
     case DefaultAction::shutdown:
@@ -70,7 +73,9 @@ void ClientSession::begin(Command command) {
 }
 
 void ClientSession::put_macros(Command command, Stage stage, const MacroTable& macros) {
+  // A list without names is none, as for Postfix.
   const auto* list = macro_override(agreement_.macros, stage);
+  if (list != nullptr && list->empty()) list = nullptr;
   if (list == nullptr && settings_.macros) list = &(*settings_.macros)[stage];
   if (list == nullptr ? macros.empty() : list->empty()) return;
   PacketWriter packet(out_, Command::macros);
@@ -328,6 +333,7 @@ std::optional<ClientSession::Event> ClientSession::handle_negotiation(Response r
   for (const auto stage : answer->unknown_stages)
     note("the filter set the macros of a stage " + std::to_string(stage) + ", which there is not");
   agreement_ = *std::move(agreement);
+  agreement_.steps |= settings_.assumed_steps;
   state_ = State::talking;
   return answered();
 }

@@ -54,6 +54,9 @@ class ClientSession {
     /// the event has, for a multiplexer, which hands on what it was told.
     std::optional<MacroLists> macros = MacroLists::postfix();
     DefaultAction default_action = DefaultAction::tempfail;
+    /// Steps that a filter wants though it does not say so: no_reply_header of "milter_protocol = 6
+    /// no_header_reply".
+    std::uint32_t assumed_steps = 0;
     Limits limits;
   };
 

@@ -117,7 +117,7 @@ TEST(MilterClient, TheFiltersListOverridesOurs) {
   mta.pass();
   mta.mail(), mta.pass();
   mta.rcpt();
-  EXPECT_THAT(mta.sent(), ElementsAre("R<b@b.example>|")) << "an empty list";
+  EXPECT_EQ(mta.sent()[0], "DR{rcpt_addr}|b@b.example|") << "an empty list is none, as for Postfix";
 }
 
 TEST(MilterClient, AMultiplexerHandsOnAllMacrosThatItWasTold) {

@@ -9,6 +9,10 @@
 
 namespace hikyaku::milter {
 
+/// An address of an edit, read as the SMTP server reads one, brackets or not; `purpose` is for the error:
+/// "the new sender". Fails with Fault::malformed on text that is no address.
+Result<mail::Address> envelope_address(std::string_view text, std::string_view purpose);
+
 /// Sender and recipients of a message while filters change them. The results are what Postfix 3.7 has.
 struct EnvelopeEdits {
   mail::Address sender;

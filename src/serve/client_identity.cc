@@ -57,6 +57,11 @@ std::optional<smtp::Reply> ClientIdentity::override_by(
     if (attribute.name == "NAME") {
       next.name = value.value_or("unknown");
       next.name_status = value ? policy::NameStatus::ok : missing;
+      // A name that is there is the reverse one as well.
+      if (value) {
+        next.reverse_name = *value;
+        next.reverse_status = policy::NameStatus::ok;
+      }
     } else if (attribute.name == "REVERSE_NAME") {
       next.reverse_name = value.value_or("unknown");
       next.reverse_status = value ? policy::NameStatus::ok : missing;

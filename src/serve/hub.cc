@@ -26,6 +26,7 @@
 #include "serve/io_thread.h"
 #include "serve/mailbox_databases.h"
 #include "serve/mailbox_upkeep.h"
+#include "serve/notice_milters.h"
 #include "serve/outbound.h"
 #include "serve/pop3_conversation.h"
 #include "serve/server_conversation.h"
@@ -96,6 +97,9 @@ struct Hub::State {
   asio::awaitable<void> converse(tcp::socket socket, IoThread& thread, std::shared_ptr<const Running> running,
                                  const Listener* listener);
   asio::awaitable<void> deliver(std::shared_ptr<DestinationQueue::Destination> destination, IoThread& thread);
+  asio::awaitable<void> pass_notices(std::shared_ptr<const Running> running, IoThread& thread,
+                                     std::vector<Notice> notices,
+                                     std::function<void(std::vector<Notice>)> then);
   asio::awaitable<void> scan_loop();
   asio::awaitable<void> refresh_loop();
   asio::awaitable<void> upkeep_loop();
@@ -173,6 +177,13 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
         asio::co_spawn(thread.context(), deliver(std::move(destination), thread), asio::detached);
       });
   outbound->on_wake([this] { wake_scan(); });
+  outbound->on_notices([this](std::shared_ptr<const Running> current, std::vector<Notice> notices,
+                              std::function<void(std::vector<Notice>)> then) {
+    auto& thread = *threads[next_thread++ % threads.size()];
+    asio::co_spawn(thread.context(),
+                   pass_notices(std::move(current), thread, std::move(notices), std::move(then)),
+                   asio::detached);
+  });
   services->admit = [this](std::shared_ptr<ActiveMessage> message) { outbound->admit(std::move(message)); };
   domain_flush = std::make_unique<DomainFlush>(*services, *outbound);
   services->flush_domain = [this](std::string_view domain) { return domain_flush->ask(domain); };
@@ -333,8 +344,8 @@ asio::awaitable<void> Hub::State::converse(tcp::socket socket, IoThread& thread,
           std::make_unique<Pop3Conversation>(*services, running, *listener, std::move(stream), dovecot);
       co_await conversation->run();
     } else {
-      const auto conversation =
-          std::make_unique<ServerConversation>(*services, running, *listener, std::move(stream), dovecot);
+      const auto conversation = std::make_unique<ServerConversation>(
+          *services, running, *listener, std::move(stream), thread.sweep(), dovecot);
       co_await conversation->run();
     }
   } catch (const std::exception& error) {
@@ -360,6 +371,13 @@ void Hub::State::wake_scan() {
   asio::post(main, [this] {
     if (scan_timer) scan_timer->cancel();
   });
+}
+
+asio::awaitable<void> Hub::State::pass_notices(std::shared_ptr<const Running> running, IoThread& thread,
+                                               std::vector<Notice> notices,
+                                               std::function<void(std::vector<Notice>)> then) {
+  auto left = co_await filter_notices(*services, std::move(running), thread.sweep(), std::move(notices));
+  then(std::move(left));
 }
 
 asio::awaitable<void> Hub::State::scan_loop() {

@@ -4,21 +4,10 @@
 
 #include "mail/header.h"
 #include "mail/parameters_xtext.h"
+#include "serve/stored_parameters.h"
 
 namespace hikyaku::serve {
 namespace {
-
-std::string orcpt_text(const mail::RecipientParameters& parameters) {
-  if (parameters.orcpt_type.empty()) return {};
-  return parameters.orcpt_type + ";" + mail::xtext_encode(parameters.orcpt);
-}
-
-record::Notify stored_notify(std::uint8_t bits) {
-  return {.never = (bits & mail::Notify::kNever) != 0,
-          .success = (bits & mail::Notify::kSuccess) != 0,
-          .failure = (bits & mail::Notify::kFailure) != 0,
-          .delay = (bits & mail::Notify::kDelay) != 0};
-}
 
 record::ReturnContent stored_return(mail::DsnReturn ret) {
   switch (ret) {
@@ -38,13 +27,15 @@ IncomingMessage::IncomingMessage(const rewrite::Rewriter& rewriter, Blob& blob, 
                                  Time arrival, IncomingEnvelope envelope, std::string trace,
                                  IncomingLimits limits, Explanation ledger)
     : rewriter_(rewriter),
+      blob_(blob),
       limits_(limits),
       envelope_(std::move(envelope)),
       ledger_(std::move(ledger)),
       rewriting_(rewriter, ledger_, arrival),
       queue_id_(id.text()),
       trace_(std::move(trace)),
-      body_(blob, queue_id_, limits.small_body),
+      body_(std::make_unique<SpooledBody>(blob, envelope_.filtered ? queue_id_ + ".body" : queue_id_,
+                                          limits.small_body)),
       discard_(envelope_.discard) {
   entry_.id = id;
   entry_.arrival = arrival;
@@ -52,10 +43,10 @@ IncomingMessage::IncomingMessage(const rewrite::Rewriter& rewriter, Blob& blob, 
   entry_.sender = rewriting_.sender(envelope_.sender);
   for (const auto& recipient : envelope_.recipients) {
     rewriting_.recipient(
-        {recipient.address, orcpt_text(recipient.parameters), recipient.parameters.notify.bits});
+        {recipient.address, stored_orcpt(recipient.parameters), recipient.parameters.notify.bits});
   }
   if (const auto size = envelope_.parameters.size)
-    body_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*size, SIZE_MAX)));
+    body_->reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*size, SIZE_MAX)));
 }
 
 void IncomingMessage::content(std::string_view octets) {
@@ -70,16 +61,16 @@ void IncomingMessage::content(std::string_view octets) {
 }
 
 void IncomingMessage::body(std::string_view octets) {
-  if (!inspection_) return body_.append(octets);
+  if (!inspection_) return body_->append(octets);
   inspected_.clear();
   inspection_->feed(octets, inspected_);
-  body_.append(inspected_);
+  body_->append(inspected_);
 }
 
 Result<void> IncomingMessage::write_out() {
-  // The blob holds the whole message, and nothing changes in the header section any more.
-  if (!body_.in_blob()) body_.memory().insert(0, header_);
-  return body_.write_out();
+  // The blob holds the whole message, and nothing changes in the header section any more; unless milters may.
+  if (!body_->in_blob() && !envelope_.filtered) body_->memory().insert(0, header_);
+  return body_->write_out();
 }
 
 void IncomingMessage::finish_header() {
@@ -162,7 +153,7 @@ void IncomingMessage::finish() {
   if (inspection_) {
     inspected_.clear();
     inspection_->finish(inspected_);
-    body_.append(inspected_);
+    body_->append(inspected_);
     take_actions(inspection_->actions());
   }
   for (const auto& address : envelope_.bcc) rewriting_.bcc(address);
@@ -180,16 +171,9 @@ void IncomingMessage::finish() {
     recipient.notify = stored_notify(expanded.notify);
     entry_.recipients.push_back(std::move(recipient));
   }
-  if (envelope_.redirect) {
-    record::Recipient only;
-    if (!entry_.recipients.empty()) only = std::move(entry_.recipients.front());
-    only.address = *envelope_.redirect;
-    entry_.recipients.assign(1, std::move(only));
-  }
+  if (envelope_.redirect) redirect_to(*envelope_.redirect);
   entry_.client = std::move(envelope_.client);
-  entry_.header_size = header_.size();
-  entry_.size = header_.size() + body_.size();
-  entry_.blob = body_.in_blob() ? body_.blob_name() : std::string{};
+  measure();
   entry_.body_type = envelope_.parameters.body == mail::BodyType::eight_bit_mime
                          ? record::BodyType::eight_bit
                          : record::BodyType::seven_bit;
@@ -204,9 +188,72 @@ void IncomingMessage::finish() {
   entry_.filter = std::move(envelope_.filter);
 }
 
+void IncomingMessage::redirect_to(const mail::Address& address) {
+  record::Recipient only;
+  if (!entry_.recipients.empty()) only = std::move(entry_.recipients.front());
+  only.address = address;
+  entry_.recipients.assign(1, std::move(only));
+}
+
+void IncomingMessage::measure() {
+  entry_.header_size = header_.size();
+  entry_.size = header_.size() + body_->size();
+  entry_.blob = body_->in_blob() ? queue_id_ : std::string{};
+}
+
+MilterMessage IncomingMessage::take_for_milters(std::uint64_t size_limit) {
+  header_.resize(header_.size() - 2);  // the empty line
+  MilterMessage message{.header = std::move(header_),
+                        .body = std::move(body_),
+                        .entry = entry_,
+                        .rewriter = rewriter_,
+                        .blob = blob_,
+                        .small_body = limits_.small_body,
+                        .size_limit = size_limit};
+  return message;
+}
+
+void IncomingMessage::give_back(MilterMessage message) {
+  header_ = std::move(message.header);
+  header_ += "\r\n";
+  body_ = std::move(message.body);
+  auto& actions = message.actions;
+  if (actions.hold) hold("held by milter_header_checks");
+  if (!actions.filter.empty()) entry_.filter = std::move(actions.filter);
+  if (actions.redirect) redirect_to(*actions.redirect);
+  take_actions(std::move(actions));
+  measure();
+}
+
+void IncomingMessage::hold(std::string reason) {
+  entry_.hold = true;
+  entry_.hold_reason = std::move(reason);
+}
+
+Result<void> IncomingMessage::sync() {
+  if (body_->in_blob() && envelope_.filtered) return join();
+  return body_->finish();
+}
+
+/// Headers and body, which milters had apart, as one.
+Result<void> IncomingMessage::join() {
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  auto whole = blob_.put(queue_id_);
+  if (!whole) return std::unexpected(std::move(whole.error()));
+  if (auto written = (*whole)->write(header_); !written) return written;
+  for (std::uint64_t at = 0; at < body_->size();) {
+    const auto piece = body_->read(at, kPiece);
+    if (!piece) return std::unexpected(piece.error());
+    if (piece->empty()) return fail(Fault::temporary, queue_id_ + ": the body became shorter");
+    if (auto written = (*whole)->write(*piece); !written) return written;
+    at += piece->size();
+  }
+  return (*whole)->finish();
+}
+
 std::string IncomingMessage::take_stored() {
-  if (body_.in_blob()) return {};
-  header_ += body_.memory();
+  if (body_->in_blob()) return {};
+  header_ += body_->memory();
   return std::move(header_);
 }
 

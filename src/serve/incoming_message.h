@@ -13,6 +13,7 @@
 #include "record/arrival.h"
 #include "record/queue_entry.h"
 #include "rewrite/rewriter.h"
+#include "serve/milter_edits.h"
 #include "serve/spooled_body.h"
 #include "smtp/reply.h"
 
@@ -36,6 +37,7 @@ struct IncomingEnvelope {
   std::optional<mail::Address> redirect;
   std::vector<std::string> prepend;  ///< header lines of PREPEND, without line ends
   std::vector<mail::Address> bcc;
+  bool filtered = false;  ///< milters get it: a large body is kept apart until they are through
 };
 
 struct IncomingLimits {
@@ -57,7 +59,7 @@ class IncomingMessage {
   /// Takes octets of the message as they come, line ends CR LF.
   void content(std::string_view octets);
   /// Tells that write_out() is due before more content.
-  bool must_write() const { return body_.over_limit(); }
+  bool must_write() const { return body_->over_limit(); }
   Result<void> write_out();
 
   /// The content is complete: finishes headers and envelope. Then, unless refusal() or discarded(), sync()
@@ -66,8 +68,15 @@ class IncomingMessage {
   const std::optional<smtp::Reply>& refusal() const { return refusal_; }
   bool discarded() const { return discard_; }
   /// Whether sync() has anything to wait for.
-  bool in_blob() const { return body_.in_blob(); }
-  Result<void> sync() { return body_.finish(); }
+  bool in_blob() const { return body_->in_blob(); }
+  Result<void> sync();
+
+  /// What milters see and change, after finish(), of an envelope that said so; then give_back(). When it is
+  /// in_blob() body_ready() goes before, which blocks.
+  Result<void> body_ready() { return body_->write_out(); }
+  MilterMessage take_for_milters(std::uint64_t size_limit);
+  void give_back(MilterMessage message);
+  void hold(std::string reason);
 
   /// What goes to queue::Queue::accept().
   record::QueueEntry& entry() { return entry_; }
@@ -84,12 +93,16 @@ class IncomingMessage {
 
  private:
   void finish_header();
+  void redirect_to(const mail::Address& address);
+  void measure();
+  Result<void> join();
   void keep_header(std::string_view section);
   void take_actions(rewrite::Actions actions);
   void refuse(const rewrite::Refusal& refusal);
   void body(std::string_view octets);
 
   const rewrite::Rewriter& rewriter_;
+  Blob& blob_;
   IncomingLimits limits_;
   IncomingEnvelope envelope_;
   Explanation ledger_;
@@ -104,7 +117,7 @@ class IncomingMessage {
   bool in_header_ = true;
   std::optional<rewrite::BodyInspection> inspection_;
   std::string inspected_;
-  SpooledBody body_;
+  std::unique_ptr<SpooledBody> body_;
   std::optional<smtp::Reply> refusal_;
   std::string message_id_;
   std::vector<rewrite::CheckNote> notes_;

@@ -95,7 +95,8 @@ asio::awaitable<MilterConnection::Verdict> MilterConnection::connect() {
   if (opened) {
     stream_ = *std::move(opened);
   } else {
-    session_.connection_lost("connect to " + settings_.endpoint.text() + ": " + opened.error().text);
+    session_.connection_lost("connect to Milter service " + settings_.endpoint.text() + ": " +
+                             opened.error().text);
   }
   std::vector<milter::Edit> none;
   co_return co_await verdict(none);
@@ -128,25 +129,29 @@ void MilterConnection::lost(const std::string& doing, const Error& error) {
   stream_->abort();
 }
 
-/// Takes what the session has to send, and sends it when it is much, or must go now. The session's chunk of a
-/// body is not kept. False: the filter is lost, and the session knows.
-asio::awaitable<bool> MilterConnection::send(When when) {
+/// Takes what the session has to send. Returns the chunk of a body that is too large to be copied.
+std::string_view MilterConnection::gather() {
   auto output = session_.take_output();
-  if (!stream_ || session_.broken()) co_return false;
   gathered_ += output.head;
-  auto rest = output.body;
-  if (rest.size() <= kCopied) gathered_ += std::exchange(rest, {});
-  if (when == When::much && rest.empty() && gathered_.size() < kGathered) co_return true;
+  if (output.body.size() > kCopied) return output.body;
+  gathered_ += output.body;
+  return {};
+}
+
+/// Sends what was gathered, and a chunk behind it. False: the filter is lost, and the session knows.
+asio::awaitable<bool> MilterConnection::send(std::string_view chunk) {
+  if (!stream_ || session_.broken()) co_return false;
   auto sent = co_await stream_->write_all(gathered_);
   gathered_.clear();
-  if (sent && !rest.empty()) sent = co_await stream_->write_all(rest);
+  if (sent && !chunk.empty()) sent = co_await stream_->write_all(chunk);
   if (!sent) lost("sending to", sent.error());
   co_return sent.has_value();
 }
 
 asio::awaitable<void> MilterConnection::exchange(Session::NeedBytes need) {
   if (need.renewed) begin_wait(need.timeout);
-  const bool sent = co_await send(When::now);
+  const auto chunk = gather();
+  const bool sent = co_await send(chunk);
   if (!sent) co_return;
   std::array<char, kReadSize> room;
   auto got = co_await stream_->read_some(room);
@@ -170,10 +175,14 @@ asio::awaitable<MilterConnection::Answer> MilterConnection::next() {
     if (session_.broken()) {
       if (stream_) stream_->abort();
     } else if (session_.has_output()) {
-      begin_wait(Session::Timeout::content);
-      const bool sent = co_await send(When::much);
-      answering_ = false;
-      if (!sent) continue;  // the filter was lost: that is its verdict now
+      // The session's chunk of a body is not kept beyond the event.
+      const auto chunk = gather();
+      if (!chunk.empty() || gathered_.size() >= kGathered) {
+        begin_wait(Session::Timeout::content);
+        const bool sent = co_await send(chunk);
+        answering_ = false;
+        if (!sent) continue;  // the filter was lost: that is its verdict now
+      }
     }
     answering_ = false;
     co_return Answer(std::move(std::get<Verdict>(event)));
@@ -193,7 +202,8 @@ asio::awaitable<void> MilterConnection::close() {
   if (!stream_) co_return;
   if (!session_.broken()) {
     begin_wait(Session::Timeout::command);
-    co_await send(When::now);
+    const auto chunk = gather();
+    co_await send(chunk);
   }
   co_await stream_->close();
   stream_.reset();

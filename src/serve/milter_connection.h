@@ -62,8 +62,8 @@ class MilterConnection {
 
  private:
   using Clock = std::chrono::steady_clock;
-  enum class When : unsigned char { now, much };
-  boost::asio::awaitable<bool> send(When when);
+  std::string_view gather();
+  boost::asio::awaitable<bool> send(std::string_view chunk);
   boost::asio::awaitable<void> exchange(Session::NeedBytes need);
   void begin_wait(Session::Timeout timeout);
   void lost(const std::string& doing, const Error& error);

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/explanation.h"
 #include "base/time.h"
 #include "mail/dsn.h"
 #include "record/queue_entry.h"
@@ -15,6 +16,7 @@ namespace hikyaku::serve {
 struct Notice {
   record::QueueEntry entry;
   std::string content;
+  Explanation why;  ///< what milters made of it
 };
 
 struct NoticeFacts {

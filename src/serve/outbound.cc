@@ -427,7 +427,14 @@ void Outbound::settle_with_notices(std::shared_ptr<ActiveMessage> message) {
       for (const auto index : owed) entry.recipients[index].reported = true;
     }
   }
-  commit_end(std::move(message), {}, std::move(notices));
+  if (notices.empty() || !running->notice_milters) {
+    commit_end(std::move(message), {}, std::move(notices));
+    return;
+  }
+  filter_notices_(running, std::move(notices),
+                  [this, message = std::move(message)](std::vector<Notice> left) {
+                    commit_end(message, {}, std::move(left));
+                  });
 }
 
 void Outbound::commit_end(std::shared_ptr<ActiveMessage> message, Kv::Batch batch,
@@ -442,7 +449,7 @@ void Outbound::commit_end(std::shared_ptr<ActiveMessage> message, Kv::Batch batc
   for (auto& notice : notices) {
     auto one = std::make_shared<ActiveMessage>();
     one->entry = std::move(notice.entry);
-    changes.push_back(services_.queue.accept(batch, one->entry, notice.content, {}));
+    changes.push_back(services_.queue.accept(batch, one->entry, notice.content, notice.why.bytes()));
     one->stored = one->entry;
     one->content = std::make_shared<const std::string>(std::move(notice.content));
     made.push_back(std::move(one));

@@ -51,6 +51,11 @@ class Outbound {
   /// Called when something may be due earlier than scan() said.
   void on_wake(std::function<void()> wake) { wake_ = std::move(wake); }
 
+  /// Who takes notices through milters: `then` goes on with what is left of them, on any thread.
+  using FilterNotices = std::function<void(std::shared_ptr<const Running>, std::vector<Notice>,
+                                           std::function<void(std::vector<Notice>)> then)>;
+  void on_notices(FilterNotices filter) { filter_notices_ = std::move(filter); }
+
   std::size_t active() const;
   /// No more work is begun; what is under way is finished by its workers.
   void stop() { stopping_ = true; }
@@ -80,6 +85,7 @@ class Outbound {
   Services& services_;
   DestinationQueue destinations_;
   std::function<void()> wake_;
+  FilterNotices filter_notices_;
   std::atomic<bool> stopping_{false};
   mutable std::mutex mutex_;
   std::unordered_map<std::uint64_t, std::shared_ptr<ActiveMessage>> active_;  // by id

@@ -8,6 +8,7 @@
 #include "serve/access_decision.h"
 #include "serve/incoming_message.h"
 #include "serve/local_recipients.h"
+#include "serve/milter_chain.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -125,6 +126,7 @@ class Stage {
     message.finish();
     result_.why = std::move(message.ledger());
     if (message.refusal()) co_return answer_end(*message.refusal());
+    if (!message.discarded() && !name_milters()) co_return;
     answer_end({250, {2, 0, 0}, "Ok: queued"});
     result_.accepted = true;
     result_.discarded = message.discarded();
@@ -137,6 +139,25 @@ class Stage {
     route::Router::Message routing(*running_.router, entry.sender);
     for (const auto& recipient : entry.recipients)
       result_.deliveries.push_back(route(routing, entry, recipient));
+  }
+
+  /// Nobody is asked for a message that there is not. False: it can't be told who would be.
+  bool name_milters() {
+    if (!listener_.milters) return true;
+    const auto set = MilterSet::of_client(listener_.milters, request_.client.address);
+    if (!set) {
+      answer_end({421, {4, 3, 0}, set.error().text});
+      return false;
+    }
+    for (const auto& filter : (*set)->filters())
+      result_.why.add({.step = "milter.message",
+                       .rule = filter.name,
+                       .origin = filter.origin,
+                       .keys = {},
+                       .failed = "the message is there",
+                       .operand = "only explained",
+                       .outcome = "would be asked"});
+    return true;
   }
 
   void answer_end(smtp::Reply reply) { result_.answers.push_back({".", std::move(reply)}); }

@@ -9,11 +9,13 @@
 #include <array>
 
 #include "base/escape.h"
+#include "config/milter_settings.h"
 #include "config/policy_settings.h"
 #include "config/retention_settings.h"
 #include "config/rewrite_settings.h"
 #include "config/route_settings.h"
 #include "io/system_clock.h"
+#include "serve/milter_chain.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -78,6 +80,7 @@ class Compiler {
         transport(service);
       }
     }
+    notice_milters();
     if (!running_.aliases) local_delivery(main_);  // no local transport: nothing asks, and nothing is missing
     const bool takes_mail =
         std::ranges::any_of(running_.listeners, [](const auto& one) { return !one->pop3; });
@@ -93,6 +96,7 @@ class Compiler {
   std::optional<Listener> listener(const Service& service, const Main& view);
   void smtp_listener(const Service& service);
   void pop3_listener(const Service& service);
+  void notice_milters();
   void listen(const Listener& listener, const std::vector<std::string>& addresses);
   void transport(const Service& service);
   std::shared_ptr<const rewrite::Rewriter> rewriter(const Main& view);
@@ -287,7 +291,19 @@ void Compiler::smtp_listener(const Service& service) {
   made.content_filter = view.text("content_filter").text;
   made.rewriter = rewrites_like_main(view) ? running_.rewriter : rewriter(view);
   made.sasl_domain = view.text("smtpd_sasl_local_domain").text;
+  auto milters = config::smtpd_milter_settings(view, *running_.tables, diagnostics_);
+  if (milters.any()) made.milters = std::make_shared<const MilterSet>(std::move(milters));
   listen(made, listen_addresses(service, view));
+}
+
+/// Postfix lets filters see its own notices when internal_mail_filter_classes says so; nothing else comes in
+/// here but by SMTP.
+void Compiler::notice_milters() {
+  auto milters = config::non_smtpd_milter_settings(main_, *running_.tables, diagnostics_);
+  const auto classes = main_.list("internal_mail_filter_classes");
+  const bool notices = std::ranges::any_of(classes, [](const auto& one) { return one.text == "bounce"; });
+  if (notices && milters.any())
+    running_.notice_milters = std::make_shared<const MilterSet>(std::move(milters));
 }
 
 void Compiler::pop3_listener(const Service& service) {

@@ -29,6 +29,8 @@
 
 namespace hikyaku::serve {
 
+class MilterSet;
+
 /// One line of master.cf that listens.
 struct Listener {
   std::string log_tag = "smtpd";
@@ -47,6 +49,7 @@ struct Listener {
   std::string dovecot_path;  ///< smtpd_sasl_path with smtpd_sasl_type = dovecot; empty: our own users
   std::string sasl_domain;   ///< smtpd_sasl_local_domain
   std::shared_ptr<const rewrite::Rewriter> rewriter;  ///< by this line's receive_override_options and clients
+  std::shared_ptr<const MilterSet> milters;           ///< smtpd_milters, smtpd_milter_maps; null: none
   std::string content_filter;  ///< where what comes in here is sent instead of to its recipients; empty: none
 };
 
@@ -117,6 +120,8 @@ struct Running {
   std::chrono::seconds removed_mail_lifetime{};  ///< hikyaku_removed_mail_lifetime
   std::shared_ptr<const policy::RetentionMaps> retention =
       std::make_shared<policy::RetentionMaps>();  ///< hikyaku_mailbox_expire_maps
+  std::shared_ptr<const MilterSet>
+      notice_milters;  ///< non_smtpd_milters, of the hub's own notices; null: none
   std::vector<std::unique_ptr<Listener>> listeners;
   std::map<std::string, Transport, std::less<>> transports;
 

@@ -47,6 +47,7 @@ Session::Client session_rules(const Listener& listener, const ClientIdentity& cl
     const auto match = networks.match(*ip, nullptr);
     return match && match->has_value();
   };
+  rules.ask_unknown = listener.milters != nullptr;
   rules.xclient = in(listener.smtp.xclient_hosts);
   if (!listener.smtp.discard_maps.empty()) {
     // A table that can't answer takes away all that it could have: the session is plain, but goes on.
@@ -62,7 +63,8 @@ Session::Client session_rules(const Listener& listener, const ClientIdentity& cl
 }  // namespace
 
 ServerConversation::ServerConversation(Services& services, std::shared_ptr<const Running> running,
-                                       const Listener& listener, io::Stream stream, io::DovecotAuth* dovecot)
+                                       const Listener& listener, io::Stream stream, io::DeadlineSweep& sweep,
+                                       io::DovecotAuth* dovecot)
     : services_(services),
       running_(std::move(running)),
       listener_(listener),
@@ -70,7 +72,8 @@ ServerConversation::ServerConversation(Services& services, std::shared_ptr<const
       client_(ClientIdentity::of(stream_)),
       session_(listener.smtp.session, session_rules(listener, client_)),
       access_(services, *running_, listener, client_),
-      authentication_(services, listener, client_, dovecot) {}
+      authentication_(services, listener, client_, dovecot),
+      milters_(services, *running_, listener, client_, session_, sweep) {}
 
 asio::awaitable<void> ServerConversation::run() {
   services_.metrics.connection_opened();
@@ -87,6 +90,7 @@ asio::awaitable<void> ServerConversation::run() {
     }
   }
   if (open) co_await converse();
+  co_await milters_.close();
   co_await stream_.close();
   log("disconnect from " + client_.text());
   services_.metrics.connection_closed();
@@ -145,6 +149,7 @@ asio::awaitable<bool> ServerConversation::converse() {
     } else if (auto* refused = std::get_if<Session::ContentRefused>(&event)) {
       log("reject: END-OF-MESSAGE from " + client_.text() + ": " + escaped(refused->reply.line()));
       message_.reset();
+      milters_.abort();
     } else if (std::holds_alternative<Session::Reset>(event)) {
       forget_transaction();
     } else if (auto* hello = std::get_if<Session::Hello>(&event)) {
@@ -174,6 +179,8 @@ asio::awaitable<bool> ServerConversation::converse() {
       session_.reply(std::move(reply));
     } else if (auto* xclient = std::get_if<Session::Xclient>(&event)) {
       co_await handle(*xclient);
+    } else if (auto* unknown = std::get_if<Session::Unknown>(&event)) {
+      co_await handle(*unknown);
     } else if (auto* pause = std::get_if<Session::Pause>(&event)) {
       const bool sent = co_await send_output();
       if (!sent) co_return false;
@@ -193,12 +200,27 @@ asio::awaitable<void> ServerConversation::greet() {
   co_await access_.look_up_name(client_);
   log("connect from " + client_.text());
   auto reply = co_await access_.connect();
+  if (reply.success()) {
+    auto refusal = co_await milters_.connect(stream_.local_address(), stream_.local_port());
+    if (refusal) reply = *std::move(refusal);
+  }
   session_.reply(std::move(reply));
 }
 
 asio::awaitable<void> ServerConversation::handle(const Session::Hello& event) {
   client_.helo = event.name;
   auto reply = co_await access_.hello(event.name);
+  if (reply.success()) {
+    auto refusal = co_await milters_.hello(event);
+    if (refusal) reply = *std::move(refusal);
+  }
+  session_.reply(std::move(reply));
+}
+
+asio::awaitable<void> ServerConversation::handle(const Session::Unknown& event) {
+  Reply reply{502, {5, 5, 2}, "Error: command not recognized"};
+  auto refusal = co_await milters_.unknown(event.command);
+  if (refusal) reply = *std::move(refusal);
   session_.reply(std::move(reply));
 }
 
@@ -244,6 +266,8 @@ void ServerConversation::forget_transaction() {
   ledger_ = {};
   message_.reset();
   storage_failure_.reset();
+  id_.reset();
+  milters_.abort();
 }
 
 asio::awaitable<void> ServerConversation::handle(Session::Sender& event) {
@@ -254,6 +278,12 @@ asio::awaitable<void> ServerConversation::handle(Session::Sender& event) {
   }
   auto reply = co_await access_.sender(event.path.address(), event.parameters, envelope_, ledger_);
   if (reply.success()) {
+    auto refusal = co_await milters_.sender(event, envelope_, ledger_);
+    if (refusal) {
+      forget_transaction();
+      session_.reply(*std::move(refusal));
+      co_return;
+    }
     envelope_.sender = event.path.release();
     envelope_.parameters = std::move(event.parameters);
   } else {
@@ -264,7 +294,13 @@ asio::awaitable<void> ServerConversation::handle(Session::Sender& event) {
 
 asio::awaitable<void> ServerConversation::handle(Session::Recipient& event) {
   auto reply = co_await access_.recipient(event.path.address(), envelope_, ledger_);
+  auto refusal = co_await milters_.recipient(event, reply.success() ? nullptr : &reply, envelope_, ledger_);
+  if (refusal) {
+    session_.reply(*std::move(refusal));
+    co_return;
+  }
   if (reply.success()) {
+    if (milters_.sees_message()) begin_queue_id();
     envelope_.recipients.push_back({event.path.release(), std::move(event.parameters)});
   } else {
     refuse_recipient(event.path, reply);
@@ -283,6 +319,11 @@ asio::awaitable<void> ServerConversation::begin_data() {
   auto reply = co_await access_.data(envelope_, ledger_);
   if (reply.code != 354) {
     session_.reply(std::move(reply));
+    co_return;
+  }
+  auto refusal = co_await milters_.data(envelope_, ledger_);
+  if (refusal) {
+    session_.reply(*std::move(refusal));
     co_return;
   }
   auto ask = [this] { return listener_.rewriter->header_context(client_.rewrite_facts(), ledger_); };
@@ -336,19 +377,27 @@ std::string ServerConversation::trace_header(record::QueueId id, Time now) const
   return mail::received_header(facts);
 }
 
+/// Milters are told the id before the message begins.
+void ServerConversation::begin_queue_id() {
+  if (id_) return;
+  id_ = services_.ids.next(services_.clock.now());
+  milters_.queue_id(id_->text());
+}
+
 asio::awaitable<void> ServerConversation::begin_message() {
   const auto now = services_.clock.now();
-  id_ = services_.ids.next(now);
+  if (!id_) id_ = services_.ids.next(now);
   envelope_.client = client_facts();
+  envelope_.filtered = milters_.sees_message();
   if (envelope_.filter.empty()) envelope_.filter = listener_.content_filter;
-  log(id_.text() + ": client=" + client_.text() +
+  log(id_->text() + ": client=" + client_.text() +
       (client_.sasl_user.empty()
            ? std::string{}
            : ", sasl_method=" + client_.sasl_method + ", sasl_username=" + escaped(client_.sasl_user)));
   auto begin = [this, now] {
-    return std::make_unique<IncomingMessage>(*listener_.rewriter, services_.blob, id_, now,
-                                             std::move(envelope_), trace_header(id_, now), running_->incoming,
-                                             std::move(ledger_));
+    return std::make_unique<IncomingMessage>(*listener_.rewriter, services_.blob, *id_, now,
+                                             std::move(envelope_), trace_header(*id_, now),
+                                             running_->incoming, std::move(ledger_));
   };
   message_ = co_await run_lookup(lookups(), begin);
   envelope_ = {};
@@ -366,7 +415,7 @@ asio::awaitable<void> ServerConversation::handle(const Session::Content& event) 
   auto write = [message = message_.get()] { return message->write_out(); };
   auto written = co_await services_.pool.run(std::move(write));
   if (!written) {
-    services_.log.error(listener_.log_tag, id_.text() + ": " + written.error().text);
+    services_.log.error(listener_.log_tag, id_->text() + ": " + written.error().text);
     storage_failure_ = storage_reply(written.error());
   }
 }
@@ -378,32 +427,55 @@ void ServerConversation::answer_message(const Reply& reply) {
 }
 
 asio::awaitable<void> ServerConversation::end_message() {
-  const auto incoming = std::exchange(message_, nullptr);
+  auto incoming = std::exchange(message_, nullptr);
   if (storage_failure_) {
     answer_message(*std::exchange(storage_failure_, std::nullopt));
-    co_return;
+  } else {
+    co_await take_message(std::move(incoming));
   }
+  id_.reset();
+  milters_.abort();
+}
+
+asio::awaitable<void> ServerConversation::take_message(std::unique_ptr<IncomingMessage> incoming) {
   auto finish = [&incoming] {
     incoming->finish();
     return true;
   };
   co_await run_lookup(lookups(), finish);
+  Result<ServerMilters::Outcome> milters = ServerMilters::Outcome{};
+  if (!incoming->refusal() && !incoming->discarded()) milters = co_await milters_.message(*incoming);
   for (const auto& note : incoming->notes()) {
-    log(fmt::format("{}: {}: {} {}: {}", id_.text(), note.action, note.where, escaped(note.content),
+    log(fmt::format("{}: {}: {} {}: {}", id_->text(), note.action, note.where, escaped(note.content),
                     escaped(note.text)));
   }
   for (const auto& warning : incoming->warnings())
-    services_.log.warning("cleanup", id_.text() + ": " + escaped(warning));
+    services_.log.warning("cleanup", id_->text() + ": " + escaped(warning));
+  if (!milters) {
+    services_.log.error(listener_.log_tag, id_->text() + ": " + milters.error().text);
+    answer_message(storage_reply(milters.error()));
+    co_return;
+  }
+  if (milters->refusal) {
+    answer_message(*milters->refusal);
+    co_return;
+  }
   if (incoming->refusal()) {
-    log(id_.text() + ": reject: END-OF-MESSAGE from " + client_.text() + ": " +
+    log(id_->text() + ": reject: END-OF-MESSAGE from " + client_.text() + ": " +
         escaped(incoming->refusal()->line()));
     services_.metrics.rejected();
     answer_message(*incoming->refusal());
     co_return;
   }
-  const std::string accepted = "Ok: queued as " + id_.text();
-  if (incoming->discarded()) {
-    log(id_.text() + ": discard: END-OF-MESSAGE from " + client_.text());
+  const std::string accepted = "Ok: queued as " + id_->text();
+  const bool by_milter = milters->fate == ServerMilters::Fate::discard;  // which has told it
+  if (incoming->discarded() || by_milter) {
+    if (!by_milter) log(id_->text() + ": discard: END-OF-MESSAGE from " + client_.text());
+    answer_message({250, {2, 0, 0}, accepted});
+    co_return;
+  }
+  if (incoming->entry().recipients.empty()) {
+    log(id_->text() + ": discard: END-OF-MESSAGE from " + client_.text() + ": milters left no recipient");
     answer_message({250, {2, 0, 0}, accepted});
     co_return;
   }
@@ -411,12 +483,12 @@ asio::awaitable<void> ServerConversation::end_message() {
     auto sync = [message = incoming.get()] { return message->sync(); };
     auto synced = co_await services_.pool.run(std::move(sync));
     if (!synced) {
-      services_.log.error(listener_.log_tag, id_.text() + ": " + synced.error().text);
+      services_.log.error(listener_.log_tag, id_->text() + ": " + synced.error().text);
       answer_message(storage_reply(synced.error()));
       co_return;
     }
   }
-  services_.log.info("cleanup", id_.text() + ": message-id=" + escaped(incoming->message_id()));
+  services_.log.info("cleanup", id_->text() + ": message-id=" + escaped(incoming->message_id()));
 
   auto active = std::make_shared<ActiveMessage>();
   active->entry = std::move(incoming->entry());
@@ -430,13 +502,13 @@ asio::awaitable<void> ServerConversation::end_message() {
   active->stored = active->entry;
   auto committed = co_await commit_synced(services_.queue_commits, std::move(batch));
   if (!committed) {
-    services_.log.error(listener_.log_tag, id_.text() + ": queue commit: " + committed.error().text);
+    services_.log.error(listener_.log_tag, id_->text() + ": queue commit: " + committed.error().text);
     answer_message(storage_reply(committed.error()));
     co_return;
   }
   services_.queue.committed(change);
   services_.metrics.accepted(active->entry.size);
-  services_.log.info("qmgr", fmt::format("{}: from=<{}>, size={}, nrcpt={} (queue active)", id_.text(),
+  services_.log.info("qmgr", fmt::format("{}: from=<{}>, size={}, nrcpt={} (queue active)", id_->text(),
                                          escaped(active->entry.sender.text()), active->entry.size,
                                          active->entry.recipients.size()));
   answer_message({250, {2, 0, 0}, accepted});
@@ -460,6 +532,10 @@ asio::awaitable<void> ServerConversation::handle(const Session::Xclient& event) 
     co_return;
   }
   auto reply = co_await access_.connect();
+  if (reply.success()) {
+    auto told = co_await milters_.connect(stream_.local_address(), stream_.local_port());
+    if (told) reply = *std::move(told);
+  }
   session_.reply(std::move(reply));
 }
 

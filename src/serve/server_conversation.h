@@ -10,6 +10,7 @@
 #include "serve/client_identity.h"
 #include "serve/incoming_message.h"
 #include "serve/running.h"
+#include "serve/server_milters.h"
 #include "serve/services.h"
 #include "smtp/server_session.h"
 
@@ -20,7 +21,7 @@ namespace hikyaku::serve {
 class ServerConversation {
  public:
   ServerConversation(Services& services, std::shared_ptr<const Running> running, const Listener& listener,
-                     io::Stream stream, io::DovecotAuth* dovecot);
+                     io::Stream stream, io::DeadlineSweep& sweep, io::DovecotAuth* dovecot);
 
   /// From the greeting to the close. Never throws; the stream is closed at its end.
   boost::asio::awaitable<void> run();
@@ -42,7 +43,10 @@ class ServerConversation {
   boost::asio::awaitable<void> end_message();
   boost::asio::awaitable<void> handle(const Session::Xclient& event);
 
+  boost::asio::awaitable<void> handle(const Session::Unknown& event);
+  void begin_queue_id();
   boost::asio::awaitable<void> begin_message();
+  boost::asio::awaitable<void> take_message(std::unique_ptr<IncomingMessage> incoming);
   void forget_transaction();
   void refuse_recipient(const mail::Path& path, const smtp::Reply& reply);
   std::string trace_header(record::QueueId id, Time now) const;
@@ -60,11 +64,12 @@ class ServerConversation {
   Session session_;
   AccessChecks access_;
   Authentication authentication_;
+  ServerMilters milters_;
   std::string output_;
 
   IncomingEnvelope envelope_;
-  Explanation ledger_;  // of the transaction's envelope
-  record::QueueId id_;
+  Explanation ledger_;                 // of the transaction's envelope
+  std::optional<record::QueueId> id_;  // of the message that is coming
   std::unique_ptr<IncomingMessage> message_;
   std::optional<smtp::Reply> storage_failure_;
 };

@@ -29,11 +29,17 @@ class SpooledBody {
   Result<void> write_out();
   /// Makes the blob durable. Blocks when there is one.
   Result<void> finish();
+  /// At most `length` octets from `offset` of a body that is in a blob, and all of it there (write_out()).
+  /// Blocks.
+  Result<std::string> read(std::uint64_t offset, std::size_t length) const {
+    return writer_->read_back(offset, length);
+  }
 
   bool in_blob() const { return writer_ != nullptr; }
   const std::string& blob_name() const { return blob_name_; }
   /// The octets of a body that stayed in memory.
   std::string& memory() { return memory_; }
+  const std::string& memory() const { return memory_; }
   std::uint64_t size() const { return size_; }
 
  private:

@@ -63,6 +63,11 @@ bool looks_like_literal(std::string_view text) {
   return text.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos;
 }
 
+/// `text` is what stands behind the colon, `parameters` its end.
+ServerSession::AsWritten as_written(std::string_view text, std::string_view parameters) {
+  return {trimmed(text.substr(0, text.size() - parameters.size())), parameters};
+}
+
 std::string_view verb_name(ServerSession::Hello::Verb verb) {
   switch (verb) {
     case ServerSession::Hello::Verb::helo:
@@ -186,7 +191,9 @@ ServerSession::Next ServerSession::dispatch(const Command& command) {
       break;
     case Verb::unknown:
       if (!contains(settings_->noop_commands, command.word)) {
-        return refused({502, {5, 5, 2}, "Error: command not recognized"});
+        if (!client_.ask_unknown) return refused({502, {5, 5, 2}, "Error: command not recognized"});
+        phase_ = Phase::unknown;
+        return Unknown{std::string(command.word)};
       }
       break;
   }
@@ -297,7 +304,7 @@ ServerSession::Next ServerSession::run_mail(const Command& command) {
   end_transaction();
   utf8_asked_ = parameters->smtputf8;
   phase_ = Phase::sender;
-  return Sender{std::move(taken->path), *std::move(parameters)};
+  return Sender{std::move(taken->path), *std::move(parameters), as_written(left, taken->rest)};
 }
 
 ServerSession::Next ServerSession::run_rcpt(const Command& command) {
@@ -334,7 +341,7 @@ ServerSession::Next ServerSession::run_rcpt(const Command& command) {
     return std::nullopt;
   }
   phase_ = Phase::recipient;
-  return Recipient{std::move(taken->path), *std::move(parameters)};
+  return Recipient{std::move(taken->path), *std::move(parameters), as_written(left, taken->rest)};
 }
 
 std::optional<Reply> ServerSession::why_no_content_now() const {

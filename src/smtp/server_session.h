@@ -35,10 +35,11 @@ class ServerSession {
 
   /// What is known of this client from outside the talk.
   struct Client {
-    bool tls = false;        ///< TLS is active already (wrapper mode)
-    bool xclient = false;    ///< may use XCLIENT (smtpd_authorized_xclient_hosts)
-    bool offer_auth = true;  ///< not in smtpd_sasl_exceptions_networks
-    EhloKeywords discard{};  ///< smtpd_discard_ehlo_keyword_address_maps, on top of the settings'
+    bool tls = false;          ///< TLS is active already (wrapper mode)
+    bool xclient = false;      ///< may use XCLIENT (smtpd_authorized_xclient_hosts)
+    bool offer_auth = true;    ///< not in smtpd_sasl_exceptions_networks
+    EhloKeywords discard{};    ///< smtpd_discard_ehlo_keyword_address_maps, on top of the settings'
+    bool ask_unknown = false;  ///< Unknown events are wanted, for milters
   };
 
   struct NeedBytes {};
@@ -65,15 +66,22 @@ class ServerSession {
   };
   /// No answer: the client gave up ("*"), or its answer was no base64. Drop the exchange.
   struct AuthCancelled {};
+  /// The same as it stood in the command, "<a@b>" and "SIZE=1 BODY=8BITMIME". Until the next feed() or
+  /// prepare().
+  struct AsWritten {
+    std::string_view path, parameters;
+  };
   /// MAIL FROM. Answer: 250 2.1.0, or a refusal. The size is within the limit.
   struct Sender {
     mail::Path path;
     mail::MailParameters parameters;
+    AsWritten as_written;
   };
   /// RCPT TO. Answer: 250 2.1.5, or a refusal. Never the null path.
   struct Recipient {
     mail::Path path;
     mail::RecipientParameters parameters;
+    AsWritten as_written;
   };
   /// DATA, or the first BDAT of a message. At least one recipient was accepted. Answer: 354 (the text is not
   /// used), or a refusal; with a refusal, the transaction is over.
@@ -117,6 +125,10 @@ class ServerSession {
     };
     std::vector<Attribute> attributes;
   };
+  /// A command that we do not know; only with Client::ask_unknown. Answer: 502 5.5.2, or another refusal.
+  struct Unknown {
+    std::string command;  ///< its first word
+  };
   /// No answer. The client makes errors: wait so long, then go on with next() and send the output.
   struct Pause {
     std::chrono::seconds time;
@@ -127,9 +139,9 @@ class ServerSession {
     std::string reason;
   };
 
-  using Event =
-      std::variant<NeedBytes, Connected, Hello, StartTls, Auth, AuthAnswer, AuthCancelled, Sender, Recipient,
-                   Data, Content, ContentEnd, ContentRefused, Reset, Verify, Etrn, Xclient, Pause, Close>;
+  using Event = std::variant<NeedBytes, Connected, Hello, StartTls, Auth, AuthAnswer, AuthCancelled, Sender,
+                             Recipient, Data, Content, ContentEnd, ContentRefused, Reset, Verify, Etrn,
+                             Xclient, Unknown, Pause, Close>;
 
   /// `settings` must outlive the session.
   ServerSession(const Settings& settings, Client client)
@@ -158,6 +170,10 @@ class ServerSession {
   }
   bool has_output() const { return !out_.empty(); }
 
+  /// Leaves these keywords out of the answer to EHLO from now on, too.
+  void discard(EhloKeywords keywords) {
+    client_.discard.bits = static_cast<std::uint16_t>(client_.discard.bits | keywords.bits);
+  }
   /// The driver has to end the talk: "421 4.4.2 host Error: timeout exceeded". Then next() gives Close.
   void shut_down(Reply reply, std::string reason);
 
@@ -194,6 +210,7 @@ class ServerSession {
     verify,
     etrn,
     xclient,
+    unknown,
   };
   struct Command;
   using Next = std::optional<Event>;  ///< nothing: go on with what is in the input

@@ -106,6 +106,11 @@ class Hub {
     session_.reply(answer(250));
     return true;
   }
+  bool handle(ServerSession::Unknown& unknown) {
+    check(!unknown.command.empty());
+    session_.reply(answer(502));
+    return true;
+  }
   template <class Asked>
   requires requires(Asked asked) { asked.name.size(); } || requires(Asked asked) {
     asked.path;
@@ -145,7 +150,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   settings.message_size_limit = 60;
   settings.hard_error_limit = 50;
   settings.recipient_limit = 3;
-  Hub hub(settings, {.xclient = (choice & 16) != 0}, data[1]);
+  Hub hub(settings, {.xclient = (choice & 16) != 0, .ask_unknown = (choice & 32) != 0}, data[1]);
   std::string_view left(reinterpret_cast<const char*>(data + 3), size - 3);
   const std::size_t cut = data[2] == 0 ? left.size() : data[2];
   bool open = hub.pump();

@@ -42,6 +42,25 @@ TEST(ServerSession, AnswersOfAGroupLeaveTogether) {
   EXPECT_EQ(session.take_output(), "250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 End data with <CR><LF>.<CR><LF>\r\n");
 }
 
+TEST(ServerSession, PathsAndParametersAreToldAsTheyWereWritten) {
+  const Session::Settings settings;
+  Session session(settings);
+  connect(session);
+  session.feed(
+      "MAIL FROM: <@relay.example:A@a.example>  size=10   body=8BITMIME \r\nRCPT TO:b@b.example\r\n");
+  auto event = session.next();
+  const auto* sender = std::get_if<Session::Sender>(&event);
+  ASSERT_NE(sender, nullptr);
+  EXPECT_EQ(sender->as_written.path, "<@relay.example:A@a.example>");
+  EXPECT_EQ(sender->as_written.parameters, "size=10   body=8BITMIME");
+  session.reply({250, {2, 1, 0}, "Ok"});
+  event = session.next();
+  const auto* recipient = std::get_if<Session::Recipient>(&event);
+  ASSERT_NE(recipient, nullptr);
+  EXPECT_EQ(recipient->as_written.path, "b@b.example");
+  EXPECT_EQ(recipient->as_written.parameters, "");
+}
+
 TEST(ServerSession, ContentIsAViewIntoTheInput) {
   const Session::Settings settings;
   Session session(settings);

@@ -105,6 +105,7 @@ class Driver {
     answer("auth", {501, {5, 5, 2}, "Error: authentication failed: malformed response"});
   }
   bool handle(Session::Sender& sender) {
+    EXPECT_NE(sender.as_written.path, "");
     std::string text = "sender " + sender.path.text();
     sender.parameters.append_to(text);
     note(text);
@@ -154,6 +155,10 @@ class Driver {
     note(text);
     return answer("xclient", {220, {}, ""}), true;
   }
+  bool handle(Session::Unknown& unknown) {
+    note("unknown " + unknown.command);
+    return answer("unknown", {502, {5, 5, 2}, "Error: command not recognized"}), true;
+  }
   bool handle(Session::Pause& pause) { return note("pause " + std::to_string(pause.time.count())), true; }
   bool handle(Session::Close& close) {
     note("close " + close.reason);
@@ -180,7 +185,8 @@ void set(ServerSettings& settings, Session::Client& client, const std::string& n
                                                  {"tls_auth_only", &settings.tls_auth_only},
                                                  {"broken_auth_clients", &settings.broken_auth_clients},
                                                  {"tls_active", &client.tls},
-                                                 {"xclient", &client.xclient}};
+                                                 {"xclient", &client.xclient},
+                                                 {"ask_unknown", &client.ask_unknown}};
   const std::map<std::string, unsigned*> limits = {{"soft", &settings.soft_error_limit},
                                                    {"hard", &settings.hard_error_limit},
                                                    {"junk", &settings.junk_command_limit}};

@@ -1,0 +1,157 @@
+#include "config/milter_settings.h"
+
+#include <gmock/gmock.h>
+
+#include "table/memory_tables.h"
+
+namespace hikyaku::config {
+namespace {
+
+using milter::DefaultAction;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+class NoTables final : public table::Opener {
+ public:
+  Result<std::shared_ptr<const table::Table>> open(std::string_view spec, Origin) override {
+    return fail(Fault::not_found, "cannot open " + std::string(spec));
+  }
+};
+
+struct Read {
+  SourceCatalogue sources;
+  Diagnostics diagnostics;
+  MilterSettings settings;
+
+  explicit Read(std::string_view text, bool smtpd = true) {
+    NoTables tables;
+    const auto main = Main::parse(text, "main.cf", sources, diagnostics);
+    settings = smtpd ? smtpd_milter_settings(main, tables, diagnostics)
+                     : non_smtpd_milter_settings(main, tables, diagnostics);
+  }
+  std::string told() const {
+    std::string all;
+    for (const auto& one : diagnostics.all())
+      all += sources.text(one.where) + ":" + std::to_string(one.column) + ": " + one.text + "\n";
+    return all;
+  }
+};
+
+TEST(MilterSettings, without_a_setting_nobody_is_asked) {
+  const Read read("myhostname = mail.example\n");
+  EXPECT_EQ(read.told(), "");
+  EXPECT_FALSE(read.settings.any());
+  EXPECT_EQ(read.settings.hostname, "mail.example");
+  EXPECT_EQ(read.settings.daemon_name, "mail.example");
+  EXPECT_EQ(read.settings.macros.of, milter::MacroLists::postfix().of);
+  EXPECT_EQ(read.settings.defaults.default_action, DefaultAction::tempfail);
+  EXPECT_EQ(read.settings.defaults.connect_timeout, std::chrono::seconds{30});
+  EXPECT_EQ(read.settings.defaults.command_timeout, std::chrono::seconds{30});
+  EXPECT_EQ(read.settings.defaults.content_timeout, std::chrono::seconds{300});
+  EXPECT_EQ(read.settings.defaults.protocol, 6U);
+}
+
+TEST(MilterSettings, filters_keep_their_order_and_have_what_is_said_for_all_or_for_them) {
+  const Read read(
+      "queue_directory = /q\nmilter_default_action = accept\nmilter_command_timeout = 10s\n"
+      "milter_protocol = 2 no_header_reply\n"
+      "smtpd_milters = inet:localhost:8891,\n"
+      " { unix:private/filter, command_timeout=5s default_action=quarantine, { content_timeout = 1m },\n"
+      "   connect_timeout=1s, protocol=6 }\n"
+      " unix:/run/last\n");
+  ASSERT_EQ(read.told(), "");
+  const auto& filters = read.settings.filters;
+  ASSERT_EQ(filters.size(), 3U);
+  EXPECT_EQ(filters[0].name, "inet:localhost:8891");
+  EXPECT_EQ(filters[0].endpoint, (milter::Endpoint{"", "localhost", "8891"}));
+  EXPECT_EQ(filters[0].default_action, DefaultAction::accept);
+  EXPECT_EQ(filters[0].command_timeout, std::chrono::seconds{10});
+  EXPECT_EQ(filters[0].protocol, 2U);
+  EXPECT_TRUE(filters[0].no_header_reply);
+  EXPECT_EQ(read.sources.text(filters[0].origin), "main.cf:5");
+  EXPECT_EQ(filters[1].name, "unix:private/filter");
+  EXPECT_EQ(filters[1].endpoint.path, "/q/private/filter");
+  EXPECT_EQ(filters[1].default_action, DefaultAction::quarantine);
+  EXPECT_EQ(filters[1].connect_timeout, std::chrono::seconds{1});
+  EXPECT_EQ(filters[1].command_timeout, std::chrono::seconds{5});
+  EXPECT_EQ(filters[1].content_timeout, std::chrono::minutes{1});
+  EXPECT_EQ(filters[1].protocol, 6U);
+  EXPECT_FALSE(filters[1].no_header_reply);
+  EXPECT_EQ(read.sources.text(filters[1].origin), "main.cf:6");
+  EXPECT_EQ(filters[2].endpoint.path, "/run/last");
+}
+
+TEST(MilterSettings, mail_that_does_not_come_by_smtp_has_a_list_of_its_own) {
+  constexpr std::string_view kText = "smtpd_milters = inet:a:1\nnon_smtpd_milters = inet:b:2\n";
+  EXPECT_EQ(Read(kText).settings.filters.at(0).name, "inet:a:1");
+  EXPECT_EQ(Read(kText, false).settings.filters.at(0).name, "inet:b:2");
+}
+
+TEST(MilterSettings, receive_override_options_take_them_away) {
+  EXPECT_FALSE(Read("smtpd_milters = inet:a:1\nreceive_override_options = no_milters\n").settings.any());
+  EXPECT_TRUE(
+      Read("smtpd_milters = inet:a:1\nreceive_override_options = no_address_mappings\n").settings.any());
+}
+
+TEST(MilterSettings, macros_are_those_of_the_settings) {
+  const Read read(
+      "milter_connect_macros = j {client_addr}\nmilter_unknown_command_macros = v\n"
+      "milter_macro_daemon_name = ORIGINATING\nmilter_macro_v = mine\n"
+      "milter_macro_defaults = {auth_type}=none, dept=sales { long = two words }\n");
+  ASSERT_EQ(read.told(), "");
+  EXPECT_THAT(read.settings.macros[milter::Stage::connect], ElementsAre("j", "{client_addr}"));
+  EXPECT_THAT(read.settings.macros[milter::Stage::unknown], ElementsAre("v"));
+  EXPECT_EQ(read.settings.daemon_name, "ORIGINATING");
+  EXPECT_EQ(read.settings.version, "mine");
+  EXPECT_THAT(read.settings.macro_defaults,
+              ElementsAre(Pair("{auth_type}", "none"), Pair("dept", "sales"), Pair("long", "two words")));
+}
+
+struct Wrong {
+  const char* name;
+  std::string_view text, says;
+};
+class MilterSettingsRefuse : public testing::TestWithParam<Wrong> {};
+
+TEST_P(MilterSettingsRefuse, WithItsPlace) {
+  const Read read(GetParam().text);
+  EXPECT_TRUE(read.diagnostics.failed());
+  EXPECT_THAT(read.told(), HasSubstr(GetParam().says));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , MilterSettingsRefuse,
+    testing::Values(
+        Wrong{"an_address_without_transport", "smtpd_milters = inet:a:1, localhost:8891\n",
+              "main.cf:1:27: smtpd_milters: 'localhost:8891' is no address of a milter"},
+        Wrong{"an_unknown_attribute", "smtpd_milters = { inet:a:1, timeout=5s }\n",
+              "\"timeout\" is nothing that one milter has"},
+        Wrong{"an_attribute_without_a_value", "smtpd_milters = { inet:a:1, reject }\n", "write name=value"},
+        Wrong{"a_time_that_is_none", "smtpd_milters = { inet:a:1, connect_timeout=soon }\n",
+              "connect_timeout: \"soon\" is no time"},
+        Wrong{"an_action_that_is_none", "smtpd_milters = { inet:a:1, default_action=drop }\n",
+              "'drop' is no default action"},
+        Wrong{"a_default_action_for_all_that_is_none", "milter_default_action = drop\n", "\"drop\""},
+        Wrong{"a_version_that_is_none", "milter_protocol = 7\n", "no version of the milter protocol"},
+        Wrong{"an_event_that_postfix_does_not_know", "milter_protocol = 6 no_body\n",
+              "\"no_body\" is no version"},
+        Wrong{"no_version", "milter_protocol = no_header_reply\n", "is missing"},
+        Wrong{"no_time_at_all", "milter_command_timeout = 0s\n", "gets no time"},
+        Wrong{"empty_braces", "smtpd_milters = { }\n", "is no milter"},
+        Wrong{"a_macro_without_a_value", "milter_macro_defaults = x\n", "write name=value"},
+        Wrong{"a_table_that_is_not_there", "smtpd_milter_maps = hash:/none\n", "cannot open hash:/none"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(MilterSettings, a_table_gives_lists_like_the_setting_s) {
+  const Read read("milter_default_action = accept\n");
+  const auto good = read_milters(read.settings, "inet:a:1, { inet:b:2, default_action=reject }", {});
+  ASSERT_TRUE(good.has_value());
+  ASSERT_EQ(good->size(), 2U);
+  EXPECT_EQ((*good)[0].default_action, DefaultAction::accept);
+  EXPECT_EQ((*good)[1].default_action, DefaultAction::reject);
+  EXPECT_FALSE(read_milters(read.settings, "nonsense", {}).has_value());
+}
+
+}  // namespace
+}  // namespace hikyaku::config

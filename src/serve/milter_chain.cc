@@ -1,0 +1,384 @@
+#include "serve/milter_chain.h"
+
+#include <algorithm>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "base/escape.h"
+#include "serve/run_lookup.h"
+#include "smtp/reply.h"
+
+namespace hikyaku::serve {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using milter::ClientSession;
+using milter::Command;
+using Kind = ClientSession::Verdict::Kind;
+
+constexpr std::size_t kBodyPiece = std::size_t{1} << 18;  // of a body in a blob, read at once
+
+smtp::Reply smtp_reply(const milter::SmtpReply& given) {
+  std::string_view enhanced = given.enhanced;
+  return {given.code, smtp::EnhancedCode::take(enhanced), given.text};
+}
+
+MilterDecision decision_of(const ClientSession::Verdict& verdict, const std::string& name) {
+  using Decided = MilterDecision::Kind;
+  switch (verdict.kind) {
+    case Kind::go_on:
+    case Kind::accept:
+      break;
+    case Kind::reply:
+      return {Decided::reply, smtp_reply(verdict.reply), {}};
+    case Kind::discard:
+      return {Decided::discard, {}, {}};
+    case Kind::quarantine:
+      return {Decided::hold, {}, "the milter " + name + " failed: " + verdict.failure};
+    case Kind::shutdown:
+      return {Decided::shutdown, smtp_reply(verdict.reply), {}};
+  }
+  return {};
+}
+
+std::string_view text(Kind kind) {
+  switch (kind) {
+    case Kind::go_on:
+      return "nothing against it";
+    case Kind::accept:
+      return "accepted";
+    case Kind::reply:
+      return "refused";
+    case Kind::discard:
+      return "discarded";
+    case Kind::quarantine:
+      return "held";
+    case Kind::shutdown:
+      return "connection closed";
+  }
+  return {};
+}
+
+std::string outcome(const ClientSession::Verdict& verdict) {
+  std::string out(text(verdict.kind));
+  if (verdict.reply.code != 0) out += ": " + escaped(verdict.reply.line(), 300);
+  return out;
+}
+
+MilterSet::Filter ready(const config::MilterSettings& settings, const config::Milter& milter) {
+  MilterSet::Filter filter{milter.name, milter.origin, {}};
+  auto& connection = filter.connection;
+  connection.endpoint = milter.endpoint;
+  connection.session.offer = milter::Offer::of_version(milter.protocol);
+  connection.session.macros = settings.macros;
+  connection.session.default_action = milter.default_action;
+  if (milter.no_header_reply) connection.session.assumed_steps = milter::step::no_reply_header;
+  connection.connect_timeout = milter.connect_timeout;
+  connection.command_timeout = milter.command_timeout;
+  connection.content_timeout = milter.content_timeout;
+  return filter;
+}
+
+}  // namespace
+
+std::string milter_trouble(const std::string& name, std::string_view failure) {
+  if (!failure.starts_with("connect to ")) return "milter " + name + ": " + std::string(failure);
+  // Where it was is clear, and Postfix does not say it.
+  constexpr std::string_view kPlace = " (at negotiation)";
+  if (failure.ends_with(kPlace)) failure.remove_suffix(kPlace.size());
+  return std::string(failure);
+}
+
+MilterSet::MilterSet(config::MilterSettings settings) : settings_(std::move(settings)) {
+  for (const auto& milter : settings_.filters) filters_.push_back(ready(settings_, milter));
+}
+
+Result<std::shared_ptr<const MilterSet>> MilterSet::of_client(std::shared_ptr<const MilterSet> set,
+                                                              std::string_view address) {
+  const auto& settings = set->settings();
+  if (settings.by_client.empty()) return set;
+  auto found = settings.by_client.find(address, nullptr);
+  if (!found) return fail(Fault::temporary, "smtpd_milter_maps: " + found.error().text);
+  if (!*found) return set;
+  auto own = settings;
+  own.setting = "smtpd_milter_maps";
+  own.filters.clear();
+  if ((*found)->value != "DISABLE") {
+    auto read = config::read_milters(settings, (*found)->value, (*found)->origin);
+    if (!read) return fail(Fault::permanent, "smtpd_milter_maps: " + read.error().text);
+    own.filters = *std::move(read);
+  }
+  return std::make_shared<const MilterSet>(std::move(own));
+}
+
+MilterChain::MilterChain(std::shared_ptr<const MilterSet> set, io::DeadlineSweep& sweep, io::WorkerPool& pool,
+                         Warn warn)
+    : set_(std::move(set)), pool_(pool), warn_(std::move(warn)) {
+  for (const auto& filter : set_->filters()) filters_.push_back(std::make_unique<One>(filter, sweep, pool));
+  const auto& settings = set_->settings();
+  for (const auto& [name, value] : settings.macro_defaults) macros_.set(name, value);
+  macros_.set("j", settings.hostname);
+  macros_.set("{daemon_name}", settings.daemon_name);
+  macros_.set("v", settings.version);
+}
+
+bool MilterChain::wants_rejected_recipients() const {
+  return std::ranges::any_of(filters_, [](const auto& one) {
+    const auto& session = one->connection.session();
+    return session.wants(Command::rcpt) && session.agreement().has(milter::step::rejected_recipients);
+  });
+}
+
+void MilterChain::tell_trouble(One& one, const Verdict& verdict) {
+  if (!verdict.failure.empty() && !std::exchange(one.failure_told, true)) {
+    warn_(milter_trouble(one.filter.name, verdict.failure));
+  }
+  const auto& notes = one.connection.session().notes();
+  for (; one.notes_told < notes.size(); ++one.notes_told)
+    warn_("milter " + one.filter.name + ": " + notes[one.notes_told]);
+}
+
+/// The verdict on an event before the end of the message, where a filter may ask for a quarantine at most.
+asio::awaitable<MilterChain::Verdict> MilterChain::answer(One& one) {
+  for (;;) {
+    auto next = co_await one.connection.next();
+    if (auto* verdict = std::get_if<Verdict>(&next)) {
+      tell_trouble(one, *verdict);
+      co_return std::move(*verdict);
+    }
+    if (auto* quarantine = std::get_if<milter::Quarantine>(&std::get<milter::Edit>(next)))
+      quarantine_ = std::move(quarantine->reason);
+  }
+}
+
+asio::awaitable<MilterDecision> MilterChain::ask(std::string_view event, Tell tell, Explanation* why) {
+  MilterDecision all;
+  for (auto& one : filters_) {
+    tell(one->connection.session());
+    const auto verdict = co_await answer(*one);
+    auto decided = decision_of(verdict, one->filter.name);
+    if (decided.kind == MilterDecision::Kind::go_on) continue;
+    if (why != nullptr)
+      why->add({.step = "milter.command",
+                .rule = one->filter.name,
+                .origin = one->filter.origin,
+                .keys = {},
+                .failed = verdict.failure.empty() ? "" : "the filter answers",
+                .operand = verdict.failure.empty() ? event : verdict.failure,
+                .outcome = outcome(verdict)});
+    const bool held = decided.kind == MilterDecision::Kind::hold;
+    all = std::move(decided);
+    if (!held) break;
+  }
+  co_return all;
+}
+
+asio::awaitable<MilterDecision> MilterChain::connect(std::string name, milter::ClientAddress address) {
+  // How it went is what the event comes to.
+  for (auto& one : filters_) co_await one->connection.connect();
+  Tell tell = [&](Session& session) { session.connect(name, address, macros_); };
+  co_return co_await ask("connect", std::move(tell), nullptr);
+}
+
+asio::awaitable<MilterDecision> MilterChain::helo(std::string name) {
+  Tell tell = [&](Session& session) { session.helo(name, macros_); };
+  co_return co_await ask("helo", std::move(tell), nullptr);
+}
+
+asio::awaitable<MilterDecision> MilterChain::mail(std::string path, std::vector<std::string> parameters,
+                                                  Explanation& why) {
+  quarantine_.reset();
+  Tell tell = [&](Session& session) { session.mail(path, parameters, macros_); };
+  co_return co_await ask("mail", std::move(tell), &why);
+}
+
+asio::awaitable<MilterDecision> MilterChain::rcpt(std::string path, std::vector<std::string> parameters,
+                                                  ClientSession::Recipient recipient, Explanation& why) {
+  Tell tell = [&](Session& session) { session.rcpt(path, parameters, recipient, macros_); };
+  co_return co_await ask("rcpt", std::move(tell), &why);
+}
+
+asio::awaitable<MilterDecision> MilterChain::data(Explanation& why) {
+  Tell tell = [&](Session& session) { session.data(macros_); };
+  co_return co_await ask("data", std::move(tell), &why);
+}
+
+asio::awaitable<MilterDecision> MilterChain::unknown(std::string line) {
+  Tell tell = [&](Session& session) { session.unknown(line, macros_); };
+  co_return co_await ask("unknown command", std::move(tell), nullptr);
+}
+
+void MilterChain::abort() {
+  quarantine_.reset();
+  for (auto& one : filters_) one->connection.session().abort();
+}
+
+asio::awaitable<void> MilterChain::close() {
+  abort();
+  for (auto& one : filters_) co_await one->connection.close();
+  filters_.clear();
+}
+
+// ---- the message ----
+
+/// Headers and body. A verdict but go_on ends it.
+asio::awaitable<MilterChain::Verdict> MilterChain::tell_content(One& one, const milter::HeaderList& headers,
+                                                                const SpooledBody& body) {
+  auto& session = one.connection.session();
+  // As in Postfix, the macros of these three events do not go where the event does not.
+  for (std::size_t i = 0; i < headers.fields().size() && session.wants(Command::header); ++i) {
+    if (!headers.visible(i)) continue;
+    session.header(headers.fields()[i], macros_);
+    auto verdict = co_await answer(one);
+    if (verdict.kind != Kind::go_on) co_return verdict;
+  }
+  if (session.wants(Command::end_of_headers)) {
+    session.end_of_headers(macros_);
+    auto verdict = co_await answer(one);
+    if (verdict.kind != Kind::go_on) co_return verdict;
+  }
+  if (!session.wants(Command::body)) co_return Verdict{};
+  for (std::uint64_t at = 0; at < body.size();) {
+    std::string piece;
+    std::string_view rest = body.memory();
+    if (body.in_blob()) {
+      auto read = [&body, at] { return body.read(at, kBodyPiece); };
+      auto octets = co_await pool_.run(std::move(read));
+      if (!octets || octets->empty()) {
+        session.connection_lost("the message can't be read: " +
+                                (octets ? std::string("it became shorter") : octets.error().text));
+        co_return co_await answer(one);
+      }
+      piece = *std::move(octets);
+      rest = piece;
+    }
+    at += rest.size();
+    while (!rest.empty()) {
+      rest.remove_prefix(session.body(rest, macros_));
+      auto verdict = co_await answer(one);
+      if (verdict.kind != Kind::go_on) co_return verdict;
+      if (!session.wants(Command::body)) co_return Verdict{};
+    }
+  }
+  co_return Verdict{};
+}
+
+asio::awaitable<Result<void>> MilterChain::append_body(MilterMessage& message, std::string octets) {
+  if (!new_body_) {
+    new_body_ = std::make_unique<SpooledBody>(
+        message.blob, message.entry.id.text() + ".body" + std::to_string(++new_bodies_), message.small_body);
+  }
+  new_body_->append(octets);
+  if (!new_body_->over_limit()) co_return Result<void>{};
+  auto write = [body = new_body_.get()] { return body->write_out(); };
+  co_return co_await pool_.run(std::move(write));
+}
+
+/// The edits go to edits_ and new_body_. Fails when a new body can't be written.
+asio::awaitable<Result<MilterChain::Verdict>> MilterChain::end_of_message(One& one, MilterMessage& message) {
+  auto& session = one.connection.session();
+  edits_.clear();
+  new_body_.reset();
+  replacement_ = {};
+  session.end_of_message(macros_);
+  for (;;) {
+    auto next = co_await one.connection.next();
+    std::string octets;
+    if (auto* verdict = std::get_if<Verdict>(&next)) {
+      tell_trouble(one, *verdict);
+      if (new_body_) {
+        replacement_.finish(octets);
+        auto appended = co_await append_body(message, std::move(octets));
+        if (!appended) co_return std::unexpected(std::move(appended.error()));
+        if (new_body_->in_blob()) {
+          auto write = [body = new_body_.get()] { return body->write_out(); };
+          auto written = co_await pool_.run(std::move(write));
+          if (!written) co_return std::unexpected(std::move(written.error()));
+        }
+      }
+      co_return std::move(*verdict);
+    }
+    auto& edit = std::get<milter::Edit>(next);
+    if (auto* chunk = std::get_if<milter::ReplaceBody>(&edit)) {
+      replacement_.append(chunk->octets, octets);
+      auto appended = co_await append_body(message, std::move(octets));
+      if (!appended) {
+        session.connection_lost("the new body can't be written");
+        co_return std::unexpected(std::move(appended.error()));
+      }
+      if (message.size_limit > 0 && new_body_->size() > message.size_limit)
+        session.connection_lost("the new body has more than message_size_limit = " +
+                                std::to_string(message.size_limit) + " octets");
+    } else {
+      edits_.push_back(std::move(edit));
+    }
+  }
+}
+
+asio::awaitable<Result<MilterChain::Verdict>> MilterChain::one_message(One& one, MilterMessage& message,
+                                                                       milter::HeaderList& headers,
+                                                                       Explanation& why) {
+  auto& session = one.connection.session();
+  const bool sees_it = session.active();
+  Result<Verdict> verdict = Verdict{};
+  if (sees_it) verdict = co_await tell_content(one, headers, *message.body);
+  std::string summary;
+  if (verdict->kind == Kind::go_on) {
+    verdict = co_await end_of_message(one, message);
+    if (!verdict) co_return verdict;
+    // What a filter asked for that failed later, or that is against the mail, is not done by halves.
+    if (verdict->failure.empty() && (verdict->kind == Kind::go_on || verdict->kind == Kind::accept)) {
+      for (auto& edit : edits_)
+        if (auto* quarantine = std::get_if<milter::Quarantine>(&edit)) quarantine_ = quarantine->reason;
+      auto apply = [&] {
+        return apply_milter_edits(std::move(edits_), session.leading_space(), set_->settings().header_checks,
+                                  headers, message, why);
+      };
+      auto applied = co_await run_lookup(message.lookups, apply);
+      summary = std::move(applied.summary);
+      for (const auto& warning : applied.warnings) warn_("milter " + one.filter.name + ": " + warning);
+      if (new_body_) {
+        message.body = std::move(new_body_);
+        if (!summary.empty()) summary += ", ";
+        summary += "new body of " + std::to_string(message.body->size()) + " octets";
+      }
+    }
+    new_body_.reset();
+    edits_.clear();
+  }
+  const auto& failure = verdict->failure;
+  auto told = outcome(*verdict);
+  if (!summary.empty()) told += "; " + summary;
+  if (quarantine_) told += "; quarantine: " + escaped(*quarantine_, 300);
+  why.add({.step = "milter.message",
+           .rule = one.filter.name,
+           .origin = one.filter.origin,
+           .keys = {},
+           .failed = !failure.empty() ? "the filter answers"
+                     : sees_it        ? ""
+                                      : "the filter wants to see the message",
+           .operand = failure,
+           .outcome = told});
+  co_return verdict;
+}
+
+asio::awaitable<Result<MilterDecision>> MilterChain::message(MilterMessage& message, Explanation& why) {
+  milter::HeaderList headers(message.header, milter::HeaderList::First::own_received);
+  MilterDecision all;
+  for (auto& one : filters_) {
+    auto verdict = co_await one_message(*one, message, headers, why);
+    if (!verdict) co_return std::unexpected(std::move(verdict.error()));
+    auto decided = decision_of(*verdict, one->filter.name);
+    if (decided.kind == MilterDecision::Kind::go_on) continue;
+    const bool held = decided.kind == MilterDecision::Kind::hold;
+    all = std::move(decided);
+    if (!held) co_return all;
+  }
+  if (quarantine_) all = {MilterDecision::Kind::hold, {}, "quarantine: " + *quarantine_};
+  message.header = headers.section();
+  co_return all;
+}
+
+}  // namespace hikyaku::serve
