@@ -15,12 +15,12 @@ namespace hikyaku::serve {
 struct MilterManagerFile {
   config::MultiplexerSettings settings;
   std::vector<std::string> files;  ///< all that was read, and `load`ed
-  /// Asks the blocks; null: the configuration has none that a condition could ask. Thread-safe.
+  /// Asks its blocks. Thread-safe.
   std::shared_ptr<policy::RubyStopperPort> ruby;
 
   /// Reads `name` and what it loads, in a process that reaches nothing but what it is handed. Fails with
-  /// Fault::not_found or permanent where it can't be read; faults of the configuration go to `diagnostics`.
-  /// Blocks for seconds at most.
+  /// Fault::not_found, permanent or temporary where it can't be; faults of the configuration go to
+  /// `diagnostics`. Blocks for seconds at most.
   static Result<MilterManagerFile> load(const std::string& name, SourceCatalogue& sources,
                                         config::Diagnostics& diagnostics);
 };
