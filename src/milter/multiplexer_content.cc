@@ -8,8 +8,6 @@
 namespace hikyaku::milter {
 namespace {
 
-constexpr std::size_t kPart = std::size_t{64} << 10;  // of a kept body, read at once
-
 bool refused(const ClientSession::Verdict& verdict) { return refuses(strength(verdict)); }
 
 }  // namespace
@@ -199,7 +197,7 @@ void Multiplexer::Core::tell_next_part(MultiplexedChild& child, MultiplexedChild
         return;
       }
       const auto size =
-          static_cast<std::size_t>(std::min<std::uint64_t>(kPart, replay.body.size - replay.told));
+          static_cast<std::size_t>(std::min<std::uint64_t>(kDataSize, replay.body.size - replay.told));
       auto part = bodies_.read(replay.body.offset + replay.told, size);
       if (!part) {
         trouble_ = part.error().text;
