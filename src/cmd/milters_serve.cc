@@ -125,6 +125,7 @@ int MiltersServe::run() {
     std::fputs("ready\n", stderr);
     std::fflush(stderr);
   });
+  // Another user than the one who made it may not: then the next run takes its place.
   if (!pid_file.empty()) ::unlink(pid_file.c_str());
   return code;
 }
