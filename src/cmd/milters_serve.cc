@@ -70,7 +70,8 @@ MiltersServe::MiltersServe(CommandLine& app)
               "the socket that `milters stats` asks at (default: controller.connection_spec)");
   app_.option("--http-listen", &options_.http_listen, "address and port of the metrics, 127.0.0.1:9155");
   app_.option("--verdict-file", &options_.verdict_file,
-              "keep what each filter made of each message here, as lines of JSON by queue id");
+              "keep what each filter made of each message here, as lines of JSON by queue id (default: "
+              "hikyaku_milters_verdict_file with -c, else it is not kept)");
   app_.option("--verdict-limit", &options_.verdict_limit, "octets of that file and its predecessor, NAME.1");
   app_.option("--spool-directory", &options_.spool_folder, "where messages past 5 MiB are kept meanwhile");
   app_.option("--record", &options_.record_folder,
@@ -104,6 +105,7 @@ int MiltersServe::run() {
   if (log.file.empty()) log.file = *loaded->settings.log_path;
   const bool syslog = *loaded->settings.use_syslog && ::access("/dev/log", W_OK) == 0;
   if (log.file.empty() && !syslog) log.file = "-";
+  if (options_.verdict_file.empty()) options_.verdict_file = loaded->verdict_file;
   const auto host = io::host_name();
   log.hostname = host.substr(0, host.find('.'));
   const auto& controller = loaded->settings.controller.connection;

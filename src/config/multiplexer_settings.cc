@@ -85,6 +85,8 @@ Result<ConnectionSpec> ConnectionSpec::parse(std::string_view text) {
   }
   if (host.size() > 255 || !std::ranges::all_of(host, host_octet))
     return malformed(text, "\"" + escaped(host, 100) + "\" is no host");
+  if (spec.family == Family::inet6 && table::Ip::parse(host))
+    return malformed(text, "the address is not an IPv6 address");
   spec.host = host;
   return spec;
 }

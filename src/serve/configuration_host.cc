@@ -21,6 +21,8 @@ constexpr std::size_t kMostLines = 100;
 
 /// The files of a pattern, in the order of their names.
 std::vector<std::string> files_of(const std::string& pattern) {
+  // A file of that very name is meant, whatever stands in it.
+  if (std::error_code error; std::filesystem::is_regular_file(pattern, error)) return {pattern};
   std::vector<std::string> names;
   glob_t found{};
   if (::glob(pattern.c_str(), GLOB_BRACE, nullptr, &found) == 0)

@@ -10,7 +10,7 @@
 namespace hikyaku::serve {
 namespace {
 
-constexpr std::chrono::milliseconds kReadTime{5000}, kBlockTime{200};  // of the processor
+constexpr std::chrono::milliseconds kReadTime{2000}, kBlockTime{200};  // of the processor
 constexpr std::size_t kMostShelf = 64 * 1024, kMostLines = 20, kMostEnded = 3;
 
 PlainValue texts(std::span<const std::string> all) {
