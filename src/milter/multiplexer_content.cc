@@ -146,7 +146,7 @@ std::optional<BodyStore::Extent> Multiplexer::Core::body_before(std::size_t chil
   return std::nullopt;
 }
 
-void Multiplexer::Core::begin_replay(std::size_t number, MultiplexedChild::Replay& replay) {
+void Multiplexer::Core::begin_replay(std::size_t number, Replay& replay) {
   replay.begun = true;
   replay.body = body_before(number).value_or(BodyStore::Extent{0, first_body_});
   if (!at(number).wants(Command::header)) return;
@@ -171,8 +171,8 @@ bool Multiplexer::Core::tell_kept(std::size_t number) {
   return moved;
 }
 
-void Multiplexer::Core::tell_next_part(MultiplexedChild& child, MultiplexedChild::Replay& replay) {
-  using Next = MultiplexedChild::Replay::Next;
+void Multiplexer::Core::tell_next_part(MultiplexedChild& child, Replay& replay) {
+  using Next = Replay::Next;
   using Session = ClientSession;
   switch (replay.next) {
     case Next::headers: {

@@ -66,8 +66,8 @@ class Multiplexer::Core {
   void answer_content();
   bool step_end();
   bool tell_kept(std::size_t number);
-  void tell_next_part(MultiplexedChild& child, MultiplexedChild::Replay& replay);
-  void begin_replay(std::size_t number, MultiplexedChild::Replay& replay);
+  void tell_next_part(MultiplexedChild& child, Replay& replay);
+  void begin_replay(std::size_t number, Replay& replay);
   struct Outcome {
     bool known = true;      ///< all acting children are through, or one refuses
     bool looked_on = true;  ///< those in evaluation mode are through too
