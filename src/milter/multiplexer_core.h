@@ -86,6 +86,8 @@ class Multiplexer::Core {
   /// The message is over for the children.
   void settle(MultiplexerReport::End end, Strength strength, const ClientSession::Verdict& verdict,
               std::optional<std::size_t> child);
+  /// ... and the MTA is told so.
+  void conclude(Strength strength, const ClientSession::Verdict& verdict, std::optional<std::size_t> child);
   void give_up(std::string why);
   void end(std::string reason, MultiplexerReport::End message);
   void report_connection();
