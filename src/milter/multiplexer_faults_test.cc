@@ -195,12 +195,34 @@ TEST(MultiplexerFaults, OneThatCrashesInMidPacketLosesItsEditsAndNobodyElsesIs) 
   rig.message();
   ASSERT_TRUE(rig.waits);
   rig.mux->feed_child(0, std::string("\0\0\1", 3));
-  rig.mux->child_lost(0, "closed");
+  rig.mux->child_lost(0, "closed\n");
   EXPECT_EQ(rig.hear(), ClientSession::Verdict{});
   EXPECT_THAT(rig.edits, ElementsAre(AddHeader{"X-Whole", " v"}));
   EXPECT_THAT(rig.filters[1].heard, Contains("body text\r\n")) << "not the half new body";
+  EXPECT_EQ(rig.child(0).why, "closed\\x0a");
   EXPECT_THAT(rig.child(0).edits, IsEmpty());
   EXPECT_THAT(rig.child(0).notes, ElementsAre(HasSubstr("1 changes and a new body")));
+}
+
+TEST(MultiplexerFaults, AnEditThatWasNotAgreedOnIsAFailure) {
+  Rig rig(2, [](Rig& one) {
+    one.filters[0].wishes.actions = action::add_headers;
+    one.filters[1].wishes.actions = action::change_body;
+    one.filters[0].act = [&one](Session&, const Session::Event& event) {
+      if (!std::holds_alternative<Session::EndOfMessage>(event)) return;
+      one.filters[0].raw = std::string(
+          "\0\0\0\x05"
+          "bnew\n\0\0\0\1c",
+          14);
+      one.filters[0].way = Way::raw;
+    };
+  });
+  rig.envelope();
+  rig.header("Subject: x"), rig.end_of_headers();
+  rig.body("text\r\n");
+  rig.end_of_message();
+  EXPECT_EQ(rig.child(0).state, State::failed);
+  EXPECT_THAT(rig.edits, IsEmpty());
 }
 
 TEST(MultiplexerFaults, TooManyEditsAndTooLargeABodyAreFailures) {
