@@ -90,8 +90,7 @@ asio::awaitable<Result<io::Stream>> connect_to_milter(const milter::Endpoint& en
 }
 
 asio::awaitable<MilterConnection::Verdict> MilterConnection::connect() {
-  auto opened =
-      co_await connect_to_milter(settings_.endpoint, sweep_, pool_, settings_.connect_timeout);
+  auto opened = co_await connect_to_milter(settings_.endpoint, sweep_, pool_, settings_.connect_timeout);
   if (opened) {
     stream_ = *std::move(opened);
   } else {

@@ -17,6 +17,7 @@ class Multiplexer:
         self.lab, self.folder = lab, Path(lab.folder) / f"milters{len(lab.at_end)}"
         self.folder.mkdir()
         self.socket, self.control, self.conf = self.folder / "socket", self.folder / "control", self.folder / "milter-manager.conf"
+        self.source = ["-f", str(self.conf)]
         self.options, self.process, self.lines, self.changed = list(options), None, [], threading.Condition()
         self.configure(filters, extra, head)
         lab.at_end.append(self.stop)
@@ -39,7 +40,7 @@ class Multiplexer:
 
     def start(self):
         mark = self.mark()
-        self.process = subprocess.Popen([self.lab.binary, "milters", "serve", "-f", str(self.conf), "--log", "-", "--spool-directory", str(self.folder),
+        self.process = subprocess.Popen([self.lab.binary, "milters", "serve", *self.source, "--log", "-", "--spool-directory", str(self.folder),
                                          *self.options], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
         self.wait_log("^(ready|--- end)$", since=mark)

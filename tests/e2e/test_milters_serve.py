@@ -298,3 +298,21 @@ def test_a_budget_limits_connections_to_a_filter(lab):
     mux.wait_log(r"\[sessions\]\[finished\] 2\(\+1\) 0")
     mux.tell()
     assert len(filter_.wait_closed()) == 2
+
+
+def test_the_filters_of_main_cf_need_no_ruby(lab):
+    one, two = scripted(lab, {"eom": [[add_header("X-One", "1"), ACCEPT]]}), scripted(lab)
+    ports = [filter_.address.rsplit(":", 1)[1] for filter_ in (one, two)]
+    mux = Multiplexer(lab, {}, start=False)
+    verdicts = mux.folder / "verdicts"
+    (mux.folder / "main.cf").write_text(f"""hikyaku_milters_listen = unix:{mux.socket}
+hikyaku_milters_control = unix:{mux.control}
+hikyaku_milters_verdict_file = {verdicts}
+hikyaku_milters = {{ inet:{ports[0]}@127.0.0.1, name=one }}, {{ inet:{ports[1]}@127.0.0.1, name=two, {{ conditions = Remote Network }} }}
+""")
+    mux.source = ["-c", str(mux.folder)]
+    mux.start()
+    assert "X-One" in mux.tell("--connect-address", "127.0.0.1")["headers"]
+    mux.wait_log(r"\[milter\]\[end\]\[end-of-message\]\[stop\]\[.*\]\(1\): two")
+    mux.stop()
+    assert json.loads(verdicts.read_text())["filters"][1]["state"] == "ruled out"
