@@ -107,7 +107,8 @@ hikyaku_milters =
   EXPECT_EQ(greylist.name, "greylist");
   EXPECT_EQ(read.sources.text(greylist.origin), "main.cf:5");
   EXPECT_EQ(*greylist.fallback_status, FallbackStatus::reject);
-  EXPECT_EQ(read.sources.text(greylist.fallback_status.origin), "main.cf:6");
+  EXPECT_EQ(read.sources.text(greylist.fallback_status.origin), "main.cf:5")
+      << "the line that the filter begins on";
   EXPECT_EQ(*greylist.reading_timeout, std::chrono::seconds(30));
   EXPECT_EQ(*greylist.max_connections, 50U);
   std::vector<std::string> names;
