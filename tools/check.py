@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[1]
@@ -41,7 +42,7 @@ def run(name, command, env=None, limit=1500, show_lines=False):
                 out.write(f"stopped after {limit} s\n")
         code = process.wait()
     took = time.monotonic() - began
-    print(f"   {'ok' if code == 0 else 'FAILED'} in {took:.0f} s", flush=True)
+    print(f"   {'ok' if code == 0 else 'FAILED'} in {took:.0f} s: {name}", flush=True)
     if code != 0 and not show_lines:
         for line in log.read_text(errors="replace").splitlines()[-60:]:
             print("   | " + line[:240], flush=True)
@@ -88,20 +89,41 @@ def unit_tests(preset):
             print(f"   FAILED {layer}_test was not built", flush=True)
             add(failed=1)
     for program in programs:
-        result = LOGS / f"{preset}-{program.name}.json"
+        unit_test(preset, program)
+
+
+def unit_test(preset, program):
+    """One program, its tests shared out to as many processes as there are processors."""
+    shards = os.cpu_count() or 2
+    env = {"ASAN_OPTIONS": "detect_stack_use_after_return=1:check_initialization_order=1", "UBSAN_OPTIONS": "print_stacktrace=1",
+           "GTEST_TOTAL_SHARDS": str(shards)}
+
+    def run_shard(number):
+        name = f"{preset} {program.name}" + (f" {number + 1}" if shards > 1 else "")
+        result = LOGS / f"{name.replace(' ', '-')}.json"
         result.unlink(missing_ok=True)
-        env = {"ASAN_OPTIONS": "detect_stack_use_after_return=1:check_initialization_order=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
-        good, text = run(f"{preset} {program.name}", [str(program), f"--gtest_output=json:{result}", "--gtest_brief=1"], env=env, limit=900)
-        try:
-            told = json.loads(result.read_text())
-        except (OSError, ValueError):
-            add(failed=1)  # it died: whatever passed before does not count
-            continue
-        failed = told["failures"] + told.get("errors", 0)
-        skipped = sum(t.get("result") == "SKIPPED" for suite in told["testsuites"] for t in suite["testsuite"])
-        add(passed=told["tests"] - told["failures"] - told.get("disabled", 0) - skipped, failed=failed, skipped=skipped)
-        if not good and not failed:
-            add(failed=1)  # a sanitizer spoke at the end
+        good, _ = run(name, [str(program), f"--gtest_output=json:{result}", "--gtest_brief=1"],
+                      env={**env, "GTEST_SHARD_INDEX": str(number)}, limit=900)
+        return good, result
+
+    with ThreadPoolExecutor(shards) as pool:
+        for good, result in pool.map(run_shard, range(shards)):
+            count_unit_tests(good, result)
+
+
+def count_unit_tests(good, result):
+    """Adds up what GoogleTest wrote to `result`, and returns it; None when there is nothing."""
+    try:
+        told = json.loads(result.read_text())
+    except (OSError, ValueError):
+        add(failed=1)  # it died: whatever passed before does not count
+        return None
+    failed = told["failures"] + told.get("errors", 0)
+    skipped = sum(t.get("result") == "SKIPPED" for suite in told["testsuites"] for t in suite["testsuite"])
+    add(passed=told["tests"] - told["failures"] - told.get("disabled", 0) - skipped, failed=failed, skipped=skipped)
+    if not good and not failed:
+        add(failed=1)  # a sanitizer spoke at the end
+    return told
 
 
 def end_to_end(preset, *options):

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """What ./nightly runs after the packages are there: the release build, its tests of crashes and damages in their long variants, the fuzz targets."""
-import json
 import os
 import re
 import sys
@@ -24,18 +23,8 @@ def long_tests(preset):
         good, text = check.run(f"{preset} {program} at length", command, env=env, limit=4 * 3600)
         for why in sorted(set(re.findall(r": Skipped\n(.*)", text))):
             print(f"   skipped: {why}", flush=True)
-        try:
-            told = json.loads(result.read_text())
-        except (OSError, ValueError):
-            check.add(failed=1)  # it died: whatever passed before does not count
-            continue
-        tests = [test for suite in told["testsuites"] for test in suite["testsuite"]]
-        skipped = sum(test.get("result") == "SKIPPED" for test in tests)
-        failed = told["failures"] + told.get("errors", 0)
-        check.add(passed=told["tests"] - told["failures"] - told.get("disabled", 0) - skipped, failed=failed, skipped=skipped)
-        if not good and not failed:
-            check.add(failed=1)
-        if told["tests"] == 0:
+        told = check.count_unit_tests(good, result)
+        if told and told["tests"] == 0:
             check.add(failed=1)  # the names above are wrong
 
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/escape.h"
+#include "cmd/print_verdicts.h"
 #include "mail/header.h"
 #include "mail/path.h"
 #include "milter/envelope_edits.h"
@@ -62,43 +63,9 @@ ChangedMessage changed(const MilterScript& script, const serve::PlayedSession& p
   return message;
 }
 
-std::string text_of(const json& value) {
-  if (value.is_string()) return escaped(value.get<std::string>(), 4000);
-  if (value.is_object() && value.contains("base64"))
-    return "(base64) " + escaped(value["base64"].get<std::string>(), 4000);
-  return value.dump();
-}
-
-std::string edit_text(const json& edit) {
-  auto text = edit["edit"].get<std::string>();
-  if (edit.contains("index")) text += fmt::format(" {}", edit["index"].get<unsigned>());
-  if (edit.contains("name")) {
-    text += " " + text_of(edit["name"]) + ": " + text_of(edit["value"]);
-  } else if (edit.contains("address")) {
-    text += " " + text_of(edit["address"]);
-    if (edit.contains("parameters")) text += " " + text_of(edit["parameters"]);
-  } else if (edit.contains("reason")) {
-    text += ": " + text_of(edit["reason"]);
-  }
-  return text;
-}
-
-std::string verdict_text(const json& answer) {
-  if (answer.is_null()) return "not told any more";
-  auto text = answer["verdict"].get<std::string>();
-  if (answer.contains("reply")) {
-    const auto& reply = answer["reply"];
-    text = fmt::format("{} {}{}{}", text, reply["code"].get<int>(),
-                       reply.contains("enhanced") ? " " + text_of(reply["enhanced"]) : "",
-                       " " + text_of(reply["text"]));
-  }
-  if (answer.contains("failure")) text += "; it failed: " + answer["failure"].get<std::string>();
-  return text;
-}
-
 std::string joined(const json& words) {
   std::string text;
-  for (const auto& one : words) text += (text.empty() ? "" : ", ") + text_of(one);
+  for (const auto& one : words) text += (text.empty() ? "" : ", ") + printable(one);
   return text.empty() ? "nothing" : text;
 }
 

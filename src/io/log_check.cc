@@ -123,12 +123,21 @@ void mark_corrupt(LogReport& report, std::string reason) {
   report.reason = std::move(reason);
 }
 
+/// The log that the last write went to. After a full disk the engine begins a new log and puts what it holds
+/// into tables; a crash before that leaves the unfinished log with empty ones behind it.
+LogReport& last_written(std::vector<LogReport>& reports) {
+  auto at = reports.rbegin();
+  while (at != reports.rend() && at->octets == 0 && at->state == LogReport::State::ok) ++at;
+  return at != reports.rend() && at->state == LogReport::State::torn ? *at : reports.back();
+}
+
 /// Whether the newest log holds what was acknowledged: its end may be gone without a trace in itself.
-void check_end(std::vector<LogReport>& reports, const std::vector<CataloguedLog>& catalogue,
-               std::uint64_t acknowledged) {
-  auto& last = reports.back();
-  const bool whole = last.state == LogReport::State::ok || last.state == LogReport::State::torn;
-  if (!whole || last.number < catalogue.back().number) return;
+void check_end(LogReport& last, const std::vector<LogReport>& reports,
+               const std::vector<CataloguedLog>& catalogue, std::uint64_t acknowledged) {
+  const auto& newest = reports.back();
+  const bool whole = (last.state == LogReport::State::ok || last.state == LogReport::State::torn) &&
+                     newest.state != LogReport::State::missing && newest.state != LogReport::State::foreign;
+  if (!whole || newest.number < catalogue.back().number) return;
   auto end = catalogue.back().begins_after;
   for (const auto& report : reports) {
     if (report.records > 0) end = std::max(end, report.next_sequence - 1);
@@ -142,13 +151,15 @@ void check_end(std::vector<LogReport>& reports, const std::vector<CataloguedLog>
 /// What one log alone can't show.
 void check_order(std::vector<LogReport>& reports, const std::vector<CataloguedLog>& catalogue,
                  std::uint64_t acknowledged, Gaps gaps) {
+  if (reports.empty()) return;
+  // Only with what was acknowledged at hand: the end of a log that is not the newest may not be guessed.
+  auto& last = acknowledged == 0 ? reports.back() : last_written(reports);
   const LogReport* before = nullptr;
   for (auto& report : reports) {
     if (report.state == LogReport::State::not_needed || report.state == LogReport::State::missing ||
         report.state == LogReport::State::foreign)
       continue;
-    const bool last = &report == &reports.back();
-    if (report.state == LogReport::State::torn && !last)
+    if (report.state == LogReport::State::torn && &report != &last)
       mark_corrupt(report, report.reason + ", with a later log behind it");
     if (report.records == 0) continue;
     if (gaps == Gaps::refused && before != nullptr && before->state == LogReport::State::ok &&
@@ -160,7 +171,7 @@ void check_order(std::vector<LogReport>& reports, const std::vector<CataloguedLo
     }
     before = &report;
   }
-  if (!reports.empty() && !catalogue.empty()) check_end(reports, catalogue, acknowledged);
+  if (!catalogue.empty()) check_end(last, reports, catalogue, acknowledged);
 }
 
 }  // namespace

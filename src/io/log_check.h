@@ -49,9 +49,10 @@ LogReport check_log(std::string_view contents, Gaps gaps = Gaps::refused);
 using Progress = std::function<void(std::uint64_t done, std::uint64_t all)>;
 
 /// Verifies the logs of the database in `directory`, in order of their numbers; `catalogue` are those that it
-/// needs, by number. Reads only. A torn log that is not the last, a gap between the sequence numbers of two
-/// logs, and an end before `acknowledged` (0: not known) are corrupt. Fails only when the directory or a file
-/// can't be read. `progress` is called after each log; may be empty.
+/// needs, by number. Reads only. A torn log with another behind it (but for empty ones, when `acknowledged`
+/// is known), a gap between the sequence numbers of two logs, and an end before `acknowledged` (0: not known)
+/// are corrupt. Fails only when the directory or a file can't be read. `progress` is called after each log;
+/// may be empty.
 Result<std::vector<LogReport>> check_logs(const std::filesystem::path& directory,
                                           const std::vector<CataloguedLog>& catalogue,
                                           std::uint64_t acknowledged, const Progress& progress = {},

@@ -139,6 +139,23 @@ TEST_F(LogFolder, ATornLogIsNormalOnlyAtTheEnd) {
   EXPECT_EQ(states({{4}, {9}}), (std::vector{State::corrupt, State::ok}));
 }
 
+TEST_F(LogFolder, ATornLogBeforeEmptyOnesIsNormalWhenAllThatWasAcknowledgedIsThere) {
+  auto torn = some_log(100).log();
+  torn.resize(torn.size() - 5);
+  put("000004.log", torn);
+  put("000009.log", "");
+  put("000010.log", "");
+  EXPECT_EQ(states({{4}, {9, 0, 121}}, 121), (std::vector{State::torn, State::ok, State::ok}))
+      << "a crash while the engine came back from a full disk";
+  EXPECT_EQ(states({{4}, {9, 0, 121}}, 123), (std::vector{State::corrupt, State::ok, State::ok}));
+  EXPECT_EQ(states({{4}, {9, 0, 121}}, 0), (std::vector{State::corrupt, State::ok, State::ok}))
+      << "it is not known what was acknowledged";
+  EXPECT_EQ(states({{4}, {9, 0, 121}, {10}, {11}}, 121),
+            (std::vector{State::corrupt, State::ok, State::ok, State::missing}));
+  put("000010.log", some_log(122).log());
+  EXPECT_EQ(states({{4}, {9, 0, 121}, {10}}, 121), (std::vector{State::corrupt, State::ok, State::ok}));
+}
+
 TEST_F(LogFolder, ALogThatTheDatabaseNoLongerNeedsIsLeftAlone) {
   put("000003.log", "rubbish");
   put("000004.log", some_log(100).log());

@@ -92,6 +92,8 @@ struct RocksKv::State {
                        const std::vector<rocksdb::ColumnFamilyDescriptor>& wanted);
   Result<void> open_beside_writer();
   Result<void> flush();
+  /// What a reader is told.
+  std::unexpected<Error> read_failure(Error error) const;
   Result<void> leave_forced();
   Result<void> check(const Batch& batch) const;
   Result<void> room(std::size_t octets) const;
@@ -220,6 +222,14 @@ Result<void> RocksKv::State::open_engine(bool create) {
   return create ? files->set_state(DatabaseHeader::State::dirty) : Result<void>{};
 }
 
+std::unexpected<Error> RocksKv::State::read_failure(Error error) const {
+  error.text = "read the database at " + where() + ": " + error.text;
+  // Of a table that it opens only now, the engine tells what is wrong, and not always in which.
+  if (error.fault == Fault::corrupt && error.text.find(".sst") == std::string::npos)
+    error.text += damaged_table_ends(where());
+  return std::unexpected(std::move(error));
+}
+
 Result<void> RocksKv::flush() { return state_->flush(); }
 
 Result<void> RocksKv::State::flush() {
@@ -276,7 +286,7 @@ Result<std::optional<std::string>> RocksKv::get(Space space, std::string_view ke
   if (family == nullptr) return std::optional<std::string>{};
   const auto status = state_->db->Get({}, family, slice(key), &value);
   if (status.IsNotFound()) return std::optional<std::string>{};
-  if (!status.ok()) return failure("read the database at " + state_->where(), status);
+  if (!status.ok()) return state_->read_failure(error_of(status));
   state_->strip(space, value);
   return std::optional(std::move(value));
 }
@@ -295,7 +305,7 @@ Result<std::vector<std::optional<std::string>>> RocksKv::multi_get(
       all[i] = values[i].ToString();
       state_->strip(space, *all[i]);
     } else if (!statuses[i].IsNotFound()) {
-      return failure("read the database at " + state_->where(), statuses[i]);
+      return state_->read_failure(error_of(statuses[i]));
     }
   }
   return all;
@@ -314,7 +324,7 @@ Result<std::vector<Kv::Row>> RocksKv::scan(Space space, std::string_view from, s
     state_->strip(space, rows.back().second);
     if (rows.size() == limit) break;
   }
-  if (!at->status().ok()) return failure("read the database at " + state_->where(), at->status());
+  if (!at->status().ok()) return state_->read_failure(error_of(at->status()));
   return rows;
 }
 
@@ -323,10 +333,7 @@ Result<std::vector<Kv::KeySize>> RocksKv::scan_sizes(Space space, std::string_vi
   auto* const family = state_->families[space + 1];
   if (limit == 0 || family == nullptr) return std::vector<KeySize>{};
   auto sizes = key_sizes(*state_->db, *family, from, to, limit);
-  if (!sizes) {
-    sizes.error().text = "read the database at " + state_->where() + ": " + sizes.error().text;
-    return sizes;
-  }
+  if (!sizes) return state_->read_failure(std::move(sizes.error()));
   for (auto& [key, octets] : *sizes) {
     if (state_->lives(space) && octets >= kStampSize) octets -= kStampSize;
   }
@@ -421,7 +428,7 @@ Result<void> RocksKv::State::check(const Batch& wanted) const {
   for (const auto& condition : wanted.preconditions) {
     std::string value;
     const auto status = db->Get({}, families[condition.space + 1], slice(condition.key), &value);
-    if (!status.ok() && !status.IsNotFound()) return failure("read the database at " + where(), status);
+    if (!status.ok() && !status.IsNotFound()) return read_failure(error_of(status));
     strip(condition.space, value);
     const bool holds = condition.value ? status.ok() && value == *condition.value : status.IsNotFound();
     if (!holds)

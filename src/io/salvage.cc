@@ -151,9 +151,9 @@ Result<void> Salvage::read_log(const LogReport& log, const std::function<void(co
             .damage =
                 [&](const LogDamage& damage) {
                   // What a crash cut off was never acknowledged: no gap, unless it was.
-                  const bool torn = newest && damage.end == file->contents().size() &&
+                  const bool torn = damage.end == file->contents().size() &&
                                     (log.state == LogReport::State::torn ||
-                                     (acknowledged() != 0 && acknowledged() < next_sequence_));
+                                     (newest && acknowledged() != 0 && acknowledged() < next_sequence_));
                   if (torn) return;
                   begin_gap(log.file, damage.offset, damage.end, damage.reason);
                   hand_out(damage.remains, 0, log.number, row);

@@ -4,7 +4,9 @@
 #include <rocksdb/sst_file_reader.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/crc32c.h"
@@ -13,6 +15,7 @@
 #include "io/file_blob.h"
 #include "io/read_files.h"
 #include "io/rocks_kv.h"
+#include "io/table_block.h"
 
 namespace hikyaku::io {
 namespace {
@@ -25,6 +28,18 @@ std::string block_of(const fs::path& path) {
   auto status = reader.Open(path.string());
   if (status.ok()) status = reader.VerifyChecksum();
   return status.ok() ? std::string() : ": " + status.ToString();
+}
+
+/// The last `octets` of a file, or all of it; nothing when it is not there.
+std::optional<std::string> read_end(const fs::path& path, std::streamoff octets) {
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  if (!in) return std::nullopt;
+  const auto size = std::min<std::streamoff>(in.tellg(), octets);
+  std::string end(static_cast<std::size_t>(size), '\0');
+  in.seekg(-size, std::ios::end);
+  in.read(end.data(), size);
+  end.resize(static_cast<std::size_t>(in.gcount()));
+  return end;
 }
 
 Result<std::vector<RocksKv::TableFile>> listed(const fs::path& database, const std::vector<KvSpace>& spaces) {
@@ -163,6 +178,18 @@ std::string damaged_tables(const fs::path& database) {
   const auto most = std::ranges::max_element(tables_of, {}, [](const auto& one) { return one.second; });
   for (const auto& [path, owner] : owners) {
     if (owner != most->first) told += "\n  " + path.string() + ": of another database";
+  }
+  return told;
+}
+
+std::string damaged_table_ends(const fs::path& database) {
+  std::string told;
+  for (const auto& file : found(database)) {
+    if (!file.table) continue;
+    const auto end = read_end(file.path, table_format::kFooter);
+    if (!end) continue;  // the engine has done away with it
+    if (const auto footer = table_format::Footer::parse(*end); !footer)
+      told += "\n  " + file.path.string() + ": " + footer.error().text;
   }
   return told;
 }

@@ -33,4 +33,8 @@ Result<std::vector<TableReport>> check_bodies(const std::filesystem::path& blobs
 /// database's; a line each, with a line end before it.
 std::string damaged_tables(const std::filesystem::path& database);
 
+/// For when the engine can't read, and does not say in which file: names the tables whose last octets are
+/// damaged; a line each, as above. Reads no more of each.
+std::string damaged_table_ends(const std::filesystem::path& database);
+
 }  // namespace hikyaku::io

@@ -59,6 +59,24 @@ TEST_F(TableCheck, EachDamagedFileIsNamedAndTheOthersAreRead) {
   });
 }
 
+TEST_F(TableCheck, ATableWhoseFormatIsDamagedIsNamedToAReader) {
+  fill();
+  constexpr std::size_t kFormatFromEnd = 12;  // before the eight octets that all tables end in
+  for (const auto& table : files(".sst")) flip(table, fs::file_size(table) - kFormatFromEnd);
+  const auto told = damaged_table_ends(directory);
+  for (const auto& table : files(".sst")) EXPECT_THAT(told, HasSubstr(table.string()));
+  in_child([&] {
+    const auto opened = try_open();
+    std::string text = opened ? "" : opened.error().text;
+    if (opened) {
+      const auto rows = kv->scan(kLedger, {}, {}, 1000);
+      ASSERT_FALSE(rows.has_value());
+      text = rows.error().text;
+    }
+    EXPECT_THAT(text, HasSubstr(".sst"));
+  });
+}
+
 TEST_F(TableCheck, ACutTableIsNamed) {
   fill();
   const auto value = files(".blob").at(0);

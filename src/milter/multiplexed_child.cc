@@ -311,6 +311,10 @@ void MultiplexedChild::hear(Moment now) {
 }
 
 void MultiplexedChild::keep(Edit edit) {
+  // Who may run beside whom rests on what was agreed on; and the MTA was not asked for more.
+  if (!may(required_action(edit)))
+    return fail(Failure::protocol,
+                "the filter asks for '" + std::string(text(kind(edit))) + "', which it did not agree on");
   if (const auto* chunk = std::get_if<ReplaceBody>(&edit)) return keep_body(chunk->octets);
   if (!in_message_) return note("a quarantine where there is no message");
   message_.edits.push_back(std::move(edit));

@@ -20,6 +20,17 @@
 
 namespace hikyaku::milter {
 
+/// How far a filter has been told a message from what was kept of it.
+struct Replay {
+  enum class Next : unsigned char { headers, end_of_headers, body, end_of_message } next = Next::headers;
+  bool begun = false;
+  std::size_t header = 0;
+  HeaderList headers;
+  BodyStore::Extent body;
+  std::uint64_t told = 0;
+  std::string chunk;
+};
+
 /// One filter of a Multiplexer: its talk, its time, what it said and asked for. Of the MTA it knows the
 /// macros, of the other filters nothing. Keeps what the Multiplexer's header says of a child. Not
 /// thread-safe.
@@ -105,16 +116,7 @@ class MultiplexedChild {
 
   ChildReport report(Scope scope);
 
-  /// It waits for those before it, and is told the message from what was kept.
-  struct Replay {
-    enum class Next : unsigned char { headers, end_of_headers, body, end_of_message } next = Next::headers;
-    bool begun = false;
-    std::size_t header = 0;
-    HeaderList headers;
-    BodyStore::Extent body;
-    std::uint64_t told = 0;
-    std::string chunk;
-  };
+  /// While it waits for those before it, or is told the message from what was kept.
   std::optional<Replay> replay;
 
  private:

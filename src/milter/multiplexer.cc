@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/escape.h"
 #include "milter/multiplexer_core.h"
 
 namespace hikyaku::milter {
@@ -21,11 +22,11 @@ bool Multiplexer::has_parent_output() const { return core_->parent().has_output(
 
 void Multiplexer::connected(std::size_t child) { core_->connected(child); }
 void Multiplexer::connection_failed(std::size_t child, std::string_view what) {
-  core_->at(child).fail(Failure::connection, what);
+  core_->at(child).fail(Failure::connection, escaped(what, 300));
 }
 void Multiplexer::feed_child(std::size_t child, std::string_view octets) { core_->at(child).feed(octets); }
 void Multiplexer::child_lost(std::size_t child, std::string_view what) {
-  core_->at(child).fail(Failure::disconnected, what);
+  core_->at(child).fail(Failure::disconnected, escaped(what, 300));
 }
 std::string Multiplexer::take_output(std::size_t child) { return core_->at(child).take_output(); }
 bool Multiplexer::has_output(std::size_t child) const { return core_->at(child).output_size() > 0; }

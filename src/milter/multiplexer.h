@@ -39,16 +39,16 @@ namespace hikyaku::milter {
 /// before it are through; the edits go up in list order, which is why their indexes need no translation. A
 /// child runs alongside those before it unless one of them may change what it sees:
 ///   - one that agreed on adding or changing headers, and this one sees headers (no NOHDRS);
-///   - one that agreed on changing the body, and this one sees the body (no NOBODY).
+///   - one that agreed on changing the body, and this one sees the body (no NOBODY), or changes it too.
 /// So all judges run together, also those that quarantine or change the envelope, with the first that
 /// changes behind them; and children that add headers run together where those behind do not look at headers,
 /// or are said not to care (AddedHeaders::ignored). All others wait until those are through, and are then
 /// told the message from what was kept. Children in evaluation mode are never waited for by others, but the
 /// MTA's answer waits for them.
 ///
-/// A child that fails (refused, timeout, end of connection, nonsense, edits out of turn) gives its fallback
-/// status from there on; edits of the message at hand that it had asked for are dropped. Its connection is
-/// closed.
+/// A child that fails (refused, timeout, end of connection, nonsense, edits out of turn or not agreed on)
+/// gives its fallback status from there on; edits of the message at hand that it had asked for are dropped.
+/// Its connection is closed.
 ///
 /// Memory, at most: one packet of the parent and of each child (Limits::packet) and what was fed at once;
 /// 64 KiB of macros for each of 8 stages; Limits::headers, and again for each child that is being told edited

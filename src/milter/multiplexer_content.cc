@@ -8,8 +8,6 @@
 namespace hikyaku::milter {
 namespace {
 
-constexpr std::size_t kPart = std::size_t{64} << 10;  // of a kept body, read at once
-
 bool refused(const ClientSession::Verdict& verdict) { return refuses(strength(verdict)); }
 
 }  // namespace
@@ -91,11 +89,9 @@ Multiplexer::Core::Outcome Multiplexer::Core::outcome() const {
 void Multiplexer::Core::answer_content() {
   if (!trouble_.empty()) return give_up(std::exchange(trouble_, {}));
   const auto reached = outcome();
-  if (reached.known && (reached.refusal.child() || reached.looked_on)) {
-    const auto refusal = reached.refusal;
-    settle(MultiplexerReport::End::answered, refusal.strength(), refusal.verdict(), refusal.child());
-    return answer(refusal.strength(), refusal.verdict());
-  }
+  const auto& refusal = reached.refusal;
+  if (reached.known && (refusal.child() || reached.looked_on))
+    return conclude(refusal.strength(), refusal.verdict(), refusal.child());
   const bool needed =
       command_ == Command::end_of_headers || settings_.decide.contains(command_) ||
       std::ranges::any_of(children_, [this](const auto& child) { return child->wants(command_); });
@@ -111,14 +107,9 @@ bool Multiplexer::Core::step_end() {
     if (at(i).replay && at(i).takes_part() && !blocked(i)) moved = tell_kept(i) || moved;
   if (moved) return true;
   const auto reached = outcome();
-  if (reached.known && reached.refusal.child()) {
-    const auto refusal = reached.refusal;
-    settle(MultiplexerReport::End::answered, refusal.strength(), refusal.verdict(), refusal.child());
-    answer(refusal.strength(), refusal.verdict());
-    settled_.reset();
-    phase_ = Phase::idle;
-    return true;
-  }
+  const auto& refusal = reached.refusal;
+  if (reached.known && refusal.child())
+    return conclude(refusal.strength(), refusal.verdict(), refusal.child()), true;
   if (!reached.known || !reached.looked_on) return tell_progress(), false;
   hand_up_ = {};
   hand_up_.body = body_before(children_.size());
@@ -148,7 +139,7 @@ std::optional<BodyStore::Extent> Multiplexer::Core::body_before(std::size_t chil
   return std::nullopt;
 }
 
-void Multiplexer::Core::begin_replay(std::size_t number, MultiplexedChild::Replay& replay) {
+void Multiplexer::Core::begin_replay(std::size_t number, Replay& replay) {
   replay.begun = true;
   replay.body = body_before(number).value_or(BodyStore::Extent{0, first_body_});
   if (!at(number).wants(Command::header)) return;
@@ -173,8 +164,8 @@ bool Multiplexer::Core::tell_kept(std::size_t number) {
   return moved;
 }
 
-void Multiplexer::Core::tell_next_part(MultiplexedChild& child, MultiplexedChild::Replay& replay) {
-  using Next = MultiplexedChild::Replay::Next;
+void Multiplexer::Core::tell_next_part(MultiplexedChild& child, Replay& replay) {
+  using Next = Replay::Next;
   using Session = ClientSession;
   switch (replay.next) {
     case Next::headers: {
@@ -199,7 +190,7 @@ void Multiplexer::Core::tell_next_part(MultiplexedChild& child, MultiplexedChild
         return;
       }
       const auto size =
-          static_cast<std::size_t>(std::min<std::uint64_t>(kPart, replay.body.size - replay.told));
+          static_cast<std::size_t>(std::min<std::uint64_t>(kDataSize, replay.body.size - replay.told));
       auto part = bodies_.read(replay.body.offset + replay.told, size);
       if (!part) {
         trouble_ = part.error().text;
@@ -224,11 +215,7 @@ bool Multiplexer::Core::step_hand_up() {
   while (hand_up_.unsent <= kUnsent)
     if (!hand_up_next()) {
       if (!trouble_.empty()) return give_up(std::exchange(trouble_, {})), true;
-      settle(MultiplexerReport::End::answered, Strength::accept, {}, std::nullopt);
-      quarantine_.reset();
-      answer(Strength::go_on, {});
-      settled_.reset();
-      phase_ = Phase::idle;
+      conclude(Strength::go_on, {}, std::nullopt);
       return true;
     }
   return false;

@@ -323,7 +323,7 @@ void Multiplexer::Core::answer_envelope() {
   }
   const bool of_recipient = command_ == Command::rcpt && strength != Strength::discard;
   if (strength <= Strength::accept || (refuses(strength) && !of_recipient))
-    settle(MultiplexerReport::End::answered, strength, merged.verdict(), merged.child());
+    return conclude(strength, merged.verdict(), merged.child());
   answer(strength, merged.verdict());
 }
 
@@ -382,6 +382,14 @@ void Multiplexer::Core::settle(MultiplexerReport::End end, Strength strength,
   bodies_.clear();
 }
 
+void Multiplexer::Core::conclude(Strength strength, const ClientSession::Verdict& verdict,
+                                 std::optional<std::size_t> child) {
+  settle(MultiplexerReport::End::answered, strength, verdict, child);
+  answer(strength, verdict);
+  if (command_ == Command::end_of_message) settled_.reset();
+  phase_ = Phase::idle;
+}
+
 void Multiplexer::Core::report_connection() {
   MultiplexerReport report{MultiplexerReport::Of::connection, MultiplexerReport::End::over,
                            connection_verdict_.verdict(),     connection_verdict_at_,
@@ -404,9 +412,7 @@ void Multiplexer::Core::give_up(std::string why) {
   const ClientSession::Verdict verdict{ClientSession::Verdict::Kind::reply,
                                        {451, "4.3.0", "Filters can't see the message now"},
                                        std::move(why)};
-  settle(MultiplexerReport::End::answered, Strength::tempfail, verdict, std::nullopt);
-  answer(Strength::tempfail, verdict);
-  phase_ = Phase::idle;
+  conclude(Strength::tempfail, verdict, std::nullopt);
 }
 
 }  // namespace hikyaku::milter

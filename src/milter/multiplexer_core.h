@@ -66,8 +66,8 @@ class Multiplexer::Core {
   void answer_content();
   bool step_end();
   bool tell_kept(std::size_t number);
-  void tell_next_part(MultiplexedChild& child, MultiplexedChild::Replay& replay);
-  void begin_replay(std::size_t number, MultiplexedChild::Replay& replay);
+  void tell_next_part(MultiplexedChild& child, Replay& replay);
+  void begin_replay(std::size_t number, Replay& replay);
   struct Outcome {
     bool known = true;      ///< all acting children are through, or one refuses
     bool looked_on = true;  ///< those in evaluation mode are through too
@@ -86,6 +86,8 @@ class Multiplexer::Core {
   /// The message is over for the children.
   void settle(MultiplexerReport::End end, Strength strength, const ClientSession::Verdict& verdict,
               std::optional<std::size_t> child);
+  /// ... and the MTA is told so.
+  void conclude(Strength strength, const ClientSession::Verdict& verdict, std::optional<std::size_t> child);
   void give_up(std::string why);
   void end(std::string reason, MultiplexerReport::End message);
   void report_connection();

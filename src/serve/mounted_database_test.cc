@@ -327,14 +327,27 @@ void expect_no_engine_threads() {
   }
 }
 
+namespace {
+int failures() {
+  const auto& tests = *testing::UnitTest::GetInstance();
+  const auto* test = tests.current_test_info();
+  const auto& result = test != nullptr ? *test->result() : tests.ad_hoc_test_result();
+  int count = 0;
+  for (int i = 0; i < result.total_part_count(); ++i) count += result.GetTestPartResult(i).failed() ? 1 : 0;
+  return count;
+}
+}  // namespace
+
 bool in_child(const std::function<void()>& body) {
   expect_no_engine_threads();
   std::fflush(nullptr);
   const auto child = ::fork();
   if (child == 0) {
+    // Failures from before the fork are the parent's.
+    const auto before = failures();
     body();
     std::fflush(nullptr);
-    ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    ::_exit(failures() > before ? 1 : 0);
   }
   int status = 0;
   ::waitpid(child, &status, 0);

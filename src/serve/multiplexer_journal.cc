@@ -259,10 +259,10 @@ void MultiplexerJournal::report(const MultiplexerReport& report, Moment now) {
                            state, gone ? Status::abort : status_of(report.verdict, held), elapsed, number_));
   }
   if (services_.verdicts != nullptr && message) keep(report);
-  if (message) {
-    queue_id_.clear();
-    sender_.clear();
-  }
+  queue_id_.clear();
+  sender_.clear();
+  // Another connection of the MTA may follow on this one.
+  if (!message) messages_ = 0;
 }
 
 void MultiplexerJournal::end(const std::string& reason) {

@@ -98,6 +98,7 @@ asio::awaitable<void> MultiplexerSession::next_on_pool() {
   auto work = [this] { return core_.next(Clock::now()); };
   auto event = co_await services_.pool.run(std::move(work));
   busy_ = false;
+  if (over_) co_return;
   const bool more = handle(std::move(event));
   if (!busy_) gate_.cancel();
   if (more) step();
@@ -308,8 +309,9 @@ bool MultiplexerSession::decide(const milter::Multiplexer::Decide& decision) {
 
 asio::awaitable<void> MultiplexerSession::decide_later() {
   co_await conditions_.decide_waiting(core_);
-  core_.decided();
   busy_ = false;
+  if (over_) co_return;
+  core_.decided();
   gate_.cancel();
   step();
 }
@@ -336,7 +338,7 @@ void MultiplexerSession::report(const milter::MultiplexerReport& report) {
 void MultiplexerSession::end(const std::string& reason) {
   over_ = true;
   for (std::size_t i = 0; i < filters_.size(); ++i) disconnect(i, {});
-  static_cast<void>(flush(kParent));
+  if (!busy_) static_cast<void>(flush(kParent));
   wake_.cancel();
   gate_.cancel();
   ++services_.ended;

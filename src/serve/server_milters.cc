@@ -145,6 +145,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::connect(std::string local
                                                                std::uint16_t local_port) {
   if (!listener_.milters) co_return std::nullopt;
   co_await close();
+  failure_.reset();
   auto find = [this] { return MilterSet::of_client(listener_.milters, client_.address); };
   auto set = co_await run_lookup(services_.lookups_for(running_), find);
   if (!set) {

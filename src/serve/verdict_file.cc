@@ -65,10 +65,11 @@ void VerdictFile::write(std::string_view line) {
 }
 
 void VerdictFile::begin_anew() {
-  ::close(descriptor_);
-  if (::rename(name_.c_str(), previous(name_).c_str()) != 0) ::unlink(name_.c_str());
-  descriptor_ = open_file(name_);
   size_ = 0;
+  // In a folder that is not ours there is no place for an older one, but the limit counts all the same.
+  if (::rename(name_.c_str(), previous(name_).c_str()) != 0 && ::ftruncate(descriptor_, 0) == 0) return;
+  ::close(descriptor_);
+  descriptor_ = open_file(name_);
 }
 
 Result<void> search_verdicts(const std::string& name, std::string_view text,

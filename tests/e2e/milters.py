@@ -1,11 +1,11 @@
 """Runs `hikyaku milters serve` in front of scripted filters."""
 import json
-import re
 import signal
 import subprocess
 import threading
 from pathlib import Path
 
+from hub import Hub
 from scripted_filter import ScriptedFilter
 
 
@@ -46,27 +46,7 @@ class Multiplexer:
         assert "ready" in self.lines[mark:], "it did not come up:\n" + "\n".join(self.lines)
         return self
 
-    def _read(self, process):
-        for raw in process.stderr:
-            with self.changed:
-                self.lines.append(raw.decode("utf-8", "replace").rstrip("\n"))
-                self.changed.notify_all()
-        with self.changed:
-            self.lines.append("--- end")
-            self.changed.notify_all()
-
-    def wait_log(self, pattern, timeout=20.0, since=0) -> str:
-        found = re.compile(pattern)
-        with self.changed:
-            self.changed.wait_for(lambda: any(found.search(l) for l in self.lines[since:]), timeout)
-            for line in self.lines[since:]:
-                if found.search(line):
-                    return line
-        raise AssertionError(f"no log line like {pattern!r} within {timeout} s; the last:\n" + "\n".join(self.lines[-15:]))
-
-    def mark(self):
-        with self.changed:
-            return len(self.lines)
+    _read, wait_log, mark = Hub._read, Hub.wait_log, Hub.mark
 
     def reload(self):
         self.process.send_signal(signal.SIGHUP)

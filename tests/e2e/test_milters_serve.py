@@ -224,3 +224,77 @@ def test_recorded_sessions_can_be_played_again(lab):
     mux.start()
     done = subprocess.run([lab.binary, "milters", "test", mux.spec, "--replay", str(files[0]), "--json"], capture_output=True, timeout=30)
     assert done.returncode == 0 and json.loads(done.stdout)["differences"] == [], done
+
+
+def memory(mux):
+    """The most octets that it had at once."""
+    return int(next(line for line in open(f"/proc/{mux.process.pid}/status") if line.startswith("VmHWM")).split()[1]) * 1024
+
+
+def test_a_thousand_sessions_take_little_memory(lab):
+    filter_ = scripted(lab)
+    filter_.listener.listen(1024)
+    mux = Multiplexer(lab, {"one": filter_, "two": filter_})
+    sessions = []
+    try:
+        for _ in range(1000):
+            session = socket.socket(socket.AF_UNIX)
+            session.connect(str(mux.socket))
+            session.sendall(packet("O", struct.pack(">III", 6, 0x1FF, 0).decode("latin-1")))
+            sessions.append(session)
+        for session in sessions:
+            assert session.recv(1000)[4:5] == b"O"
+        for session in sessions:
+            session.sendall(packet("H", "mx.example\0") + packet("M", "<a@a.example>\0"))
+        for session in sessions:
+            assert len(session.recv(5, socket.MSG_WAITALL) + session.recv(5, socket.MSG_WAITALL)) == 10
+        assert mux.stats()[0]["going_on"] == 1000
+        assert memory(mux) < 256 << 20, memory(mux)
+    finally:
+        for session in sessions:
+            session.close()
+
+
+def test_a_large_message_takes_little_memory(lab):
+    mux = Multiplexer(lab, {"one": scripted(lab, {"eom": [[add_header("X-One", "1"), CONTINUE]]}), "two": scripted(lab)})
+    large = lab.folder / "large.eml"
+    large.write_bytes(b"Subject: large\r\n\r\n" + b"0123456789abcde\r\n" * (50 << 16))
+    assert mux.tell("--file", str(large), timeout=120)["result"] == "passed"
+    assert memory(mux) < 100 << 20, memory(mux)
+
+
+def test_what_has_no_effect_is_told(lab):
+    mux = Multiplexer(lab, {"one": scripted(lab)}, head="manager.chunk_size = 1000", extra={"one": 'milter.command = "/bin/false"'}, start=False)
+    done = subprocess.run([lab.binary, "milters", "check", "-f", str(mux.conf)], capture_output=True, timeout=30)
+    assert done.returncode == 0 and b"manager.chunk_size has no effect" in done.stderr and b"milter.command has no effect" in done.stderr, done
+
+
+def test_a_second_address_is_tried(lab):
+    filter_ = scripted(lab, {"eom": [[add_header("X-Second", "1"), ACCEPT]]})
+    port = filter_.address.rsplit(":", 1)[1]
+    mux = Multiplexer(lab, {"one": "inet:1@[127.0.0.1]"}, extra={"one": f'milter.second_connection_spec = "inet:{port}@[127.0.0.1]"'})
+    assert "X-Second" in mux.tell()["headers"]
+
+
+def test_a_circuit_breaker_keeps_away_from_a_filter_that_fails(lab):
+    mux = Multiplexer(lab, {"gone": "inet:1@[127.0.0.1]"}, extra={"gone": "milter.breaker_failures = 2\n  milter.breaker_time = 60"})
+    mux.tell(), mux.tell()
+    assert mux.stats()[1]["addresses"][0]["breaker"] == "open", mux.stats()
+    mux.tell()
+    mux.wait_log("gone failed: .*not tried: it failed too often lately")
+    assert mux.stats()[1]["kept_away"] == 1, mux.stats()
+
+
+def test_a_budget_limits_connections_to_a_filter(lab):
+    filter_ = scripted(lab)
+    mux = Multiplexer(lab, {"one": filter_}, extra={"one": "milter.max_connections = 1"})
+    with socket.socket(socket.AF_UNIX) as first:
+        first.connect(str(mux.socket))
+        first.sendall(packet("O", struct.pack(">III", 6, 0x1FF, 0).decode("latin-1")))
+        assert first.recv(1000)[4:5] == b"O"
+        mux.tell()
+        mux.wait_log("one failed: .*not tried: it has as many connections as it may")
+        assert (len(filter_.connections), mux.stats()[1]["no_budget"]) == (1, 1)
+    mux.wait_log(r"\[sessions\]\[finished\] 2\(\+1\) 0")
+    mux.tell()
+    assert len(filter_.wait_closed()) == 2
