@@ -101,8 +101,9 @@ std::string read(const PlainValue& value, Setting<std::vector<std::string>>& to)
     }
     return {};
   }
-  if (value.list() == nullptr) return "a list of strings is meant";
-  for (const auto& item : *value.list()) {
+  const auto* items = value.list();
+  if (items == nullptr) return "a list of strings is meant";
+  for (const auto& item : *items) {
     if (item.text() == nullptr) return "a list of strings is meant";
     to.value.push_back(*item.text());
   }
@@ -599,10 +600,11 @@ PlainValue::List built_in_condition_files() {
 MultiplexerSettings milter_manager_settings(const PlainValue& rows, SourceCatalogue& sources,
                                             Diagnostics& diagnostics) {
   Reading reading(sources, diagnostics);
-  if (rows.list() == nullptr)
+  const auto* all = rows.list();
+  if (all == nullptr)
     reading.broken();
   else
-    for (const auto& row : *rows.list()) reading.take(row);
+    for (const auto& row : *all) reading.take(row);
   return reading.result();
 }
 

@@ -15,11 +15,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::string_view kAttributes[] = {
-    "accounts",           "breaker_failures", "breaker_time",    "command",
-    "conditions",         "description",      "enabled",         "end_of_message_timeout",
-    "evaluation",         "fallback_status",  "max_connections", "name",
-    "connection_timeout", "reading_timeout",  "second",          "user",
-    "writing_timeout"};
+    "accounts", "breaker_failures",       "breaker_time",    "conditions",      "description",
+    "enabled",  "end_of_message_timeout", "evaluation",      "fallback_status", "max_connections",
+    "name",     "connection_timeout",     "reading_timeout", "second",          "writing_timeout"};
 
 /// "remote-network" and "Remote Network" are one name.
 bool same_name(std::string_view left, std::string_view right) {
@@ -219,19 +217,7 @@ class Reader {
     }
     if (name == "conditions") return conditions(child, value, at);
     if (name == "accounts") return accounts(child, value, at);
-    if (name == "command") {
-      auto words = Main::split({value, at.origin, at.column});
-      if (words.empty()) return "command: it is empty";
-      child.command = {words.front().text, at.origin};
-      child.command_options.origin = at.origin;
-      for (auto word = words.begin() + 1; word != words.end(); ++word)
-        child.command_options.value.push_back(word->text);
-      // What starts it is asked for here and nowhere else.
-      settings_.privilege_mode = {true, at.origin};
-      return {};
-    }
     if (name == "description") return text(child.description);
-    if (name == "user") return text(child.user_name);
     if (name == "enabled") return truth(child.enabled);
     if (name == "evaluation") return truth(child.evaluation_mode);
     if (name == "connection_timeout") return time(child.connection_timeout);

@@ -122,11 +122,6 @@ void check(const MultiplexerSettings& settings, Diagnostics& diagnostics) {
       diagnostics.error(child.origin,
                         "the filter \"" + escaped(child.name) +
                             "\" has no connection_spec: say where it is reached, or set enabled = false");
-    if (!child.command->empty() && !*settings.privilege_mode)
-      diagnostics.warning(child.command.origin,
-                          "the filter \"" + escaped(child.name) +
-                              "\" is not started by its command, since security.privilege_mode "
-                              "is not set");
   }
   if (std::ranges::none_of(settings.children, [](const auto& child) { return *child.enabled; }))
     diagnostics.warning({}, "no filter is defined and enabled: every session gets " +

@@ -259,8 +259,6 @@ INSTANTIATE_TEST_SUITE_P(
                   "warning milter-manager.conf:2: remove_milter: no filter is named"},
         FaultCase{"no_socket", "define_milter(\"g\") { }",
                   "error milter-manager.conf:2: the filter \"g\" has no connection_spec"},
-        FaultCase{"command_without_privilege", "define_milter(\"f\") { |m| m.command = \"/etc/init.d/f\" }",
-                  "warning milter-manager.conf:2: the filter \"f\" is not started by its command"},
         FaultCase{"one_socket_for_two", "controller.connection_spec = \"inet:10025@[127.0.0.1]\"",
                   "error milter-manager.conf:2: the controller listens where"},
         FaultCase{"library", "require \"mysql2\"",

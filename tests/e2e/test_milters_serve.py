@@ -209,6 +209,22 @@ def test_check_shows_settings_conditions_and_what_filters_want(lab):
     assert done.returncode == 78 and b"no_such_setting" in done.stderr, done
 
 
+def test_filters_can_stand_in_main_cf(lab):
+    filter_ = scripted(lab)
+    folder = lab.folder / "declared"
+    folder.mkdir()
+    main = folder / "main.cf"
+    main.write_text(f"hikyaku_milters =\n  {{ {filter_.address}, name=one, {{ conditions = S25R, remote-network }} }}\n")
+    check = [lab.binary, "milters", "check", "-c", str(folder), "--json"]
+    row = json.loads(subprocess.run(check, capture_output=True, timeout=30, check=True).stdout)
+    assert row["filters"][0]["name"] == "one", row
+    assert [one["condition"] for one in row["filters"][0]["conditions"]] == ["S25R", "Remote Network"], row
+    assert row["filters"][0]["settings"]["connection_spec"]["where"].endswith("main.cf:2"), row
+    main.write_text("hikyaku_milters = { inet:1@localhost, nam=one }\n")
+    done = subprocess.run(check, capture_output=True, timeout=30)
+    assert done.returncode == 78 and b"main.cf:1:39: error: hikyaku_milters:" in done.stderr and b"did you mean name?" in done.stderr, done
+
+
 def test_recorded_sessions_can_be_played_again(lab):
     recordings = lab.folder / "recordings"
     recordings.mkdir()
