@@ -168,7 +168,7 @@ class Multiplexer {
   const FilterSession& parent() const;
   /// What was agreed on with the child; nullptr where it is not there.
   const Agreement* agreement(std::size_t child) const;
-  /// Part of the message is in the spool: next() may block.
+  /// Part of the message is in the spool, or is going to be with the next packet: next() may block.
   bool spooled() const;
 
  private:

@@ -27,7 +27,10 @@ class Multiplexer::Core {
   const FilterSession& parent() const { return parent_; }
   void connected(std::size_t child) { at(child).connected(now_); }
   MultiplexedChild& at(std::size_t child) { return *children_[child]; }
-  bool spooled() const { return bodies_.spooled(); }
+  bool spooled() const {
+    return bodies_.spooled() ||
+           (bodies_.size() > 0 && bodies_.size() + settings_.limits.packet > settings_.limits.in_memory);
+  }
   void rule_out(std::size_t child, std::string why);
   void set_macro(std::size_t child, std::string_view name, std::string_view value);
   void decided();

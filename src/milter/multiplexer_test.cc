@@ -179,6 +179,16 @@ TEST(MultiplexerEnvelope, ARecipientIsRefusedAlone) {
   EXPECT_EQ(rig.child(1).answers.at(0).recipient, "<no@b.example>");
 }
 
+TEST(MultiplexerEnvelope, ARejectedRecipientIsToldToTheChildrenThatAskedForIt) {
+  Rig rig(2, [](Rig& one) { one.filters[0].wishes.steps = step::rejected_recipients; });
+  rig.connect(), rig.helo(), rig.mail();
+  rig.macros.rejected_recipient("5.1.1", "no such user");
+  rig.mta->rcpt("<x@b.example>", {}, ClientSession::Recipient::rejected, rig.macros);
+  EXPECT_EQ(rig.hear(), ClientSession::Verdict{});
+  EXPECT_EQ(rig.filters[0].heard.back(), "rejected <x@b.example>");
+  EXPECT_EQ(rig.filters[1].heard.back(), "mail <a@a.example>");
+}
+
 TEST(MultiplexerEnvelope, OneThatAcceptedBeforeMailSeesNoMoreOfTheConnection) {
   Rig rig(2, [](Rig& one) { one.filters[0].act = answers<Session::Helo>(Answer::accept); });
   rig.message();
