@@ -40,7 +40,7 @@ asio::awaitable<MilterDecision> tell_envelope(MilterChain& chain, const Running&
   for (const auto& recipient : notice.entry.recipients) {
     if (decision.kind != Kind::go_on) co_return decision;
     const auto resolved = running.addresses->resolve(notice.entry.sender, recipient.address);
-    if (resolved) macros.recipient(resolved->address.internal(), resolved->nexthop, resolved->transport);
+    if (resolved) macros.recipient(resolved->address.text(), resolved->nexthop, resolved->transport);
     std::string path = "<" + recipient.address.text() + ">";
     decision = co_await chain.rcpt(std::move(path), none, milter::ClientSession::Recipient::accepted, why);
   }
