@@ -5,6 +5,7 @@ import struct
 import subprocess
 import urllib.request
 
+from dns import Dns
 from hub import free_port
 from milters import Multiplexer, add_header, scripted
 from scripted_filter import packet
@@ -332,3 +333,17 @@ hikyaku_milters = {{ inet:{ports[0]}@127.0.0.1, name=one }}, {{ inet:{ports[1]}@
     mux.wait_log(r"\[milter\]\[end\]\[end-of-message\]\[stop\]\[.*\]\(1\): two")
     mux.stop()
     assert json.loads(verdicts.read_text())["filters"][1]["state"] == "ruled out"
+
+
+def test_a_dns_list_decides_which_filter_sees_a_client(lab):
+    zone = Dns({"2.2.0.192.list.example": {"A": ["127.0.0.2"]}})
+    lab.at_end.append(zone.stop)
+    listed, others = scripted(lab), scripted(lab)
+    head = 'dnsbl.clear\ndnsbl.add_service("list.example")'
+    mux = Multiplexer(lab, {"listed": listed, "others": others}, head=head, options=["--dns-server", f"127.0.0.1@{zone.port}"],
+                      extra={"listed": 'milter.add_applicable_condition("DNSBL Listed")', "others": 'milter.add_applicable_condition("DNSBL Not Listed")'})
+    mux.tell("--connect-address", "192.0.2.2")
+    mux.tell("--connect-address", "192.0.2.3")
+    assert zone.asked() == ["A 2.2.0.192.list.example", "A 3.2.0.192.list.example"], zone.asked()
+    saw = [["E" in [kind for kind, *_ in packets] for packets in filter_.wait_closed()] for filter_ in (listed, others)]
+    assert saw == [[True, False], [False, True]], saw
