@@ -21,7 +21,7 @@ from private_postfix import Postfix, free_port
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 from client import trusting_tls  # noqa: E402
 from hub import make_certificates  # noqa: E402
-from milter_oracle import EHLO, MAIL, MAIN, MESSAGE, ONE, RCPT, RCPT2, SESSIONS, TWO, Scene, group_of, interesting, options, play, wait_for  # noqa: E402
+from milter_oracle import EHLO, FIRST, MAIL, MAIN, MESSAGE, ONE, RCPT, RCPT2, SESSIONS, SINK, TWO, Scene, group_of, interesting, options, play, wait_for  # noqa: E402
 from sink import Sink  # noqa: E402
 from test_submission import DovecotAuth  # noqa: E402
 
@@ -30,12 +30,12 @@ GO_ON = [["c", ""]]
 CASES = []
 
 
-def case(topic, name, note, session, *filters, config=None, sink=None):
+def case(topic, name, note, session, *filters, config=None, messages=0):
     """`filters`: scripts of scripted_filter.py."""
     row = {"id": f"{topic}_{name}", "topic": topic, "note": note, "config": config or {}, "filters": list(filters),
            "session": next((name for name, known in SESSIONS.items() if known is session), session)}
-    if sink:
-        row["sink"] = sink
+    if messages:
+        row["messages"] = messages  # come to the next hop, some after the session
     CASES.append(row)
 
 
@@ -272,18 +272,29 @@ two("edits_and_failure", "the first edits, the second closes", {"eom": [[["h", "
 two("first_refused", "the first can't be reached; its default action is accept", {}, {}, session=ONE, config={"smtpd_milters": "{ @DEAD@, default_action=accept }, @F2@"})
 two("versions", "a filter of version 2 and one of version 6", {"negotiate": {"version": 2, "actions": 0x3F}}, {"negotiate": {"steps": 0x100000}})
 
+# -------------------------------------------------------------------- notices
+NOTICES = {**LISTS, "smtpd_milters": "", "non_smtpd_milters": "@F1@", "internal_mail_filter_classes": "bounce"}
+BOUNCED = [EHLO, MAIL, "RCPT TO:<bounce@b.example>", "DATA", ["message", FIRST], "QUIT"]
+case("notice", "go_on", "a bounce is shown to non_smtpd_milters", BOUNCED, {}, config=NOTICES, messages=1)
+case("notice", "of_a_filter_that_wants_little", "no replies, no headers", BOUNCED, {"negotiate": {"steps": 0xFF080 | 0x30}}, config=NOTICES, messages=1)
+case("notice", "accepted_at_mail", "ACCEPT at MAIL", BOUNCED, {"mail": [[["a", ""]]]}, config=NOTICES, messages=1)
+case("notice", "changed", "the recipient is changed", BOUNCED, {"eom": [[["-", "<a@a.example>\0"], ["+", "<n@n.example>\0"], *GO_ON]]}, config=NOTICES, messages=1)
+
 
 class Recorder:
     """The MTA of milter_oracle.play(): one Postfix, with a port for each group of cases."""
 
     def __init__(self, groups, scenes, places):
         self.ports = {key: free_port() for key in groups}
-        services = ""
+        services, main = "", MAIN + f"relayhost = [127.0.0.1]:{places['@SINK@']}\n"
         for number, (key, port) in enumerate(self.ports.items()):
-            given = options(scenes[key].config(groups[key][0]), places)
+            parameters = scenes[key].config(groups[key][0])
+            given = options(parameters, places)
+            if groups[key][0]["topic"] == "notice":  # bounce has the cleanup of all; nobody else uses these
+                main += "".join(f"{name} = {value}\n" for name, value in parameters.items() if name.startswith(("non_smtpd", "internal", "milter_")))
             services += f"127.0.0.1:{port} inet n - n - - smtpd {given} -o cleanup_service_name=cleanup{number}\n"
             services += f"cleanup{number} unix n - n - 0 cleanup {given}\n"
-        self.postfix = Postfix(MAIN + f"relayhost = [127.0.0.1]:{places['@SINK@']}\n", services)
+        self.postfix = Postfix(main, services)
 
     def port_of(self, one):
         return self.ports[group_of(one)]
@@ -322,7 +333,7 @@ def main():
     authority = socketserver.ThreadingTCPServer(("127.0.0.1", 0), DovecotAuth)
     authority.daemon_threads = True
     threading.Thread(target=authority.serve_forever, args=(0.05,), daemon=True).start()
-    sink = Sink()
+    sink = Sink(SINK)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
