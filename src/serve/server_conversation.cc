@@ -1,7 +1,6 @@
 #include "serve/server_conversation.h"
 
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -11,6 +10,7 @@
 #include "base/escape.h"
 #include "mail/trace.h"
 #include "serve/await_commit.h"
+#include "serve/free_space.h"
 #include "serve/run_lookup.h"
 
 namespace hikyaku::serve {
@@ -29,13 +29,6 @@ Reply local_error() { return {451, {4, 3, 0}, "Error: queue file write error"}; 
 Reply storage_reply(const Error& error) {
   if (error.fault == Fault::temporary) return {452, {4, 3, 1}, "Insufficient system storage"};
   return local_error();
-}
-
-/// Whether the disk of the queue can take mail still. A transient lack: the client is to come back.
-bool has_room(const Running& running) {
-  struct statvfs disk {};
-  if (::statvfs(running.queue_directory.c_str(), &disk) != 0) return true;  // the commit will tell
-  return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize >= running.needed_free;
 }
 
 Session::Client session_rules(const Listener& listener, const ClientIdentity& client) {
