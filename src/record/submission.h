@@ -28,9 +28,9 @@ struct Submission {
 };
 
 /// A file of the maildrop folder, written by users who are not trusted: "HKYMAIL1", then parts. A part is the
-/// number of its octets, these, and the CRC-32C of the file so far; numbers have four octets, little-endian.
-/// The first part is the Submission, framed as all records are; the others are the message as it was given,
-/// of at most kLargestPart octets each; an empty part ends the file.
+/// number of its octets, these, and the CRC-32C of all of the file before that is no such sum; numbers have
+/// four octets, little-endian. The first part is the Submission, framed as all records are; the others are
+/// the message as it was given, of at most kLargestPart octets each; an empty part ends the file.
 namespace submission_file {
 inline constexpr std::size_t kLargestPart = 65536;
 inline constexpr std::size_t kLargestHead = std::size_t{8} << 20;

@@ -97,7 +97,7 @@ TEST(Submission, has_the_golden_octets) {
   }
   EXPECT_EQ(hex,
             "484b594d41494c3116000000010000000000000000000100056240632e644b7fcbc41595a0cb0300"
-            "000068690a59d06c69000000008ab2288c");
+            "000068690af9d890b000000000937c83d6");
 }
 
 TEST(Submission, tells_of_every_cut_and_every_changed_octet) {

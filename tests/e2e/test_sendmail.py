@@ -75,7 +75,7 @@ ROWS = [
     (["b@b.example"], b"From joe\n>From joe\nSubject: s\n\nFrom me\n", "root", ["b@b.example"], b"From me\n"),
     (["-odb", "-om", "-em", "-m", "-U", "-O", "a=b", "-h", "3", "-L", "tag", "-Am", "-bm", "-x", "-p", "x", "b@b.example"],
      b"Subject: s\n\nhi\n", "root", ["b@b.example"], b"hi\n"),
-    (["-B", "8BITMIME", "-N", "never", "-R", "hdrs", "-V", "id", "--", "b@b.example"], b"Subject: s\n\n\xc3\xa4\n", "root",
+    (["-B", "8BITMIME", "-N", "never", "-R", "hdrs", "-V", "id-1", "--", "b@b.example"], b"Subject: s\n\n\xc3\xa4\n", "root",
      ["b@b.example"], b"\xc3\xa4\n"),
 ]
 
@@ -213,13 +213,13 @@ def test_a_bad_file_is_kept_aside_and_the_others_go_on(lab):
     (maildrop / ".unfinished").write_bytes(octets)
     hub.start()
     sink.wait(1)
+    for name, why in [("cut", "cut short"), ("flipped", "checksum"), ("longer", "follow its end"), ("symlink", "symbolic link"),
+                      ("pipe", "no regular file"), ("others", "authorized_submit_users"), ("linked", "other names")]:
+        hub.wait_log(rf"pickup\[\d+\]: {name}: .*{why}")
     wait_empty(hub, "pickup")
     assert [path.name for path in folder(hub, "maildrop")] == [".unfinished"]
     kept = sorted(path.name.split("-", 1)[-1] for path in folder(hub, "corrupt"))
     assert kept == ["bad name\n", "cut", "empty", "flipped", "folder", "linked", "longer", "others", "pipe", "rubbish", "symlink"], kept
-    for name, why in [("cut", "cut short"), ("flipped", "checksum"), ("longer", "follow its end"), ("symlink", "symbolic link"),
-                      ("pipe", "no regular file"), ("others", "authorized_submit_users"), ("linked", "other names")]:
-        hub.wait_log(rf"pickup\[\d+\]: {name}: .*{why}")
     assert len(sink.wait(1)) == 1
 
 
