@@ -14,5 +14,7 @@ int ese_command(int argc, char** argv);
 int user_command(int argc, char** argv);
 /// The programs that scripts expect under those names.
 int mailq_command(int argc, char** argv);
+int sendmail_command(int argc, char** argv);
+int newaliases_command(int argc, char** argv);
 
 }  // namespace hikyaku::cmd

@@ -28,6 +28,7 @@ constexpr std::array kCommands{
     Command{"config", config_command, "check and show main.cf and master.cf"},
     Command{"table", table_command, "look up and check lookup tables"},
     Command{"ese", ese_command, "look at the databases and logs of an Exchange server: do they mount?"},
+    Command{"sendmail", sendmail_command, "hand in a message on stdin, as Postfix's sendmail"},
     Command{"user", user_command, "the people who may submit mail"},
 };
 
@@ -39,7 +40,8 @@ void print_usage(std::FILE* out) {
   }
   std::fputs(
       "\nhikyaku COMMAND --help tells the options of a command, with examples. -c DIR names the folder of\n"
-      "main.cf and master.cf (default /etc/hikyaku). Called as mailq it prints the queue as that does.\n",
+      "main.cf and master.cf (default /etc/hikyaku). Called as sendmail, mailq or newaliases it does what\n"
+      "those do.\n",
       out);
 }
 
@@ -50,6 +52,8 @@ std::string_view base_name(std::string_view path) {
 int run(int argc, char** argv) {
   const auto called_as = base_name(argv[0]);
   if (called_as == "mailq") return mailq_command(argc, argv);
+  if (called_as == "sendmail") return sendmail_command(argc, argv);
+  if (called_as == "newaliases") return newaliases_command(argc, argv);
   if (argc < 2) {
     print_usage(stderr);
     return EX_USAGE;

@@ -39,7 +39,7 @@ constexpr std::array kCommands{
     Command{"verify", Service::Role::inner},          Command{"flush", Service::Role::inner},
     Command{"proxymap", Service::Role::inner},        Command{"showq", Service::Role::inner},
     Command{"anvil", Service::Role::inner},           Command{"scache", Service::Role::inner},
-    Command{"pickup", Service::Role::inner},          Command{"postlogd", Service::Role::inner},
+    Command{"pickup", Service::Role::pickup},         Command{"postlogd", Service::Role::inner},
     Command{"tlsmgr", Service::Role::inner},          Command{"tlsproxy", Service::Role::inner},
     Command{"dnsblog", Service::Role::inner},
 };
@@ -340,7 +340,8 @@ const Service* Master::transport(std::string_view name) const {
   const auto found = std::ranges::find_if(services_, [&](const Service& service) {
     return service.name == name && service.kind != Service::Kind::inet &&
            service.kind != Service::Kind::pass && service.role != Service::Role::inner &&
-           service.role != Service::Role::smtp_server && service.role != Service::Role::pop3_server;
+           service.role != Service::Role::pickup && service.role != Service::Role::smtp_server &&
+           service.role != Service::Role::pop3_server;
   });
   return found == services_.end() ? nullptr : &*found;
 }
@@ -374,6 +375,8 @@ std::string_view text(Service::Role role) {
       return "discard";
     case Service::Role::local:
       return "mailbox store";
+    case Service::Role::pickup:
+      return "local mail";
     case Service::Role::inner:
       return "part of the hub";
     case Service::Role::unsupported:

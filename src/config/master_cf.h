@@ -23,6 +23,7 @@ struct Service {
     error,        ///< error (also the retry service): a transport that returns or defers
     discard,      ///< a transport that throws away
     local,        ///< local, virtual: delivery to the mailbox store
+    pickup,       ///< takes local mail: of its line the -o settings count alone
     inner,        ///< cleanup, qmgr, rewrite ...: part of the hub, the line has no effect
     unsupported,  ///< pipe, spawn, a program that we do not know: mail for it is deferred
   };

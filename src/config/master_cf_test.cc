@@ -116,7 +116,7 @@ INSTANTIATE_TEST_SUITE_P(
                     RoleCase{"qmgr unix n - n 300 1 qmgr", Service::Role::inner, false},
                     RoleCase{"flush unix n - y 1000? 0 flush", Service::Role::inner, false},
                     RoleCase{"postlog unix-dgram n - n - 1 postlogd", Service::Role::inner, false},
-                    RoleCase{"pickup fifo n - n 60 1 pickup", Service::Role::inner, false},
+                    RoleCase{"pickup fifo n - n 60 1 pickup", Service::Role::pickup, false},
                     RoleCase{"policy unix - n n - 0 spawn user=nobody argv=/p", Service::Role::unsupported,
                              true},
                     RoleCase{"qmqp inet n - n - - qmqpd", Service::Role::unsupported, false}));

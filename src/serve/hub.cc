@@ -28,6 +28,7 @@
 #include "serve/mailbox_upkeep.h"
 #include "serve/notice_milters.h"
 #include "serve/outbound.h"
+#include "serve/pickup.h"
 #include "serve/pop3_conversation.h"
 #include "serve/server_conversation.h"
 #include "serve/services.h"
@@ -81,6 +82,7 @@ struct Hub::State {
 
   asio::io_context main{1};
   std::unique_ptr<ControlServer> control;
+  std::unique_ptr<Pickup> pickup;  // of the first thread
   std::unique_ptr<asio::steady_timer> scan_timer;
   std::atomic<bool> scan_wanted{false};
   std::vector<Door> doors;  // of the main thread
@@ -100,6 +102,7 @@ struct Hub::State {
   asio::awaitable<void> pass_notices(std::shared_ptr<const Running> running, IoThread& thread,
                                      std::vector<Notice> notices,
                                      std::function<void(std::vector<Notice>)> then);
+  asio::awaitable<void> pick_up();
   asio::awaitable<void> scan_loop();
   asio::awaitable<void> refresh_loop();
   asio::awaitable<void> upkeep_loop();
@@ -199,6 +202,10 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
       ControlServer::open(main, control_path(running->queue_directory), *pool, *waiting, std::move(answer));
   if (!opened_control) return std::unexpected(std::move(opened_control.error()));
   control = std::move(*opened_control);
+
+  auto opened_pickup = Pickup::open(threads.front()->context(), *services, threads.front()->sweep());
+  if (!opened_pickup) return std::unexpected(std::move(opened_pickup.error()));
+  pickup = std::move(*opened_pickup);
 
   if (const auto& address = main_cf.text("hikyaku_http_listen").text; !address.empty()) {
     metrics.gauge("hikyaku_queue_messages", "messages in the queue",
@@ -397,6 +404,16 @@ asio::awaitable<void> Hub::State::scan_loop() {
   }
 }
 
+asio::awaitable<void> Hub::State::pick_up() {
+  ++conversations;
+  try {
+    co_await pickup->run();
+  } catch (const std::exception& error) {
+    log->error("pickup", std::string("ended by an exception: ") + escaped(error.what()));
+  }
+  --conversations;
+}
+
 asio::awaitable<void> Hub::State::upkeep_loop() {
   asio::steady_timer timer(main);
   MailboxUpkeep upkeep(*services);
@@ -503,6 +520,7 @@ asio::awaitable<void> Hub::State::stop() {
   outbound->stop();
   log->info("master", "terminating");
   control->stop();
+  pickup->stop();
   for (auto& door : doors) {
     for (std::size_t i = 0; i < door.acceptors.size(); ++i) {
       auto* acceptor = door.acceptors[i].get();
@@ -535,6 +553,7 @@ int Hub::run(const std::function<void()>& ready) {
   state.control->start();
   asio::co_spawn(state.main, state.scan_loop(), asio::detached);
   asio::co_spawn(state.main, state.refresh_loop(), asio::detached);
+  asio::co_spawn(state.threads.front()->context(), state.pick_up(), asio::detached);
   asio::co_spawn(state.main, state.upkeep_loop(), asio::detached);
   state.log->info("master", "daemon started -- configuration " +
                                 state.services->running()->files.main.text("config_directory").text);

@@ -80,6 +80,7 @@ void IncomingMessage::finish_header() {
   const auto section = std::string_view(arrived).substr(0, end.header);
   if (section.size() > limits_.header_section) {
     refusal_ = smtp::Reply{552, {5, 3, 4}, "message header size exceeds limit"};
+    header_ = std::move(trace_) + "\r\n";  // of what is returned
     return;
   }
   keep_header(section);
@@ -88,7 +89,7 @@ void IncomingMessage::finish_header() {
                                     .long_queue_id = limits_.long_queue_ids,
                                     .arrival = entry_.arrival,
                                     .date = {},
-                                    .full_name = {}};
+                                    .full_name = envelope_.full_name};
   auto result = rewriter_.headers(section, envelope_.context, facts, ledger_);
   const bool over = result.actions.checks_over;
   message_id_ = std::move(result.message_id);
@@ -141,6 +142,36 @@ void IncomingMessage::take_actions(rewrite::Actions actions) {
   std::ranges::move(actions.warnings, std::back_inserter(warnings_));
 }
 
+void IncomingMessage::refuse(smtp::Reply reply) {
+  if (!refusal_) refusal_ = std::move(reply);
+}
+
+bool IncomingMessage::is_to_be_returned() const {
+  return envelope_.returns_refused && refusal_ && refusal_->permanent();
+}
+
+/// By way of the error transport, so that the notice, its retries and the ledger are those of all mail.
+void IncomingMessage::return_to_sender() {
+  entry_.filter = "error:" + refusal_->enhanced.text() + " " + refusal_->text;
+  entry_.hold = false;
+  if (entry_.recipients.empty()) {
+    for (const auto& named : envelope_.recipients) {
+      record::Recipient recipient;
+      recipient.address = named.address;
+      recipient.original = named.address;
+      recipient.notify = stored_notify(named.parameters.notify.bits);
+      entry_.recipients.push_back(std::move(recipient));
+    }
+  }
+  returned_ = std::exchange(refusal_, std::nullopt);
+}
+
+bool IncomingMessage::return_refused() {
+  if (!is_to_be_returned()) return false;
+  return_to_sender();
+  return true;
+}
+
 void IncomingMessage::refuse(const rewrite::Refusal& refusal) {
   // What may pass goes before what will not: the client is to try again then.
   if (refusal_ && !(refusal_->permanent() && refusal.code < 500)) return;
@@ -160,7 +191,7 @@ void IncomingMessage::finish() {
   auto envelope = rewriting_.finish();
   std::ranges::move(envelope.warnings, std::back_inserter(warnings_));
   if (envelope.refusal) refuse(*envelope.refusal);
-  if (refusal_) return;
+  if (refusal_ && !is_to_be_returned()) return;
 
   entry_.recipients.reserve(envelope.recipients.size());
   for (auto& expanded : envelope.recipients) {
@@ -186,6 +217,7 @@ void IncomingMessage::finish() {
   entry_.hold = envelope_.hold;
   entry_.hold_reason = std::move(envelope_.hold_reason);
   entry_.filter = std::move(envelope_.filter);
+  if (refusal_) return_to_sender();
 }
 
 void IncomingMessage::redirect_to(const mail::Address& address) {

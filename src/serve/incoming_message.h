@@ -37,6 +37,10 @@ struct IncomingEnvelope {
   std::optional<mail::Address> redirect;
   std::vector<std::string> prepend;  ///< header lines of PREPEND, without line ends
   std::vector<mail::Address> bcc;
+  std::string full_name;  ///< of a local user, for an added From header (sendmail -F)
+  /// Nobody is there to be told of a refusal: what is refused for good is queued, to be returned to its
+  /// sender.
+  bool returns_refused = false;
   bool filtered = false;  ///< milters get it: a large body is kept apart until they are through
 };
 
@@ -66,6 +70,13 @@ class IncomingMessage {
   /// and take_entry(), take_stored().
   void finish();
   const std::optional<smtp::Reply>& refusal() const { return refusal_; }
+  /// Why the queue will return it (IncomingEnvelope::returns_refused).
+  const std::optional<smtp::Reply>& returned() const { return returned_; }
+  /// Refuses it before finish(): for what only the driver knows. The first refusal stays.
+  void refuse(smtp::Reply reply);
+  /// After finish() and a refuse() that came later: true when the queue will return it; else the refusal
+  /// stays.
+  bool return_refused();
   bool discarded() const { return discard_; }
   /// Whether sync() has anything to wait for.
   bool in_blob() const { return body_->in_blob(); }
@@ -98,6 +109,8 @@ class IncomingMessage {
   Result<void> join();
   void keep_header(std::string_view section);
   void take_actions(rewrite::Actions actions);
+  bool is_to_be_returned() const;
+  void return_to_sender();
   void refuse(const rewrite::Refusal& refusal);
   void body(std::string_view octets);
 
@@ -119,6 +132,7 @@ class IncomingMessage {
   std::string inspected_;
   std::unique_ptr<SpooledBody> body_;
   std::optional<smtp::Reply> refusal_;
+  std::optional<smtp::Reply> returned_;
   std::string message_id_;
   std::vector<rewrite::CheckNote> notes_;
   std::vector<std::string> warnings_;

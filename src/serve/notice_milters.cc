@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "mail/header.h"
+#include "serve/local_milters.h"
 #include "serve/milter_chain.h"
 
 namespace hikyaku::serve {
@@ -17,33 +18,6 @@ namespace {
 
 constexpr std::uint64_t kLargestBody = std::uint64_t{1} << 20;  // of a new body: notices are kept in memory
 constexpr std::string_view kLogTag = "cleanup";
-
-/// The events before the message, which there are not: as Postfix makes them up, the id from the beginning
-/// and paths without brackets.
-asio::awaitable<MilterDecision> tell_envelope(MilterChain& chain, const Notice& notice, Explanation& why) {
-  using Kind = MilterDecision::Kind;
-  auto& macros = chain.macros();
-  macros.set("i", notice.entry.id.text());
-  macros.set("_", "localhost [127.0.0.1]");
-  for (const auto* name : {"{client_addr}", "{daemon_addr}"}) macros.set(name, "127.0.0.1");
-  for (const auto* name : {"{client_name}", "{client_ptr}"}) macros.set(name, "localhost");
-  for (const auto* name : {"{client_port}", "{daemon_port}"}) macros.set(name, "0");
-  milter::ClientAddress address{milter::ClientAddress::Family::inet, 0, "127.0.0.1"};
-  auto decision = co_await chain.connect("localhost", std::move(address));
-  if (decision.kind == Kind::go_on) decision = co_await chain.helo("localhost");
-  if (decision.kind != Kind::go_on) co_return decision;
-  macros.set("{mail_addr}", "");
-  std::vector<std::string> none;
-  decision = co_await chain.mail("", none, why);
-  for (const auto& recipient : notice.entry.recipients) {
-    if (decision.kind != Kind::go_on) co_return decision;
-    auto path = recipient.address.text();
-    macros.set("{rcpt_addr}", path);
-    decision = co_await chain.rcpt(std::move(path), none, milter::ClientSession::Recipient::accepted, why);
-  }
-  if (decision.kind == Kind::go_on) decision = co_await chain.data(why);
-  co_return decision;
-}
 
 asio::awaitable<MilterDecision> tell_message(MilterChain& chain, Services& services, const Running& running,
                                              Notice& notice) {
@@ -77,7 +51,7 @@ asio::awaitable<std::vector<Notice>> filter_notices(Services& services,
   for (auto& notice : notices) {
     auto warn = [&log = services.log](const std::string& text) { log.warning(kLogTag, text); };
     MilterChain chain(running->notice_milters, sweep, services.pool, std::move(warn));
-    auto decision = co_await tell_envelope(chain, notice, notice.why);
+    auto decision = co_await tell_local_envelope(chain, notice.entry, notice.why);
     if (decision.kind == Kind::go_on) decision = co_await tell_message(chain, services, *running, notice);
     co_await chain.close();
     const auto begin = notice.entry.id.text() + ": ";

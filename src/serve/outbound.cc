@@ -242,6 +242,7 @@ void Outbound::hand_over(const Running& running, const Transport& transport, con
     }
     case config::Service::Role::smtp_server:
     case config::Service::Role::pop3_server:
+    case config::Service::Role::pickup:
     case config::Service::Role::inner:
     case config::Service::Role::unsupported:
       return finish_without_delivery(

@@ -9,6 +9,7 @@
 #include <array>
 
 #include "base/escape.h"
+#include "config/local_submission_settings.h"
 #include "config/milter_settings.h"
 #include "config/policy_settings.h"
 #include "config/retention_settings.h"
@@ -80,7 +81,7 @@ class Compiler {
         transport(service);
       }
     }
-    notice_milters();
+    local_mail();
     if (!running_.aliases) local_delivery(main_);  // no local transport: nothing asks, and nothing is missing
     const bool takes_mail =
         std::ranges::any_of(running_.listeners, [](const auto& one) { return !one->pop3; });
@@ -96,7 +97,7 @@ class Compiler {
   std::optional<Listener> listener(const Service& service, const Main& view);
   void smtp_listener(const Service& service);
   void pop3_listener(const Service& service);
-  void notice_milters();
+  void local_mail();
   void listen(const Listener& listener, const std::vector<std::string>& addresses);
   void transport(const Service& service);
   std::shared_ptr<const rewrite::Rewriter> rewriter(const Main& view);
@@ -296,14 +297,27 @@ void Compiler::smtp_listener(const Service& service) {
   listen(made, listen_addresses(service, view));
 }
 
-/// Postfix lets filters see its own notices when internal_mail_filter_classes says so; nothing else comes in
-/// here but by SMTP.
-void Compiler::notice_milters() {
-  auto milters = config::non_smtpd_milter_settings(main_, *running_.tables, diagnostics_);
+/// Mail that does not come by SMTP: what is handed in by the sendmail command, by the settings of the pickup
+/// line; and the hub's own notices, which filters see when internal_mail_filter_classes says so.
+void Compiler::local_mail() {
+  const auto& services = running_.files.master.services();
+  const auto line = std::ranges::find(services, Service::Role::pickup, &Service::role);
+  const Main& view = line == services.end() ? main_ : running_.files.view(*line);
+  auto& local = running_.local_mail;
+  local.rewriter = rewrites_like_main(view) ? running_.rewriter : rewriter(view);
+  local.content_filter = view.text("content_filter").text;
+  local.who = config::local_submission_settings(view, *running_.tables, diagnostics_);
+  local.size_limit = static_cast<std::uint64_t>(view.size("message_size_limit"));
   const auto classes = main_.list("internal_mail_filter_classes");
   const bool notices = std::ranges::any_of(classes, [](const auto& one) { return one.text == "bounce"; });
-  if (notices && milters.any())
-    running_.notice_milters = std::make_shared<const MilterSet>(std::move(milters));
+  const auto filters = [&](const Main& of) -> std::shared_ptr<const MilterSet> {
+    auto milters = config::non_smtpd_milter_settings(of, *running_.tables, diagnostics_);
+    return milters.any() ? std::make_shared<const MilterSet>(std::move(milters)) : nullptr;
+  };
+  const auto common = filters(main_);
+  if (notices) running_.notice_milters = common;
+  const bool own = line != services.end() && !line->overrides.empty();
+  local.milters = own ? filters(view) : common;
 }
 
 void Compiler::pop3_listener(const Service& service) {
@@ -333,7 +347,7 @@ void Compiler::listen(const Listener& listener, const std::vector<std::string>& 
 
 void Compiler::transport(const Service& service) {
   if (service.role == Service::Role::smtp_server || service.role == Service::Role::pop3_server ||
-      service.role == Service::Role::inner)
+      service.role == Service::Role::pickup || service.role == Service::Role::inner)
     return;
   const Main& view = running_.files.view(service);
   Transport made;

@@ -16,6 +16,7 @@
 #include "io/tls_client.h"
 #include "io/tls_server.h"
 #include "policy/access.h"
+#include "policy/local_submission.h"
 #include "policy/settings.h"
 #include "rewrite/local_aliases.h"
 #include "rewrite/outbound.h"
@@ -120,6 +121,14 @@ struct Running {
   std::chrono::seconds removed_mail_lifetime{};  ///< hikyaku_removed_mail_lifetime
   std::shared_ptr<const policy::RetentionMaps> retention =
       std::make_shared<policy::RetentionMaps>();  ///< hikyaku_mailbox_expire_maps
+  /// Mail that local programs hand in by the sendmail command.
+  struct LocalMail {
+    std::shared_ptr<const rewrite::Rewriter> rewriter;
+    std::string content_filter;
+    std::shared_ptr<const MilterSet> milters;  ///< non_smtpd_milters; null: none
+    policy::LocalSubmission who;
+    std::uint64_t size_limit = 0;  ///< message_size_limit, octets; 0: none
+  } local_mail;
   std::shared_ptr<const MilterSet>
       notice_milters;  ///< non_smtpd_milters, of the hub's own notices; null: none
   std::vector<std::unique_ptr<Listener>> listeners;

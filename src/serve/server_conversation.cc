@@ -1,7 +1,6 @@
 #include "serve/server_conversation.h"
 
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -9,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/escape.h"
+#include "serve/free_space.h"
 #include "serve/run_lookup.h"
 
 namespace hikyaku::serve {
@@ -19,13 +19,6 @@ using smtp::Reply;
 using Session = smtp::ServerSession;
 
 constexpr std::size_t kReadSize = 16384;
-
-/// Whether the disk of the queue can take mail still. A transient lack: the client is to come back.
-bool has_room(const Running& running) {
-  struct statvfs disk {};
-  if (::statvfs(running.queue_directory.c_str(), &disk) != 0) return true;  // the commit will tell
-  return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize >= running.needed_free;
-}
 
 Session::Client session_rules(const Listener& listener, const ClientIdentity& client) {
   Session::Client rules;
