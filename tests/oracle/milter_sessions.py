@@ -2,7 +2,7 @@
 """Records what Postfix does with filters: SMTP replies, the packets that a filter gets, the message's fate, and the log.
 
 Needs root and Debian's postfix; nothing of the system's own Postfix is touched. The filters are tests/e2e/scripted_filter.py,
-the cases are below. About 3 minutes.
+the cases are below. About half a minute.
   tests/oracle/milter_sessions.py [--only TEXT] > tests/oracle/milter_session_cases.jsonl
 """
 import argparse
@@ -290,8 +290,8 @@ class Recorder:
         for number, (key, port) in enumerate(self.ports.items()):
             parameters = scenes[key].config(groups[key][0])
             given = options(parameters, places)
-            if groups[key][0]["topic"] == "notice":  # bounce has the cleanup of all; nobody else uses these
-                main += "".join(f"{name} = {value}\n" for name, value in parameters.items() if name.startswith(("non_smtpd", "internal", "milter_")))
+            if groups[key][0]["topic"] == "notice":  # for bounce, which hands its mail to the cleanup that main.cf names
+                main += f"internal_mail_filter_classes = {parameters['internal_mail_filter_classes']}\ncleanup_service_name = cleanup{number}\n"
             services += f"127.0.0.1:{port} inet n - n - - smtpd {given} -o cleanup_service_name=cleanup{number}\n"
             services += f"cleanup{number} unix n - n - 0 cleanup {given}\n"
         self.postfix = Postfix(main, services)
