@@ -30,6 +30,10 @@ hikyaku_library(unbound unbound)  # its .pc file asks for packages that only a s
 hikyaku_library(rocksdb PkgConfig::ROCKSDB PkgConfig::LZ4 PkgConfig::XXHASH)  # and what its tables are made of
 hikyaku_library(db db-5.3 PkgConfig::LMDB cdb PkgConfig::SQLITE PkgConfig::PQ PkgConfig::LDAP)  # tables of others
 hikyaku_library(esedb PkgConfig::ESEDB)
+find_library(MRUBY_LIBRARY libmruby.a REQUIRED)
+hikyaku_library(mruby ${MRUBY_LIBRARY} m)
+# The symbols that Debian's library was built with are not in its package.
+target_compile_definitions(hikyaku_mruby INTERFACE MRB_NO_PRESYM)
 hikyaku_library(gsasl PkgConfig::GSASL)
 hikyaku_library(crypt crypt)
 hikyaku_library(log fmt::fmt)

@@ -83,6 +83,8 @@ Result<config::FileTexts> read_configuration(const std::string& directory) {
   return texts;
 }
 
+Result<std::string> read_main(const std::string& directory) { return read_file(directory + "/main.cf"); }
+
 config::System system_facts(std::string config_directory) {
   config::System system{.config_directory = std::move(config_directory)};
   std::array<char, 256> name{};

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/escape.h"
+#include "config/group.h"
 #include "config/parameters.h"
 #include "config/validate.h"
 
@@ -11,27 +12,6 @@ namespace hikyaku::config {
 namespace {
 
 constexpr std::uint32_t kOldest = milter::kOldestVersion;
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(kListSeparators);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kListSeparators) - first + 1);
-}
-
-bool braced(std::string_view text) { return text.size() >= 2 && text.front() == '{' && text.back() == '}'; }
-Value inside(const Value& group) {
-  return {group.text.substr(1, group.text.size() - 2), group.origin, group.column + 1};
-}
-
-/// "name=value" and "{ name = value }".
-std::optional<std::pair<std::string, std::string>> pair_of(std::string_view text) {
-  if (braced(text) && text.find('}') == text.size() - 1) text = text.substr(1, text.size() - 2);
-  const auto equals = text.find('=');
-  if (equals == std::string_view::npos) return std::nullopt;
-  const auto name = trimmed(text.substr(0, equals));
-  if (name.empty()) return std::nullopt;
-  return std::pair(std::string(name), std::string(trimmed(text.substr(equals + 1))));
-}
 
 Result<void> set_timeout(std::chrono::seconds& timeout, std::string_view name, std::string_view text) {
   const auto read = read_duration(text, 's');
@@ -92,7 +72,7 @@ Result<Milter> read_one(const MilterSettings& settings, const Value& element) {
   if (milter.endpoint.local() && !milter.endpoint.path.starts_with('/'))
     milter.endpoint.path = settings.directory + "/" + milter.endpoint.path;
   for (std::size_t i = 1; i < parts.size(); ++i) {
-    const auto attribute = pair_of(parts[i].text);
+    const auto attribute = attribute_of(parts[i].text);
     if (!attribute)
       return fail(Fault::malformed,
                   "\"" + escaped(parts[i].text, 60) + "\" behind a milter: write name=value");
@@ -186,7 +166,7 @@ class Reader {
     out.macros[Stage::end_of_message] = names("milter_end_of_data_macros");
     out.macros[Stage::unknown] = names("milter_unknown_command_macros");
     for (const auto& element : main_.list("milter_macro_defaults")) {
-      if (auto pair = pair_of(element.text)) {
+      if (auto pair = attribute_of(element.text)) {
         out.macro_defaults.push_back(*std::move(pair));
       } else {
         fault("milter_macro_defaults", element.origin, element.column,

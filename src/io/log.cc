@@ -146,7 +146,12 @@ Result<std::unique_ptr<Log>> Log::open(const LogSettings& settings) {
   state->settings = settings;
   if (settings.file.empty()) {
     state->to_syslog = true;
-    openlog(nullptr, LOG_NDELAY, LOG_MAIL);
+    // Lines without a tag have the name and the number of the process from syslog itself.
+    if (settings.tags) {
+      openlog(nullptr, LOG_NDELAY, LOG_MAIL);
+    } else {
+      openlog(state->settings.name.c_str(), LOG_NDELAY | LOG_PID, LOG_MAIL);
+    }
   } else if (settings.file == "-" || settings.file == "/dev/stderr") {
     state->descriptor = STDERR_FILENO;
   } else {
@@ -195,12 +200,16 @@ void Log::write(Level level, std::string_view tag, std::string_view text) {
     out += state_->settings.hostname;
     out += ' ';
   }
-  out += state_->settings.name;
-  out += '/';
-  out += tag;
-  out += '[';
-  out += pid;
-  out += "]: ";
+  if (state_->settings.tags || !state_->to_syslog) {
+    out += state_->settings.name;
+    if (state_->settings.tags) {
+      out += '/';
+      out += tag;
+    }
+    out += '[';
+    out += pid;
+    out += "]: ";
+  }
   out += prefix;
   out += text;
   out += '\n';

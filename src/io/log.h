@@ -13,6 +13,7 @@ struct LogSettings {
   Form form = Form::postfix;
   std::string hostname;          ///< for the lines of a file
   std::string name = "hikyaku";  ///< syslog_name: lines are of "name/tag[pid]"
+  bool tags = true;              ///< false: of "name[pid]", whatever the tag
 };
 
 /// The mail log: one line an event, in the form that people's tools know, "Nov 24 23:48:20 mx

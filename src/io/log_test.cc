@@ -43,6 +43,17 @@ TEST(Log, WritesLinesAsPostfixDoes) {
                            pid + ".: error: the disk is full\n"));
 }
 
+TEST(Log, LinesWithoutATagAreThoseOfOneProgram) {
+  const TemporaryFolder folder;
+  const auto log =
+      Log::open({.file = folder.file("log"), .hostname = "mx", .name = "milter-manager", .tags = false})
+          .value();
+  log->info("session", "[statistics] [sessions][finished] 1(+1) 0");
+  log->flush();
+  EXPECT_THAT(contents(folder.file("log")),
+              MatchesRegex(".* mx milter-manager.[0-9]+.: .statistics. .sessions..finished. 1.[+]1. 0\n"));
+}
+
 TEST(Log, WritesJsonObjects) {
   const TemporaryFolder folder;
   const auto log = Log::open({.file = folder.file("log"), .form = LogSettings::Form::json}).value();

@@ -176,6 +176,22 @@ asio::awaitable<Result<void>> Stream::write_all(std::string_view octets) {
   co_return Result<void>{};
 }
 
+Result<std::size_t> Stream::write_now(std::string_view octets) {
+  std::size_t written = 0;
+  while (written < octets.size()) {
+    const auto sent = ::send(state_->socket.native_handle(), octets.data() + written, octets.size() - written,
+                             MSG_NOSIGNAL);
+    if (sent >= 0) {
+      written += static_cast<std::size_t>(sent);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      break;
+    } else if (errno != EINTR) {
+      return std::unexpected(last_error("write"));
+    }
+  }
+  return written;
+}
+
 asio::awaitable<Result<void>> Stream::handshake() {
   for (;;) {
     ERR_clear_error();

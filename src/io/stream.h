@@ -52,6 +52,8 @@ class Stream {
   boost::asio::awaitable<Result<std::size_t>> read_some(std::span<char> room);
   /// All of it, or an error.
   boost::asio::awaitable<Result<void>> write_all(std::string_view octets);
+  /// So many octets from the front as go without waiting, which may be none. Not under TLS.
+  Result<std::size_t> write_now(std::string_view octets);
 
   /// The handshake. What was read before it must be dropped by the caller, for anybody may have sent it (RFC
   /// 3207 s. 6). OpenSSL writes by itself: the program must ignore SIGPIPE.

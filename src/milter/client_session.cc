@@ -9,10 +9,7 @@ namespace {
 
 constexpr std::size_t kNotes = 20;
 
-SmtpReply rejection() { return {550, "5.7.1", "Command rejected"}; }
-SmtpReply later() { return {451, "4.7.1", "Service unavailable - try again later"}; }
-SmtpReply closing() { return {421, "4.7.0", "Server closing connection"}; }
-/// Of the default action; a filter's own is rejection().
+/// Of the default action; a filter's own is SmtpReply::rejection().
 SmtpReply unavailable() { return {550, "5.5.0", "Service unavailable"}; }
 
 ClientSession::Verdict default_verdict(DefaultAction action) {
@@ -25,11 +22,11 @@ ClientSession::Verdict default_verdict(DefaultAction action) {
     case DefaultAction::quarantine:
       return {Kind::quarantine, {}, {}};
     case DefaultAction::shutdown:
-      return {Kind::shutdown, closing(), {}};
+      return {Kind::shutdown, SmtpReply::closing(), {}};
     case DefaultAction::tempfail:
       break;
   }
-  return {Kind::reply, later(), {}};
+  return {Kind::reply, SmtpReply::later(), {}};
 }
 
 /// Before MAIL a verdict is about the connection.
@@ -361,11 +358,11 @@ std::optional<ClientSession::Event> ClientSession::handle_final(Response respons
       }
       return verdict(Verdict::Kind::discard);
     case Response::reject:
-      return refused(rejection());
+      return refused(SmtpReply::rejection());
     case Response::tempfail:
-      return refused(later());
+      return refused(SmtpReply::later());
     case Response::shutdown:
-      standing_ = Verdict{Verdict::Kind::shutdown, closing(), {}};
+      standing_ = Verdict{Verdict::Kind::shutdown, SmtpReply::closing(), {}};
       state_ = State::connection_done;
       return answered();
     case Response::connection_failure:

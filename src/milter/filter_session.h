@@ -120,6 +120,8 @@ class FilterSession {
   [[nodiscard]] std::string take_output() { return std::exchange(out_, {}); }
   bool has_output() const { return !out_.empty(); }
 
+  /// The MTA has begun a message that is neither answered nor given up.
+  bool in_message() const { return phase_ >= Phase::mail && phase_ < Phase::closed; }
   /// Only after negotiate().
   const Agreement& agreement() const { return agreement_; }
   LeadingSpace leading_space() const {
@@ -150,7 +152,6 @@ class FilterSession {
   Event parse_event(Command command, std::string_view data);
   /// Empty: `command` may come now. Otherwise why not.
   std::string out_of_order(Command command) const;
-  bool in_message() const { return phase_ >= Phase::mail && phase_ < Phase::closed; }
   void forget_message();
   Event close(std::string reason);
   bool put_answer(char kind, std::string_view data);

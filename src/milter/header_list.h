@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "milter/edit.h"
@@ -40,6 +41,8 @@ class HeaderList {
   /// The header section, each line with CR LF, without the empty line.
   std::string section() const;
 
+  /// Puts a field as it stands, "Name: value" with folds of CR LF, below all.
+  void append(std::string field) { fields_.push_back(std::move(field)); }
   /// Puts it below all.
   void add(const AddHeader& edit, LeadingSpace space);
   /// Puts it before the header number `index` of all, our own Received counted; below all when there are not

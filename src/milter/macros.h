@@ -52,7 +52,7 @@ class MacroTable {
   /// All of them in the order in which they were set first, names in canonical form.
   const std::vector<std::pair<std::string, std::string>>& all() const { return values_; }
 
-  // The facts of a message, as Postfix tells them. `address` is in internal form, without brackets.
+  // The facts of a message, as Postfix tells them. `address` is quoted where SMTP needs it, without brackets.
 
   /// {mail_addr}, {mail_host}, {mail_mailer}; what the last message left behind goes, {i} too.
   void sender(std::string_view address, std::string_view host, std::string_view mailer);

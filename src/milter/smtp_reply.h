@@ -23,6 +23,11 @@ struct SmtpReply {
   /// "451 4.7.1 try later": one line for logs, lines joined by a blank. Not escaped.
   std::string line() const;
   bool operator==(const SmtpReply&) const = default;
+
+  // What Postfix makes of REJECT, TEMPFAIL and SHUTDOWN, which have no text of their own.
+  static SmtpReply rejection() { return {550, "5.7.1", "Command rejected"}; }
+  static SmtpReply later() { return {451, "4.7.1", "Service unavailable - try again later"}; }
+  static SmtpReply closing() { return {421, "4.7.0", "Server closing connection"}; }
 };
 
 }  // namespace hikyaku::milter

@@ -73,9 +73,9 @@ class Conversation {
     return std::nullopt;
   }
 
-  void answer(Administration& administration, const json& request) {
+  void answer(const ControlServer::Answer& answer, const json& request) {
     try {
-      const auto result = administration.answer(
+      const auto result = answer(
           request,
           [this](const json& row) {
             return send_line({{"row", row}});
@@ -131,18 +131,20 @@ class Conversation {
 
 }  // namespace
 
-ControlServer::ControlServer(asio::io_context& context, std::string path, Services& services,
-                             Administration& administration)
+ControlServer::ControlServer(asio::io_context& context, std::string path, io::WorkerPool& pool,
+                             io::WorkerPool& waiting, Answer answer)
     : acceptor_(context),
       path_(std::move(path)),
-      services_(services),
-      administration_(administration),
+      pool_(pool),
+      waiting_(waiting),
+      answer_(std::move(answer)),
       stopping_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& context, const std::string& path,
-                                                           Services& services,
-                                                           Administration& administration) {
-  auto server = std::unique_ptr<ControlServer>(new ControlServer(context, path, services, administration));
+                                                           io::WorkerPool& pool, io::WorkerPool& waiting,
+                                                           Answer answer) {
+  auto server =
+      std::unique_ptr<ControlServer>(new ControlServer(context, path, pool, waiting, std::move(answer)));
   ::unlink(path.c_str());
   boost::system::error_code error;
   const auto old_mask = ::umask(0077);
@@ -178,12 +180,11 @@ void ControlServer::converse(int descriptor) {
   if (!request) return;
   const auto command = request->value("command", json());
   const bool is_long = command == "store.import" || command == "store.move" || command == "store.salvage";
-  if (!is_long) return conversation.answer(administration_, *request);
+  if (!is_long) return conversation.answer(answer_, *request);
   // It may take hours: not where mail is delivered.
-  services_.waiting.post(
-      [this, conversation = std::move(conversation), request = std::move(*request)]() mutable {
-        conversation.answer(administration_, request);
-      });
+  waiting_.post([this, conversation = std::move(conversation), request = std::move(*request)]() mutable {
+    conversation.answer(answer_, request);
+  });
 }
 
 asio::awaitable<void> ControlServer::accept() {
@@ -192,7 +193,7 @@ asio::awaitable<void> ControlServer::accept() {
     if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
     if (error) continue;
     const int descriptor = socket.release();
-    services_.pool.post([this, descriptor] { converse(descriptor); });
+    pool_.post([this, descriptor] { converse(descriptor); });
   }
 }
 

@@ -2,12 +2,14 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "base/result.h"
+#include "io/worker_pool.h"
 #include "serve/administration.h"
-#include "serve/services.h"
 
 namespace hikyaku::serve {
 
@@ -16,25 +18,31 @@ namespace hikyaku::serve {
 /// follows the line of {"command": "store.import"} is its body, which is taken in as fast as it can be used.
 class ControlServer {
  public:
+  using Row = Administration::Row;
+  using Body = RequestBody;
+  /// Hands the rows of its answer on, and gives the exit code. Several threads may ask at once.
+  using Answer = std::function<Result<int>(const nlohmann::json& request, const Row& row, const Body& body)>;
   /// Takes the place of a socket that an earlier run left.
+  /// `answer` is asked on `pool`, and on `waiting` for what may take hours.
   static Result<std::unique_ptr<ControlServer>> open(boost::asio::io_context& context,
-                                                     const std::string& path, Services& services,
-                                                     Administration& administration);
+                                                     const std::string& path, io::WorkerPool& pool,
+                                                     io::WorkerPool& waiting, Answer answer);
   ~ControlServer();
   void start();
   /// Also ends what waits for a body.
   void stop();
 
  private:
-  ControlServer(boost::asio::io_context& context, std::string path, Services& services,
-                Administration& administration);
+  ControlServer(boost::asio::io_context& context, std::string path, io::WorkerPool& pool,
+                io::WorkerPool& waiting, Answer answer);
   boost::asio::awaitable<void> accept();
   void converse(int descriptor);
 
   boost::asio::local::stream_protocol::acceptor acceptor_;
   std::string path_;
-  Services& services_;
-  Administration& administration_;
+  io::WorkerPool& pool_;
+  io::WorkerPool& waiting_;
+  const Answer answer_;
   const int stopping_;  ///< an eventfd: readable from stop() on
 };
 

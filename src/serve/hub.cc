@@ -194,8 +194,12 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
                                                     outbound.get(), &mailboxes, &services->mailbox_locks,
                                                     [this] { return services->running()->mailbox_rules(); });
 
+  auto answer = [this](const nlohmann::json& request, const ControlServer::Row& row,
+                       const ControlServer::Body& body) {
+    return administration->answer(request, row, body);
+  };
   auto opened_control =
-      ControlServer::open(main, control_path(running->queue_directory), *services, *administration);
+      ControlServer::open(main, control_path(running->queue_directory), *pool, *waiting, std::move(answer));
   if (!opened_control) return std::unexpected(std::move(opened_control.error()));
   control = std::move(*opened_control);
 

@@ -67,30 +67,30 @@ Result<std::vector<MilterAddress>> milter_addresses(const milter::Endpoint& endp
   return addresses;
 }
 
-asio::awaitable<Result<io::Stream>> MilterConnection::open() {
-  const auto& endpoint = settings_.endpoint;
+asio::awaitable<Result<io::Stream>> connect_to_milter(const milter::Endpoint& endpoint,
+                                                      io::DeadlineSweep& sweep, io::WorkerPool& pool,
+                                                      std::chrono::seconds limit) {
   if (endpoint.local()) {
-    co_return co_await io::Stream::connect_unix(sweep_, endpoint.path, settings_.connect_timeout);
+    co_return co_await io::Stream::connect_unix(sweep, endpoint.path, limit);
   }
   Result<std::vector<MilterAddress>> addresses = std::vector<MilterAddress>{};
   if (literal(endpoint)) {
     addresses = milter_addresses(endpoint);
   } else {
     auto look_up = [wanted = endpoint] { return milter_addresses(wanted); };
-    addresses = co_await pool_.run(std::move(look_up));
+    addresses = co_await pool.run(std::move(look_up));
   }
   if (!addresses) co_return std::unexpected(std::move(addresses.error()));
   Result<io::Stream> stream = fail(Fault::temporary, "it has no address");
   for (const auto& [address, port] : *addresses) {
-    stream =
-        co_await io::Stream::connect_tcp(sweep_, address, port, std::string{}, settings_.connect_timeout);
+    stream = co_await io::Stream::connect_tcp(sweep, address, port, std::string{}, limit);
     if (stream) break;
   }
   co_return stream;
 }
 
 asio::awaitable<MilterConnection::Verdict> MilterConnection::connect() {
-  auto opened = co_await open();
+  auto opened = co_await connect_to_milter(settings_.endpoint, sweep_, pool_, settings_.connect_timeout);
   if (opened) {
     stream_ = *std::move(opened);
   } else {

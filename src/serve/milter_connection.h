@@ -62,7 +62,6 @@ class MilterConnection {
 
  private:
   using Clock = std::chrono::steady_clock;
-  boost::asio::awaitable<Result<io::Stream>> open();
   std::string_view gather();
   boost::asio::awaitable<bool> send(std::string_view chunk);
   boost::asio::awaitable<void> exchange(Session::NeedBytes need);
@@ -78,6 +77,12 @@ class MilterConnection {
   Clock::time_point asked_at_, deadline_;
   bool answering_ = false;
 };
+
+/// Connects to a filter: `limit` for each address of its host. `endpoint` must outlive the call; `pool` looks
+/// names up.
+boost::asio::awaitable<Result<io::Stream>> connect_to_milter(const milter::Endpoint& endpoint,
+                                                             io::DeadlineSweep& sweep, io::WorkerPool& pool,
+                                                             std::chrono::seconds limit);
 
 /// The addresses of an endpoint that is not local. A name, or a port's name, is looked up, which blocks.
 struct MilterAddress {

@@ -6,6 +6,7 @@
 #include <rocksdb/file_system.h>
 
 #include <atomic>
+#include <cstdio>
 
 #include "serve/mount_crash.h"
 #include "serve/recorded_disk.h"
@@ -232,7 +233,9 @@ TEST_P(MountCrash, AfterAnErrorOfTheDiskNothingIsAcknowledgedThatIsNotThere) {
       settings.wrap_files = [&](std::shared_ptr<rocksdb::FileSystem> files) {
         return std::make_shared<FailingDisk>(std::move(files), failing);
       };
+      const auto words = fs::temp_directory_path() / ("hikyaku-words-" + std::to_string(::getpid()));
       const auto writer = start(settings, [&](Database& database, const Acknowledge& acknowledge) {
+        ASSERT_NE(std::freopen(words.c_str(), "w", stderr), nullptr);
         for (std::uint64_t number = 0; number < 150; ++number) {
           const bool failed_before = failing.failed && failing.of_a_log;
           History done;
@@ -248,8 +251,15 @@ TEST_P(MountCrash, AfterAnErrorOfTheDiskNothingIsAcknowledgedThatIsNotThere) {
       ::close(writer.pipe);
       int status = 0;
       ::waitpid(writer.process, &status, 0);
-      ASSERT_TRUE(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 7)) << status;
-      of_logs += WEXITSTATUS(status) == 7;
+      // RocksDB 7.8 may end the process by an assertion of its own, when several spaces go into tables at
+      // once and one of them can't be written: a crash like others.
+      const auto said = octets_of(words);
+      const bool gave_up = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
+                           said.find("RollbackMemtableFlush") != std::string::npos;
+      ASSERT_TRUE(gave_up || (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 7)))
+          << status << ": " << said;
+      fs::remove(words);
+      of_logs += WIFEXITED(status) && WEXITSTATUS(status) == 7;
       mount_and_compare();
       if (HasFailure()) return;
     }

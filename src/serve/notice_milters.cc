@@ -51,7 +51,7 @@ asio::awaitable<std::vector<Notice>> filter_notices(Services& services,
   for (auto& notice : notices) {
     auto warn = [&log = services.log](const std::string& text) { log.warning(kLogTag, text); };
     MilterChain chain(running->notice_milters, sweep, services.pool, std::move(warn));
-    auto decision = co_await tell_local_envelope(chain, *running, notice.entry, notice.why);
+    auto decision = co_await tell_local_envelope(chain, notice.entry, notice.why);
     if (decision.kind == Kind::go_on) decision = co_await tell_message(chain, services, *running, notice);
     co_await chain.close();
     const auto begin = notice.entry.id.text() + ": ";

@@ -438,7 +438,7 @@ asio::awaitable<bool> Pickup::pass_milters(File& file, IncomingMessage& incoming
   const auto& running = *file.running;
   auto warn = [&log = services_.log](const std::string& line) { log.warning("cleanup", line); };
   MilterChain chain(running.local_mail.milters, sweep_, services_.pool, std::move(warn));
-  auto decision = co_await tell_local_envelope(chain, running, incoming.entry(), incoming.ledger());
+  auto decision = co_await tell_local_envelope(chain, incoming.entry(), incoming.ledger());
   if (decision.kind == Kind::go_on) {
     if (incoming.in_blob()) {
       auto ready = [&incoming] { return incoming.body_ready(); };

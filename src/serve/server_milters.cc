@@ -145,6 +145,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::connect(std::string local
                                                                std::uint16_t local_port) {
   if (!listener_.milters) co_return std::nullopt;
   co_await close();
+  failure_.reset();
   auto find = [this] { return MilterSet::of_client(listener_.milters, client_.address); };
   auto set = co_await run_lookup(services_.lookups_for(running_), find);
   if (!set) {
@@ -215,7 +216,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::sender(const Session::Sen
   std::string path(event.as_written.path);
   auto parameters = words(event.as_written.parameters);
   const auto route = co_await resolve(sender_address_, sender_address_);
-  if (route) chain_->macros().sender(route->address.internal(), route->nexthop, route->transport);
+  if (route) chain_->macros().sender(route->address.text(), route->nexthop, route->transport);
   auto decision = co_await chain_->mail(std::move(path), std::move(parameters), why);
   co_return take(std::move(decision), "MAIL", &envelope);
 }
@@ -236,7 +237,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::recipient(const Session::
     how = Recipient::rejected;
   } else {
     route = co_await resolve(sender_address_, event.path.address());
-    if (route) chain_->macros().recipient(route->address.internal(), route->nexthop, route->transport);
+    if (route) chain_->macros().recipient(route->address.text(), route->nexthop, route->transport);
   }
   auto decision = co_await chain_->rcpt(std::move(path), std::move(parameters), how, why);
   // What is said of a recipient that is refused already does not count.
@@ -256,8 +257,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::recipient(const Session::
 asio::awaitable<ServerMilters::Refusal> ServerMilters::data(IncomingEnvelope& envelope, Explanation& why) {
   if (!sees_message()) co_return std::nullopt;
   if (first_route_)
-    chain_->macros().recipient(first_route_->address.internal(), first_route_->nexthop,
-                               first_route_->transport);
+    chain_->macros().recipient(first_route_->address.text(), first_route_->nexthop, first_route_->transport);
   auto decision = co_await chain_->data(why);
   // No event from here on is about one recipient.
   for (const auto* name : {"{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}"}) chain_->macros().remove(name);

@@ -171,9 +171,8 @@ void ServerSession::answer_connected(const Reply& reply) {
   phase_ = Phase::command;
   if (reply.success()) return greet();
   put(reply);
-  // RFC 5321 s. 3.1: after 554 the client is to say QUIT, and is told 503 for all else. So it is after
-  // another 5xx, which a milter may give.
-  if (reply.permanent() && reply.code != 521) {
+  // RFC 5321 s. 3.1: after 554 the client is to say QUIT, and is told 503 for all else.
+  if (reply.code == 554) {
     only_quit_ = true;
   } else {
     end_session("refused at connection: " + escaped(reply.line(), 200));

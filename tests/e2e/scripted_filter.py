@@ -47,11 +47,11 @@ class ScriptedFilter:
             self.connections = []  # of each its packets, [kind, data], and at its end ["end"]
             self.open = 0
 
-    def wait_closed(self, timeout=20.0) -> list:
-        """The connections, once all have ended."""
+    def wait_closed(self, timeout=20.0, count=0) -> list:
+        """The connections, once all have ended, and there were so many at least."""
         with self.changed:
-            if not self.changed.wait_for(lambda: self.open == 0, timeout):
-                raise AssertionError(f"a connection to the filter {self.address} is still open: {self.connections}")
+            if not self.changed.wait_for(lambda: self.open == 0 and len(self.connections) >= count, timeout):
+                raise AssertionError(f"a connection to the filter {self.address} is still open, or there were none: {self.connections}")
             return list(self.connections)
 
     def stop(self):

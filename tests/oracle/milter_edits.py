@@ -5,16 +5,13 @@ Needs root and Debian's postfix; nothing of the system's own Postfix is touched.
 and a hand-made server takes the message behind Postfix.
   tests/oracle/milter_edits.py > src/milter/postfix_edits.inc
 """
-import os
 import re
-import shutil
 import socket
 import struct
-import subprocess
 import sys
-import tempfile
 import threading
-from pathlib import Path
+
+from private_postfix import Postfix, free_port
 
 MESSAGE = (b"Received: (before)\r\nFrom: a@a.example\r\nX-A: one\r\nSubject:  two blanks\r\nX-B:tight\r\nx-a: two\r\nDate: Mon, 2 Nov 2026 10:00:00 +0000\r\n"
            b"X-Folded: one\r\n two\r\n\tthree\r\nX-A:\tthree\r\nMessage-Id: <1@a.example>\r\n\r\nbody\r\n")
@@ -205,22 +202,10 @@ class Server:
                 say(b"250 ok")
 
 
-class Postfix:
+class Edited(Postfix):
     def __init__(self, milter, second, server):
-        self.top = Path(tempfile.mkdtemp(prefix="milter-edits-"))
-        os.chmod(self.top, 0o755)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        conf = self.top / "conf"
-        for name in ("conf", "queue", "data"):
-            (self.top / name).mkdir()
-        shutil.chown(self.top / "data", "postfix")
-        for name in ("dynamicmaps.cf", "postfix-files"):
-            if Path("/etc/postfix", name).exists():
-                shutil.copy(Path("/etc/postfix", name), conf)
-        (conf / "main.cf").write_text(f"""compatibility_level = 3.6
-queue_directory = {self.top}/queue
-data_directory = {self.top}/data
+        self.port = free_port()
+        super().__init__(f"""compatibility_level = 3.6
 myhostname = hub.example
 mydestination =
 inet_interfaces = 127.0.0.1
@@ -229,37 +214,12 @@ mynetworks = 127.0.0.0/8
 local_header_rewrite_clients =
 local_recipient_maps =
 alias_maps =
-proxy_read_maps =
 smtpd_relay_restrictions = permit_mynetworks, reject
 relayhost = [127.0.0.1]:{server.port}
 smtp_host_lookup = native
 smtpd_milters = inet:127.0.0.1:{milter.port}, inet:127.0.0.1:{second.port}
-maillog_file = {self.top}/log
-maillog_file_prefixes = {self.top}
 disable_dns_lookups = yes
-""")
-        (conf / "master.cf").write_text(f"""127.0.0.1:{self.port} inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-smtp unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-anvil unix - - n - 1 anvil
-proxymap unix - - n - - proxymap
-scache unix - - n - 1 scache
-tlsmgr unix - - n 1000? 1 tlsmgr
-postlog unix-dgram n - n - 1 postlogd
-""")
-        os.utime(conf / "main.cf", (1, 1))
-        subprocess.run(["postfix", "-c", conf, "start"], check=True, stdout=sys.stderr, stderr=sys.stderr)
-
-    def close(self):
-        subprocess.run(["postfix", "-c", self.top / "conf", "stop"], check=True, stdout=sys.stderr, stderr=sys.stderr)
-        shutil.rmtree(self.top)
+""", f"127.0.0.1:{self.port} inet n - n - - smtpd\n")
 
     def send(self):
         peer = socket.create_connection(("127.0.0.1", self.port), timeout=20).makefile("rwb")
@@ -291,7 +251,7 @@ def expression(edit):
 
 def main():
     milter, second, server = Filter(), Filter(), Server()
-    postfix = Postfix(milter, second, server)
+    postfix = Edited(milter, second, server)
     try:
         record(milter, second, server, postfix)
     finally:

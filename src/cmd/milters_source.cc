@@ -1,0 +1,61 @@
+#include "cmd/milters_source.h"
+
+#include "cmd/configuration_files.h"
+#include "config/main_cf.h"
+#include "config/multiplexer_parameters.h"
+#include "serve/milter_manager_file.h"
+
+namespace hikyaku::cmd {
+namespace {
+
+/// What is set and read, and does nothing here.
+void tell_unused(const config::MultiplexerSettings& settings, config::Diagnostics& diagnostics) {
+  const auto tell = [&diagnostics](const auto& setting, const std::string& why) {
+    if (!setting.origin.built_in()) diagnostics.warning(setting.origin, why);
+  };
+  if (*settings.daemon)
+    tell(settings.daemon,
+         "manager.daemon has no effect here: it stays in the foreground, for systemd or a shell's &");
+  tell(settings.chunk_size,
+       "manager.chunk_size has no effect here: filters get as much at once as they agree to");
+  tell(
+      settings.suspend_time_on_unacceptable,
+      "manager.suspend_time_on_unacceptable has no effect here: what can't be taken is tried again in 0.1 s");
+  tell(settings.log_level, "log.level has no effect here: errors, warnings and statistics are always logged");
+  tell(settings.syslog_facility, "log.syslog_facility has no effect here: it is always mail");
+  for (const auto& child : settings.children)
+    if (!child.command->empty())
+      tell(child.command, "milter.command has no effect here: the filter must be started by others");
+}
+
+}  // namespace
+
+void MiltersSource::add_options(CommandLine& app) {
+  app.option("-f,--file", &file, "milter-manager.conf (default: /etc/milter-manager/milter-manager.conf)");
+  app.option("-c,--config,--config-directory", &directory,
+             "the folder of a main.cf whose hikyaku_milters parameters to use instead",
+             {.without = "--file"});
+}
+
+Result<serve::MultiplexerServer::Loaded> MiltersSource::load(config::Diagnostics& diagnostics,
+                                                             SourceCatalogue& sources) const {
+  if (!directory.empty()) {
+    const auto text = read_main(directory);
+    if (!text) return std::unexpected(text.error());
+    const auto name = directory + "/main.cf";
+    const auto main = config::Main::parse(*text, name, sources, diagnostics, system_facts(directory));
+    return serve::MultiplexerServer::Loaded{config::multiplexer_settings(main, diagnostics),
+                                            nullptr,
+                                            nullptr,
+                                            {name},
+                                            main.text("hikyaku_milters_verdict_file").text};
+  }
+  auto read = serve::MilterManagerFile::load(file.empty() ? "/etc/milter-manager/milter-manager.conf" : file,
+                                             sources, diagnostics);
+  if (!read) return std::unexpected(std::move(read.error()));
+  tell_unused(read->settings, diagnostics);
+  return serve::MultiplexerServer::Loaded{std::move(read->settings), nullptr, std::move(read->ruby),
+                                          std::move(read->files)};
+}
+
+}  // namespace hikyaku::cmd

@@ -1,0 +1,60 @@
+#include "milter/shared_negotiation.h"
+
+#include <algorithm>
+
+namespace hikyaku::milter {
+namespace {
+
+// These have to be the same at both ends.
+constexpr std::uint32_t kHandedOn =
+    step::rejected_recipients | step::header_leading_space | step::data_256k | step::data_1m;
+constexpr Command kEvents[] = {Command::connect, Command::helo,           Command::mail,
+                               Command::rcpt,    Command::data,           Command::unknown,
+                               Command::header,  Command::end_of_headers, Command::body};
+
+Offer offer(std::uint32_t actions, std::uint32_t steps) {
+  return {kVersion, actions & action::all, (step::all & ~kHandedOn) | (steps & kHandedOn)};
+}
+
+void join(MacroNames& names, const MacroNames& more) {
+  for (const auto& name : more) {
+    const auto same = [&](const auto& known) { return canonical_macro(known) == canonical_macro(name); };
+    if (std::ranges::none_of(names, same)) names.push_back(name);
+  }
+}
+
+}  // namespace
+
+Offer offer_to_filters(const Offer& mta) { return offer(mta.actions, mta.steps); }
+Offer offer_to_filters(const Agreement& mta) { return offer(mta.actions, mta.steps); }
+
+Wishes SharedWishes::wishes() const {
+  Wishes wishes;
+  wishes.steps = step::skip | step::header_leading_space;
+  for (const auto* one : acting) wishes.actions |= one->actions & ~action::set_macro_lists;
+  std::vector<const Agreement*> all(acting.begin(), acting.end());
+  all.insert(all.end(), looking_on.begin(), looking_on.end());
+  for (const auto* one : all)
+    wishes.steps |= one->steps & (step::rejected_recipients | step::data_256k | step::data_1m);
+  for (const auto command : kEvents) {
+    const bool early = answer_early && command == Command::connect;
+    const auto sent = [&](const auto* one) { return one->sends(command); };
+    const auto answered = [&](const auto* one) { return one->sends(command) && one->answers(command); };
+    if (!early && !wanted.contains(command) && std::ranges::none_of(all, sent))
+      wishes.steps |= step::not_sent(command);
+    if (!early && std::ranges::none_of(all, answered)) wishes.steps |= step::no_reply(command);
+  }
+  for (std::size_t stage = 0; stage < kSettableStages; ++stage) {
+    const auto sets = [&](const auto* one) { return one->macros[stage].has_value(); };
+    if (std::ranges::none_of(all, sets)) continue;
+    MacroNames names;
+    for (const auto* one : all)
+      join(names,
+           one->macros[stage] ? *one->macros[stage] : MacroLists::postfix()[static_cast<Stage>(stage)]);
+    if (macros[stage]) join(names, *macros[stage]);
+    wishes.macros[stage] = std::move(names);
+  }
+  return wishes;
+}
+
+}  // namespace hikyaku::milter

@@ -1,0 +1,32 @@
+#pragma once
+#include <cstdint>
+#include <set>
+#include <span>
+
+#include "milter/negotiation.h"
+
+namespace hikyaku::milter {
+
+// What many filters together agree on with one MTA.
+
+/// What each of them is offered of an MTA's offer: SKIP and all that only leaves something out besides, in
+/// the newest version, so that also filters which speak no other can be used.
+Offer offer_to_filters(const Offer& mta);
+/// The same once the MTA was answered: no more than what was agreed on.
+Offer offer_to_filters(const Agreement& mta);
+
+/// What they need of the MTA.
+struct SharedWishes {
+  /// Of those that act, and of those that only look on: what these would change is not asked for.
+  std::span<const Agreement*const> acting, looking_on;
+  std::set<Command> wanted;   ///< asked for though no filter wants it
+  bool answer_early = false;  ///< there is something to say at connect
+  MacroOverrides macros;      ///< wanted besides, where a list is set
+
+  /// Actions, and macros by stage, are all that one of them wants; an event is left out that none wants, and
+  /// its reply where none replies. Where one filter sets a list of macros and another does not, the MTA is
+  /// asked for Postfix's list too, since what it has by itself is not known.
+  Wishes wishes() const;
+};
+
+}  // namespace hikyaku::milter

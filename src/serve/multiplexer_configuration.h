@@ -1,0 +1,59 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/origin.h"
+#include "config/multiplexer_settings.h"
+#include "milter/multiplexer.h"
+#include "policy/applicable_condition.h"
+#include "serve/filter_health.h"
+
+namespace hikyaku::serve {
+
+/// The filters that sessions know, by name and addresses: what is known of one outlives a reload.
+class FilterRegistry {
+ public:
+  /// The one of this child, or a new one where its name, addresses or limits are others. Filters that are in
+  /// no configuration any more go with the last session that has them.
+  std::shared_ptr<FilterHealth> health_of(const config::ChildSettings& child);
+
+ private:
+  struct Known {
+    std::vector<milter::Endpoint> addresses;
+    std::size_t connections, failures;
+    std::chrono::milliseconds breaker_time;
+    bool operator==(const Known&) const = default;
+  };
+  std::map<std::string, std::pair<Known, std::shared_ptr<FilterHealth>>> known_;
+};
+
+/// Asks the stoppers that are written in Ruby; on a thread that may block. Thread-safe.
+using RubyStoppers = std::shared_ptr<policy::RubyStopperPort>;
+
+/// A configuration in force, ready for sessions: immutable, each session keeps the one that it began with.
+struct MultiplexerConfiguration {
+  /// `ruby` may be null where no condition needs it.
+  MultiplexerConfiguration(config::MultiplexerSettings settings,
+                           std::shared_ptr<const SourceCatalogue> sources, RubyStoppers ruby,
+                           FilterRegistry& registry);
+
+  struct Child {
+    const config::ChildSettings* settings;  ///< of `settings`
+    std::shared_ptr<FilterHealth> health;
+    std::vector<std::size_t> uses;  ///< its conditions
+  };
+  config::MultiplexerSettings settings;
+  std::shared_ptr<const SourceCatalogue> sources;
+  RubyStoppers ruby;
+  std::vector<Child> children;  ///< the enabled ones: the multiplexer's numbers
+  milter::Multiplexer::Settings core;
+};
+
+/// A socket as it is connected to: no host is this machine.
+milter::Endpoint endpoint_of(const config::ConnectionSpec& spec);
+/// The stage of a condition; nullopt for events that have none.
+std::optional<policy::MilterStage> stage_of(milter::Command command);
+
+}  // namespace hikyaku::serve
