@@ -319,7 +319,6 @@ int newaliases_command(int argc, char** argv) {
         "change.");
     return EX_OK;
   }
-  static_cast<void>(argv);
   return EX_OK;
 }
 

@@ -47,6 +47,7 @@ constexpr std::array kAllowed = {
     __NR_clock_gettime,
     __NR_gettimeofday,
     __NR_restart_syscall,
+    __NR_sigaltstack,
 };
 
 sock_filter load(std::size_t offset) {

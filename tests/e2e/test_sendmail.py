@@ -215,7 +215,7 @@ def test_a_bad_file_is_kept_aside_and_the_others_go_on(lab):
     sink.wait(1)
     for name, why in [("cut", "cut short"), ("flipped", "checksum"), ("longer", "follow its end"), ("symlink", "symbolic link"),
                       ("pipe", "no regular file"), ("others", "authorized_submit_users"), ("linked", "other names")]:
-        hub.wait_log(rf"pickup\[\d+\]: {name}: .*{why}")
+        hub.wait_log(rf"pickup\[\d+\]: error: {name}: .*{why}")
     wait_empty(hub, "pickup")
     assert [path.name for path in folder(hub, "maildrop")] == [".unfinished"]
     kept = sorted(path.name.split("-", 1)[-1] for path in folder(hub, "corrupt"))
