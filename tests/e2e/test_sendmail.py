@@ -303,7 +303,7 @@ def test_non_smtpd_milters_see_it(lab):
     mail, = sink.wait(1)
     assert b"X-Seen: yes" in mail.header()
     packets, = one.wait_closed()
-    assert ["M", "<ann@a.example>\0"] in packets and ["R", "<b@b.example>\0"] in packets, packets
+    assert ["M", "ann@a.example\0"] in packets and ["R", "b@b.example\0"] in packets, packets  # as cleanup(8) has them
     assert ["L", "Subject\0hello\0"] in packets
 
 
