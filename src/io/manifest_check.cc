@@ -101,6 +101,22 @@ std::optional<std::string> manifest_fault(const fs::path& db, const CataloguedMa
              : std::string("not the one that this database wrote"));
 }
 
+std::optional<std::uint64_t> unfinished_manifest(const fs::path& db, const DatabaseHeader& header) {
+  const auto listed = std::ranges::find(header.manifests, current_manifest(db), &CataloguedManifest::number);
+  if (listed == header.manifests.end()) return std::nullopt;
+  const auto file = MappedFile::open(db / manifest_name(listed->number));
+  if (!file) return std::nullopt;  // which manifest_fault() has told
+  const auto octets = file->contents();
+  std::uint64_t whole = 0;
+  for (std::size_t at = 0; (at = log_format::skip_padding(at)) < octets.size();) {
+    const auto look = log_format::look_at(octets, at);
+    if (!look.fragment) break;
+    at = look.fragment->end;
+    if (look.fragment->ends()) whole = at;
+  }
+  return whole < octets.size() && whole >= listed->octets ? std::optional(whole) : std::nullopt;
+}
+
 std::uint32_t identity_sum(const fs::path& db) {
   const auto identity = small_file(db / "IDENTITY");
   return identity.empty() ? 0 : crc32c(identity);

@@ -27,6 +27,12 @@ std::optional<std::string> manifest_fault(const std::filesystem::path& db, const
 /// The same of one that the header knows, whether or not CURRENT names it.
 std::optional<std::string> manifest_fault(const std::filesystem::path& db, const CataloguedManifest& listed);
 
+/// Where the whole records end of a list in which something else follows; nullopt: nothing does, or the
+/// header does not know it. What the header knows is whole (see manifest_fault()): what follows was being
+/// written in a crash, and nobody was told that it is there.
+std::optional<std::uint64_t> unfinished_manifest(const std::filesystem::path& db,
+                                                 const DatabaseHeader& header);
+
 /// Of `db`/IDENTITY; 0: it can't be read.
 std::uint32_t identity_sum(const std::filesystem::path& db);
 

@@ -45,6 +45,24 @@ TEST_F(ManifestCheck, OneThatIsAsItWasSyncedOrLongerIsWhole) {
   EXPECT_EQ(fault(), std::nullopt);
 }
 
+TEST_F(ManifestCheck, WhatFollowsBehindWhatIsKnownAndIsNoWholeRecordIsUnfinished) {
+  EXPECT_EQ(unfinished_manifest(db, header), std::nullopt);
+  auto longer = manifest;
+  log_format::append_record(longer, std::string(100, 'f'));
+  for (auto octets = manifest.size() + 1; octets < longer.size(); ++octets) {
+    write("MANIFEST-000005", longer.substr(0, octets));
+    EXPECT_THAT(unfinished_manifest(db, header), Optional(manifest.size())) << octets;
+    write("MANIFEST-000005", longer.substr(0, octets) + std::string(longer.size() - octets, '\0'));
+    EXPECT_THAT(unfinished_manifest(db, header), Optional(manifest.size())) << octets << " and zeros";
+  }
+  write("MANIFEST-000005", longer);
+  EXPECT_EQ(unfinished_manifest(db, header), std::nullopt) << "written, and not yet noted";
+  auto damaged = longer;
+  damaged[manifest.size() - 1] = 'x';
+  write("MANIFEST-000005", damaged);
+  EXPECT_EQ(unfinished_manifest(db, header), std::nullopt) << "a damage, which is told";
+}
+
 TEST_F(ManifestCheck, AnyCutIsNamed) {
   for (std::size_t octets = 0; octets < manifest.size(); ++octets) {
     write("MANIFEST-000005", manifest.substr(0, octets));

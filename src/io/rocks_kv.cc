@@ -206,7 +206,11 @@ Result<void> RocksKv::State::open_engine(bool create) {
     // the name that tables had before.
     for (auto at = error.text.find(".ldb"); at != std::string::npos; at = error.text.find(".ldb"))
       error.text.replace(at, 4, ".sst");
-    if (error.fault == Fault::corrupt) {
+    if (options.access != Access::read_write &&
+        unfinished_manifest(options.directory / "db", header.header())) {
+      error.text +=
+          "\nA crash has left it unfinished, and nothing is lost: hikyaku store mount puts it right";
+    } else if (error.fault == Fault::corrupt) {
       error.text += damaged_tables(options.directory) +
                     "\nRestore the database from a backup; or have what is left put into a new one, with: "
                     "hikyaku store repair";

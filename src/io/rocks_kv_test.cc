@@ -19,6 +19,8 @@
 #include "io/database_header.h"
 #include "io/group_committer.h"
 #include "io/log_check.h"
+#include "io/log_format.h"
+#include "io/manifest_check.h"
 #include "io/rocks_fixture.h"
 #include "io/row_lifetime.h"
 
@@ -277,6 +279,29 @@ TEST_F(RocksKvTest, ATornEndIsCutAndTheOriginalKept) {
     open();
     EXPECT_EQ(entries(), 601);
     EXPECT_TRUE(notes.empty());
+  });
+}
+
+TEST_F(RocksKvTest, AListOfTablesWhoseLastRecordIsUnfinishedIsCutAndTheOriginalKept) {
+  in_child([this] {
+    crash_with_logs();
+    const auto list = directory / "db" / manifest_name(current_manifest(directory / "db"));
+    const auto size = fs::file_size(list);
+    // A record of 60 octets, of which a power failure left the first 20, and zeros.
+    std::string record;
+    log_format::append_record(record, std::string(53, 'e'));
+    std::ofstream(list, std::ios::app | std::ios::binary) << record.substr(0, 20) + std::string(40, '\0');
+    auto how = options();
+    how.access = RocksKv::Access::read_only;
+    const auto read = try_open(how);
+    ASSERT_FALSE(read.has_value());
+    EXPECT_THAT(read.error().text, HasSubstr("nothing is lost"));
+    EXPECT_EQ(fs::file_size(list), size + 60) << "a reader changes nothing";
+    open();
+    EXPECT_EQ(entries(), 600);
+    ASSERT_EQ(notes.size(), 1U);
+    EXPECT_THAT(notes[0], HasSubstr(list.string()));
+    EXPECT_EQ(fs::file_size(quarantine() / list.filename()), size + 60);
   });
 }
 

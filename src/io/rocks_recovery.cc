@@ -19,17 +19,39 @@ std::unexpected<Error> system_failure(const std::string& what, int error) {
   return fail(error == ENOSPC ? Fault::temporary : Fault::permanent, what + ": " + std::strerror(error));
 }
 
+/// Cuts a file behind its first `kept` octets; where its copy is.
+Result<fs::path> cut(const fs::path& database, const fs::path& file, std::uint64_t kept, Time now) {
+  auto copy = copy_synced(file, quarantine_folder(database, now), database);
+  if (!copy) return copy;
+  if (::truncate(file.c_str(), static_cast<off_t>(kept)) != 0)
+    return system_failure("cut " + file.string(), errno);
+  if (auto synced = sync_path(file); !synced) return std::unexpected(synced.error());
+  return copy;
+}
+
 Result<void> cut_torn_end(const fs::path& database, const LogReport& log, Time now,
                           std::vector<std::string>& notes) {
-  const auto copy = copy_synced(log.file, quarantine_folder(database, now), database);
+  const auto copy = cut(database, log.file, log.intact, now);
   if (!copy) return std::unexpected(copy.error());
-  if (::truncate(log.file.c_str(), static_cast<off_t>(log.intact)) != 0)
-    return system_failure("cut " + log.file.string(), errno);
-  if (auto synced = sync_path(log.file); !synced) return synced;
   notes.push_back("log " + log.file.string() + ": " + log.reason + " at offset " +
                   std::to_string(log.intact) + ", normal after a crash; " +
                   std::to_string(log.octets - log.intact) +
                   " octets that were never acknowledged were cut, the original is " + copy->string());
+  return {};
+}
+
+/// The engine refuses a list of tables whose last record is damaged, as a power failure leaves one that was
+/// being written. What stands before it is what was synced.
+Result<void> cut_unfinished_manifest(const fs::path& database, const DatabaseHeader& header, Time now,
+                                     std::vector<std::string>& notes) {
+  const auto kept = unfinished_manifest(database / "db", header);
+  if (!kept) return {};
+  const auto file = database / "db" / manifest_name(current_manifest(database / "db"));
+  const auto copy = cut(database, file, *kept, now);
+  if (!copy) return std::unexpected(copy.error());
+  notes.push_back("list of tables " + file.string() + ": a record at offset " + std::to_string(*kept) +
+                  " was not written to its end, normal after a crash; it was cut, the original is " +
+                  copy->string());
   return {};
 }
 
@@ -94,8 +116,9 @@ Result<void> make_logs_ready(const fs::path& database, const HeaderFile& file, T
             "\nRestore the named files from a copy; or see what mounting without them would lose, with: "
             "hikyaku store mount");
   }
-  if (torn != nullptr && write) return cut_torn_end(database, *torn, now, notes);
-  return {};
+  if (!write) return {};
+  if (auto done = cut_unfinished_manifest(database, header, now, notes); !done) return done;
+  return torn != nullptr ? cut_torn_end(database, *torn, now, notes) : Result<void>{};
 }
 
 }  // namespace hikyaku::io

@@ -67,7 +67,8 @@ std::unexpected<Error> failed(const char* what) {
 }  // namespace
 
 Result<void> keep_only(int descriptor) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would read its answers
+  // No PR_SET_PDEATHSIG: it would come when the thread ends that has forked, and others ask after it. An
+  // owner that is gone is the end of the socket, and an endless loop meets its timer.
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);

@@ -80,7 +80,7 @@ bool SessionTap::hear_answer(Moment now) {
 }
 
 void SessionTap::begin(SessionEvent event, Moment now) {
-  open_.emplace();
+  open_ = Entry{};
   open_->event = std::move(event);
   asked_ = now;
   rest_ = open_->event.text;

@@ -218,7 +218,7 @@ def test_filters_can_stand_in_main_cf(lab):
     main.write_text(f"hikyaku_milters =\n  {{ {filter_.address}, name=one, {{ conditions = S25R, remote-network }} }}\n")
     check = [lab.binary, "milters", "check", "-c", str(folder), "--json"]
     row = json.loads(subprocess.run(check, capture_output=True, timeout=30, check=True).stdout)
-    assert row["filters"][0]["name"] == "one", row
+    assert row["filters"][0]["filter"] == "one", row
     assert [one["condition"] for one in row["filters"][0]["conditions"]] == ["S25R", "Remote Network"], row
     assert row["filters"][0]["settings"]["connection_spec"]["where"].endswith("main.cf:2"), row
     main.write_text("hikyaku_milters = { inet:1@localhost, nam=one }\n")
