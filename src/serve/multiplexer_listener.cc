@@ -158,9 +158,9 @@ void MultiplexerListener::start(asio::io_context& context, Accepted accepted, st
 
 void MultiplexerListener::close() {
   for (auto& [context, descriptor] : waiting_)
-    asio::post(*context, [descriptor = descriptor] {
+    asio::post(*context, [waiting = descriptor] {
       boost::system::error_code ignored;
-      descriptor->close(ignored);
+      waiting->close(ignored);
     });
   waiting_.clear();
 }
