@@ -69,6 +69,7 @@ def formatting():
 def lints():
     step("co_await lint", [sys.executable, "tools/check_co_await.py", *sources("src/**/*.cc", "src/**/*.h")])
     step("step names are documented", [sys.executable, "tools/check_steps.py"])
+    step("fuzz targets have a corpus", [sys.executable, "tools/fuzz.py", "--corpora"])
 
 
 def build(preset):
