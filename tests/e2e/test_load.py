@@ -134,6 +134,7 @@ def test_control_octets_of_clients_never_reach_the_log(lab):
     assert "\x1b" not in hub.log() and "\x07" not in hub.log()
 
 
+@long  # the threads of the library that serves it have 100 KiB of stack, in which the address sanitizer has no room
 def test_metrics_page(lab):
     sink, port = lab.sink(), free_port()
     hub = lab.hub(relay(sink) + f"hikyaku_http_listen = 127.0.0.1:{port}\n")

@@ -6,6 +6,7 @@ from client import Client, sample
 from scripted_filter import ScriptedFilter, negotiation
 from test_explain import explain
 from test_smtp import relay
+from marks import long
 
 NO_REPLIES = 0x1000 | 0x2000 | 0x4000 | 0x8000 | 0x10000 | 0x20000 | 0x80 | 0x40000 | 0x80000
 REJECTED_RECIPIENTS = 0x800
@@ -254,6 +255,7 @@ def test_progress_renews_the_time(lab):
     sink.wait(1)
 
 
+@long  # the sanitizer keeps what was freed, so that memory grows
 def test_a_large_message_goes_through_in_pieces_and_its_new_body_to_the_disk(lab):
     sink = lab.sink()
     body = b"".join(b"%08d %s\r\n" % (n, b"x" * 60) for n in range(200000))  # 14 MB

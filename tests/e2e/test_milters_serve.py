@@ -9,6 +9,7 @@ from dns import Dns
 from hub import free_port
 from milters import Multiplexer, add_header, scripted
 from scripted_filter import packet
+from marks import long
 
 CONTINUE, ACCEPT = ["c", ""], ["a", ""]
 
@@ -170,6 +171,7 @@ def test_sigterm_lets_a_message_end(lab):
     assert not mux.socket.exists(), "its socket goes with it"
 
 
+@long  # the threads of the library that serves it have 100 KiB of stack, in which the address sanitizer has no room
 def test_statistics_are_told_and_served(lab):
     port = free_port()
     mux = Multiplexer(lab, {"one": scripted(lab), "gone": "inet:1@[127.0.0.1]"}, options=["--http-listen", f"127.0.0.1:{port}"])
@@ -272,6 +274,7 @@ def test_a_thousand_sessions_take_little_memory(lab):
             session.close()
 
 
+@long  # the sanitizer keeps what was freed, so that memory grows
 def test_a_large_message_takes_little_memory(lab):
     mux = Multiplexer(lab, {"one": scripted(lab, {"eom": [[add_header("X-One", "1"), CONTINUE]]}), "two": scripted(lab)})
     large = lab.folder / "large.eml"
