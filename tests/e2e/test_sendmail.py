@@ -234,6 +234,7 @@ def test_what_was_taken_before_a_crash_does_not_come_again(lab):
     sink.wait(1)
     queue_id = re.search(r"pickup\[\d+\]: (\S+): uid=", hub.wait_log(r"uid=0 from=<root>")).group(1)
     wait_empty(hub, "pickup")
+    hub.wait_queue(lambda rows: not rows)  # else the relay's answer may be lost, and the message come twice
     hub.kill()
     # Killed between the commit and the removal of the file; and, the other one, before the commit.
     (hub.home / "queue" / "pickup" / f"{queue_id}-{file.name}").write_bytes(octets)
