@@ -6,7 +6,10 @@
 
 namespace hikyaku::io {
 
-void DeadlineSweep::start() { look(); }
+void DeadlineSweep::start() {
+  running_ = true;
+  look();
+}
 
 void DeadlineSweep::look() {
   const auto now = std::chrono::steady_clock::now();
@@ -15,7 +18,8 @@ void DeadlineSweep::look() {
   }
   timer_.expires_after(std::chrono::seconds{1});
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) look();
+    // A timer that was due already does not know that it was cancelled.
+    if (!error && running_) look();
   });
 }
 
@@ -25,6 +29,9 @@ void DeadlineSweep::expire_idle() {
   }
 }
 
-void DeadlineSweep::stop() { timer_.cancel(); }
+void DeadlineSweep::stop() {
+  running_ = false;
+  timer_.cancel();
+}
 
 }  // namespace hikyaku::io
