@@ -80,6 +80,7 @@ class Session {
     if (!passes()) return failure_;
     for (std::string_view rest = load_.body; !rest.empty() && session_.active();) {
       rest.remove_prefix(session_.body(rest, macros));
+      if (!send()) return std::strerror(errno);
       if (!passes()) return failure_;
     }
     if (load_.held != nullptr) {
@@ -105,7 +106,6 @@ class Session {
   bool passes() {
     for (;;) {
       auto event = session_.next();
-      if (!send()) session_.connection_lost(std::strerror(errno));
       if (const auto* verdict = std::get_if<ClientSession::Verdict>(&event)) {
         if (!verdict->failure.empty())
           failure_ = verdict->failure;
@@ -114,6 +114,11 @@ class Session {
         return failure_.empty();
       }
       if (!std::holds_alternative<ClientSession::NeedBytes>(event)) continue;
+      // As MTAs do: what waits for no reply goes with what follows.
+      if (!send()) {
+        session_.connection_lost(std::strerror(errno));
+        continue;
+      }
       char octets[16384];
       const auto size = ::recv(socket_, octets, sizeof octets, 0);
       if (size > 0)

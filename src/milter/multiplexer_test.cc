@@ -69,7 +69,9 @@ TEST(MultiplexerNegotiation, WhatNoChildWantsIsNotAskedFor) {
   EXPECT_TRUE(agreement.sends(Command::body));
   EXPECT_TRUE(agreement.sends(Command::header));
   EXPECT_TRUE(agreement.sends(Command::unknown));
-  EXPECT_FALSE(agreement.answers(Command::header)) << "the only child that sees headers does not answer them";
+  EXPECT_FALSE(agreement.answers(Command::header)) << "what is said to headers is told later";
+  EXPECT_FALSE(agreement.answers(Command::end_of_headers));
+  EXPECT_TRUE(agreement.answers(Command::body)) << "for SKIP";
   EXPECT_TRUE(agreement.answers(Command::connect)) << "one of them answers";
   EXPECT_TRUE(agreement.has(step::skip | step::header_leading_space));
 }
@@ -361,12 +363,13 @@ TEST(MultiplexerContent, TheFirstInListOrderThatRefusesDecides) {
   EXPECT_EQ(rig.reports.back().decided_by, 0U);
 }
 
-TEST(MultiplexerContent, ARefusalOfTheFirstIsToldAtOnceAndTheOthersAreAborted) {
+TEST(MultiplexerContent, ARefusalOfTheFirstIsToldAtTheNextReplyAndTheOthersAreAborted) {
   Rig rig(2, [](Rig& one) { one.filters[0].act = replies<Session::EndOfHeaders>(kNo); });
   rig.envelope();
   rig.header("Subject: x");
-  EXPECT_EQ(rig.end_of_headers().reply, kNo);
-  EXPECT_EQ(rig.filters[1].heard.back(), "abort");
+  EXPECT_EQ(rig.end_of_headers(), ClientSession::Verdict{}) << "the MTA does not wait here";
+  EXPECT_EQ(rig.body("one\r\n").reply, kNo);
+  EXPECT_EQ(rig.filters[1].heard.back(), "abort") << "which sees nothing of the body";
   EXPECT_EQ(rig.child(1).state, State::not_needed);
 }
 
@@ -394,8 +397,8 @@ TEST(MultiplexerContent, AQuarantineOfOneThatAcceptsEarlyIsNotLost) {
     });
   });
   rig.envelope();
-  rig.header("Subject: x");
-  EXPECT_EQ(rig.end_of_headers().kind, Kind::accept);
+  rig.header("Subject: x"), rig.end_of_headers();
+  EXPECT_EQ(rig.body("one\r\n").kind, Kind::accept);
   EXPECT_THAT(rig.edits, ElementsAre(Quarantine{"virus"}));
 }
 

@@ -24,8 +24,9 @@ struct SharedWishes {
   MacroOverrides macros;      ///< wanted besides, where a list is set
 
   /// Actions, and macros by stage, are all that one of them wants; an event is left out that none wants, and
-  /// its reply where none replies. Where one filter sets a list of macros and another does not, the MTA is
-  /// asked for Postfix's list too, since what it has by itself is not known.
+  /// its reply where none replies. Headers and their end are never replied to: what filters say to them is
+  /// told at the next reply, of the body or of the message's end. Where one filter sets a list of macros and
+  /// another does not, the MTA is asked for Postfix's list too, since what it has by itself is not known.
   Wishes wishes() const;
 };
 
