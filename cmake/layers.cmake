@@ -1,10 +1,11 @@
-# hikyaku_layer(NAME [DEPS layer...] [LIBS target...] [PRECOMPILE header...] [MAIN program])
+# hikyaku_layer(NAME [DEPS layer...] [LIBS target...] [PRECOMPILE header...] [MAIN program] [TESTS_COMPUTE])
 #
 # Makes the static library hikyaku_NAME of src/NAME/*.cc, its test program NAME_test of
 # src/NAME/*_test.cc, and a fuzz program of each src/NAME/*_fuzz.cc. The include path holds the
 # folders of NAME and DEPS alone: a header of any other layer is not found. With MAIN, src/NAME/main.cc
 # becomes the program. PRECOMPILE names headers of other projects that take the compiler long and that most
-# files of the layer include; each file includes them all the same.
+# files of the layer include; each file includes them all the same. The code of tests is not optimised, which
+# takes the compiler a third of the time, unless TESTS_COMPUTE says that they would run for longer than that.
 find_package(Threads REQUIRED)
 if(HIKYAKU_TESTS)
   enable_testing()
@@ -24,13 +25,13 @@ set(test_headers <gmock/gmock.h> <gtest/gtest.h> ${standard_headers})
 if(HIKYAKU_TESTS)
   add_library(hikyaku_standard_test OBJECT ${CMAKE_SOURCE_DIR}/cmake/standard.cc)
   target_compile_definitions(hikyaku_standard_test PRIVATE ${test_definitions})
-  target_compile_options(hikyaku_standard_test PRIVATE ${test_options})
+  target_compile_options(hikyaku_standard_test PRIVATE ${test_options} -O0)
   target_link_libraries(hikyaku_standard_test PRIVATE Threads::Threads GTest::gmock)
   target_precompile_headers(hikyaku_standard_test PRIVATE ${test_headers})
 endif()
 
 function(hikyaku_layer name)
-  cmake_parse_arguments(L "" "MAIN" "DEPS;LIBS;PRECOMPILE" ${ARGN})
+  cmake_parse_arguments(L "TESTS_COMPUTE" "MAIN" "DEPS;LIBS;PRECOMPILE" ${ARGN})
   file(GLOB all CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   set(sources ${all})
   list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|/main)\\.cc$")
@@ -68,7 +69,7 @@ function(hikyaku_layer name)
     add_executable(${name}_test ${tests})
     target_include_directories(${name}_test PRIVATE ${view})
     target_compile_definitions(${name}_test PRIVATE ${test_definitions})
-    target_compile_options(${name}_test PRIVATE ${test_options})
+    target_compile_options(${name}_test PRIVATE ${test_options} $<$<NOT:$<BOOL:${L_TESTS_COMPUTE}>>:-O0>)
     target_link_libraries(${name}_test PRIVATE hikyaku_${name} GTest::gmock GTest::gtest_main)
     add_test(NAME ${name} COMMAND ${name}_test)
     if(NOT L_LIBS)

@@ -22,6 +22,7 @@
 #include "cmd/configuration_files.h"
 #include "config/files.h"
 #include "config/rewrite_settings.h"
+#include "config/table_elements.h"
 #include "io/system_random.h"
 #include "io/table_files.h"
 #include "rewrite/local_domains.h"
@@ -77,12 +78,6 @@ struct KeyFacts {
       std::make_unique<rewrite::OwnDomains>("", table::StringMatchList(), std::vector<table::Ip>());
 };
 
-std::vector<table::Element> elements(const std::vector<config::Value>& values) {
-  std::vector<table::Element> all;
-  for (const auto& value : values) all.push_back({value.text, value.origin});
-  return all;
-}
-
 std::vector<table::Ip> machine_addresses(const config::System& system) {
   std::vector<table::Ip> all;
   for (const auto& interface : system.interfaces) {
@@ -114,7 +109,7 @@ Result<KeyFacts> read_facts(const Options& options, SourceCatalogue& sources, ta
   };
   facts.transport_parents = parents("transport_maps");
   facts.access_parents = parents("smtpd_access_maps");
-  auto destinations = table::StringMatchList::compile(elements(main.list("mydestination")), opener);
+  auto destinations = table::StringMatchList::compile(config::elements(main.list("mydestination")), opener);
   if (!destinations) return std::unexpected(destinations.error());
   facts.local = std::make_unique<rewrite::OwnDomains>(
       main.text("myorigin").text, std::move(*destinations),

@@ -1,15 +1,8 @@
 #include "config/local_submission_settings.h"
 
+#include "config/table_elements.h"
+
 namespace hikyaku::config {
-namespace {
-
-std::vector<table::Element> elements(const std::vector<Value>& values) {
-  std::vector<table::Element> made;
-  for (const auto& value : values) made.push_back({value.text, value.origin});
-  return made;
-}
-
-}  // namespace
 
 policy::LocalSubmission local_submission_settings(const Main& main, table::Opener& opener,
                                                   Diagnostics& diagnostics) {

@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "config/rewrite_settings.h"
 #include "config/spelling.h"
+#include "config/table_elements.h"
 #include "policy/dnsbl.h"
 #include "route/local_destinations.h"
 #include "table/fold.h"
@@ -21,13 +22,6 @@ using policy::RestrictionFault;
 bool names_parents(const Main& main, std::string_view setting) {
   const auto names = main.list("parent_domain_matches_subdomains");
   return std::any_of(names.begin(), names.end(), [setting](const Value& v) { return v.text == setting; });
-}
-
-std::vector<table::Element> elements(const std::vector<Value>& values) {
-  std::vector<table::Element> out;
-  out.reserve(values.size());
-  for (const auto& value : values) out.push_back({value.text, value.origin});
-  return out;
 }
 
 class Reader {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "config/spelling.h"
+#include "config/table_elements.h"
 #include "mail/header.h"
 #include "rewrite/local_domains.h"
 
@@ -17,13 +18,6 @@ namespace {
 using rewrite::AddressClass;
 
 bool same(std::string_view a, std::string_view b) { return mail::same_header_name(a, b); }
-
-std::vector<table::Element> elements(const std::vector<Value>& values) {
-  std::vector<table::Element> out;
-  out.reserve(values.size());
-  for (const auto& value : values) out.push_back({value.text, value.origin});
-  return out;
-}
 
 /// Reads the settings one by one; what is wrong with one does not keep the next from being read.
 class Reader {

@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "config/rewrite_settings.h"
+#include "config/table_elements.h"
 #include "mail/header.h"
 #include "rewrite/completion.h"
 #include "route/next_hop.h"
@@ -16,13 +17,6 @@ namespace hikyaku::config {
 namespace {
 
 constexpr std::size_t kMostWarnings = 20;  // of one table
-
-std::vector<table::Element> elements(const std::vector<Value>& values) {
-  std::vector<table::Element> out;
-  out.reserve(values.size());
-  for (const auto& value : values) out.push_back({value.text, value.origin});
-  return out;
-}
 
 bool names_parents(const Main& main, std::string_view setting) {
   const auto names = main.list("parent_domain_matches_subdomains");

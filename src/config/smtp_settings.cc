@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include "config/table_elements.h"
+
 namespace hikyaku::config {
 namespace {
 
@@ -23,12 +25,6 @@ std::string lower(std::string_view text) {
 std::string upper(std::string_view text) {
   std::string out(text);
   for (auto& c : out) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return out;
-}
-
-std::vector<table::Element> elements(const std::vector<Value>& values) {
-  std::vector<table::Element> out;
-  for (const auto& value : values) out.push_back({value.text, value.origin});
   return out;
 }
 
