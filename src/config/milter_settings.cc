@@ -203,13 +203,17 @@ MilterSettings non_smtpd_milter_settings(const Main& main, table::Opener& opener
   return out;
 }
 
-Result<std::vector<Milter>> read_milters(const MilterSettings& settings, std::string_view text,
-                                         Origin origin) {
+std::vector<Milter> read_milters(const MilterSettings& settings, std::string_view text, Origin origin) {
   std::vector<Milter> filters;
   for (const auto& element : Main::split({std::string(text), origin})) {
-    auto milter = read_one(settings, element);
-    if (!milter) return std::unexpected(milter.error());
-    filters.push_back(*std::move(milter));
+    if (auto milter = read_one(settings, element)) {
+      filters.push_back(*std::move(milter));
+    } else {
+      auto& none = filters.emplace_back(settings.defaults);
+      none.name = escaped(element.text, 100);
+      none.origin = origin;
+      none.fault = milter.error().text;
+    }
   }
   return filters;
 }

@@ -29,6 +29,7 @@ struct Milter {
   milter::DefaultAction default_action = milter::DefaultAction::tempfail;
   std::uint32_t protocol = milter::kVersion;
   bool no_header_reply = false;  ///< "6 no_header_reply": it does not answer headers
+  std::string fault;             ///< of read_milters(): what is wrong with it, so that nobody can ask it
 };
 
 /// The filters of one service (smtpd_milters), or of mail that does not come by SMTP (non_smtpd_milters).
@@ -58,8 +59,7 @@ MilterSettings smtpd_milter_settings(const Main& main, table::Opener& opener, Di
 /// Reads non_smtpd_milters.
 MilterSettings non_smtpd_milter_settings(const Main& main, table::Opener& opener, Diagnostics& diagnostics);
 
-/// Reads a list of filters, as a table of smtpd_milter_maps gives it. Fails with Fault::malformed.
-Result<std::vector<Milter>> read_milters(const MilterSettings& settings, std::string_view text,
-                                         Origin origin);
+/// Reads a list of filters, as a table of smtpd_milter_maps gives it. One that is none has its `fault`.
+std::vector<Milter> read_milters(const MilterSettings& settings, std::string_view text, Origin origin);
 
 }  // namespace hikyaku::config

@@ -146,11 +146,21 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(MilterSettings, a_table_gives_lists_like_the_setting_s) {
   const Read read("milter_default_action = accept\n");
   const auto good = read_milters(read.settings, "inet:a:1, { inet:b:2, default_action=reject }", {});
-  ASSERT_TRUE(good.has_value());
-  ASSERT_EQ(good->size(), 2U);
-  EXPECT_EQ((*good)[0].default_action, DefaultAction::accept);
-  EXPECT_EQ((*good)[1].default_action, DefaultAction::reject);
-  EXPECT_FALSE(read_milters(read.settings, "nonsense", {}).has_value());
+  ASSERT_EQ(good.size(), 2U);
+  EXPECT_EQ(good[0].default_action, DefaultAction::accept);
+  EXPECT_EQ(good[1].default_action, DefaultAction::reject);
+  EXPECT_EQ(good[0].fault + good[1].fault, "");
+}
+
+TEST(MilterSettings, what_is_no_filter_in_a_table_s_list_has_its_fault_and_the_others_stay) {
+  const Read read("milter_default_action = accept\n");
+  const auto mixed = read_milters(read.settings, "nonsense, inet:b:2, { inet:c:3, colour=red }", {});
+  ASSERT_EQ(mixed.size(), 3U);
+  EXPECT_EQ(mixed[0].name, "nonsense");
+  EXPECT_THAT(mixed[0].fault, HasSubstr("is no address of a milter"));
+  EXPECT_EQ(mixed[1].fault, "");
+  EXPECT_THAT(mixed[2].fault, HasSubstr("\"colour\" is nothing"));
+  EXPECT_EQ(mixed[2].default_action, DefaultAction::accept);
 }
 
 }  // namespace

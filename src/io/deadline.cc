@@ -24,6 +24,7 @@ void DeadlineSweep::look() {
 }
 
 void DeadlineSweep::expire_idle() {
+  ending_ = true;
   for (auto* watched : *watched_) {
     if (watched->idle) watched->expire();
   }

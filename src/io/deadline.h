@@ -21,6 +21,8 @@ class DeadlineSweep {
   /// Expires the deadlines of streams that wait for their peer to begin something (wait_readable()): their
   /// operations fail now. For shutting down.
   void expire_idle();
+  /// expire_idle() was called: the program ends.
+  bool ending() const { return ending_; }
   /// It keeps its io_context busy no more.
   void stop();
 
@@ -30,7 +32,7 @@ class DeadlineSweep {
   void look();
 
   boost::asio::steady_timer timer_;
-  bool running_ = false;
+  bool running_ = false, ending_ = false;
   // Shared with the streams: at the end of the program those that are left die with their io_context, after
   // us.
   std::shared_ptr<std::list<Watched*>> watched_ = std::make_shared<std::list<Watched*>>();

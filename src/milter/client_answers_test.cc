@@ -86,14 +86,54 @@ TEST(MilterClient, AReplyIsTakenInTheFiltersWords) {
   EXPECT_EQ(verdict.failure, "");
 }
 
-TEST(MilterClient, AMalformedReplyIsAnsweredByTheDefaultAction) {
-  for (const std::string_view reply : {"250 2.0.0 ok|", "550-a\r\n551 b|", "550 4.7.1 no|"}) {
+TEST(MilterClient, AnUnusableReplyIsAFaultOfTheConfiguration) {
+  for (const std::string_view reply : {"250 2.0.0 ok|", "550-a\r\n551 b|", "550 4.7.1 no|", "550|"}) {
     Mta mta;
     mta.mail();
     const auto verdict = mta.hear(packet('y', reply));
-    EXPECT_EQ(verdict.reply.code, 451);
+    EXPECT_EQ(verdict.reply, SmtpReply::misconfigured());
     EXPECT_THAT(verdict.failure, HasSubstr("the reply '"));
+    EXPECT_EQ(std::get<Session::Verdict>(mta.session.next()), verdict) << "for the rest of the connection";
   }
+}
+
+TEST(MilterClient, OfTheDefaultActionsAcceptAndQuarantineHoldForAnUnusableReply) {
+  for (const auto& [action, kind] :
+       {std::pair{DefaultAction::accept, Kind::accept},
+        std::pair{DefaultAction::quarantine, Kind::quarantine}, std::pair{DefaultAction::reject, Kind::reply},
+        std::pair{DefaultAction::tempfail, Kind::reply}, std::pair{DefaultAction::shutdown, Kind::reply}}) {
+    Session::Settings settings;
+    settings.default_action = action;
+    Mta mta(0, 6, settings);
+    mta.mail();
+    const auto verdict = mta.hear(packet('y', "550|"));
+    EXPECT_EQ(verdict.kind, kind);
+    if (kind == Kind::reply) EXPECT_EQ(verdict.reply, SmtpReply::misconfigured());
+  }
+}
+
+TEST(MilterClient, AfterAnUnusableReplyToAMessageTheDefaultActionHolds) {
+  Session::Settings settings;
+  settings.default_action = DefaultAction::reject;
+  Mta mta(0, 6, settings);
+  mta.until_end_of_message();
+  EXPECT_EQ(mta.hear(packet('y', "550|")).reply, SmtpReply::misconfigured());
+  mta.session.abort();
+  mta.mail();
+  const auto event = mta.session.next();
+  ASSERT_TRUE(std::holds_alternative<Session::Verdict>(event));
+  EXPECT_EQ(std::get<Session::Verdict>(event).reply.line(), "550 5.5.0 Service unavailable");
+}
+
+TEST(MilterClient, AFilterThatIsConfiguredWrongIsNotAsked) {
+  Session::Settings settings;
+  Session session(settings);
+  session.misconfigured("a line\nbreak");
+  const auto event = session.next();
+  ASSERT_TRUE(std::holds_alternative<Session::Verdict>(event));
+  EXPECT_EQ(std::get<Session::Verdict>(event).reply, SmtpReply::misconfigured());
+  EXPECT_EQ(std::get<Session::Verdict>(event).failure, "a line\\x0abreak");
+  EXPECT_TRUE(session.broken());
 }
 
 TEST(MilterClient, DiscardIsNotAllowedAtConnectAndHelo) {

@@ -29,6 +29,19 @@ ClientSession::Verdict default_verdict(DefaultAction action) {
   return {Kind::reply, SmtpReply::later(), {}};
 }
 
+/// Of what the administrator has to put right, as in Postfix: accept and quarantine hold, and no default
+/// action turns mail away for good.
+ClientSession::Verdict configuration_verdict(DefaultAction action) {
+  if (action == DefaultAction::accept || action == DefaultAction::quarantine) return default_verdict(action);
+  return {ClientSession::Verdict::Kind::reply, SmtpReply::misconfigured(), {}};
+}
+
+/// From the first header on.
+bool of_content(Command command) {
+  return command == Command::header || command == Command::end_of_headers || command == Command::body ||
+         command == Command::end_of_message;
+}
+
 /// Before MAIL a verdict is about the connection.
 bool of_connection(Command command) { return command == Command::connect || command == Command::helo; }
 
@@ -270,15 +283,7 @@ void ClientSession::quit() {
 // ---- answers ----
 
 ClientSession::Timeout ClientSession::timeout() const {
-  switch (event_) {
-    case Command::header:
-    case Command::end_of_headers:
-    case Command::body:
-    case Command::end_of_message:
-      return Timeout::content;
-    default:
-      return Timeout::command;
-  }
+  return of_content(event_) ? Timeout::content : Timeout::command;
 }
 
 ClientSession::Event ClientSession::next() {
@@ -313,7 +318,7 @@ std::optional<ClientSession::Event> ClientSession::handle(const Packet& packet) 
   }
   if (*response == Response::reply_code) {
     auto reply = SmtpReply::parse(packet.data);
-    if (!reply) return failed(std::move(reply).error().text);
+    if (!reply) return unusable(std::move(reply).error().text);
     return refused(*std::move(reply));
   }
   if (!packet.data.empty())
@@ -333,6 +338,8 @@ std::optional<ClientSession::Event> ClientSession::handle_negotiation(Response r
   for (const auto stage : answer->unknown_stages)
     note("the filter set the macros of a stage " + std::to_string(stage) + ", which there is not");
   agreement_ = *std::move(agreement);
+  if (agreement_.version < kOldestVersion)
+    note("the filter speaks version " + std::to_string(agreement_.version) + ", which there is not");
   agreement_.steps |= settings_.assumed_steps;
   state_ = State::talking;
   return answered();
@@ -378,7 +385,7 @@ ClientSession::Event ClientSession::handle_edit(Response response, std::string_v
   // pieces by mistake.
   if (response == Response::replace_body) {
     if (new_body_ == Body::replaced)
-      return failed("the filter put other changes between the chunks of a new body");
+      return unusable("the filter put other changes between the chunks of a new body");
     new_body_ = Body::being_replaced;
   } else if (new_body_ == Body::being_replaced) {
     new_body_ = Body::replaced;
@@ -426,6 +433,15 @@ ClientSession::Event ClientSession::failed(std::string why) {
   return answered();
 }
 
+ClientSession::Event ClientSession::unusable(std::string why) {
+  static_cast<void>(failed(std::move(why)));
+  auto verdict = configuration_verdict(settings_.default_action);
+  verdict.failure = standing_->failure;
+  // After a message's content Postfix knows no more of the filter than that it is gone.
+  if (!of_content(event_)) standing_ = verdict;
+  return verdict;
+}
+
 void ClientSession::timed_out() {
   if (!waiting_) return;
   const auto* setting = timeout() == Timeout::content ? "milter_content_timeout" : "milter_command_timeout";
@@ -436,6 +452,15 @@ void ClientSession::connection_lost(std::string_view what) {
   if (state_ == State::quit || broken()) return;
   static_cast<void>(failed(escaped(what, 300) + " (at " + std::string(text(event_)) + ")"));
 }
+
+void ClientSession::give_up() {
+  if (state_ == State::quit || broken()) return;
+  static_cast<void>(failed(std::string(text(event_)) + " was not answered before the end of the hub"));
+  standing_->kind = Verdict::Kind::shutdown;
+  standing_->reply = SmtpReply::ending();
+}
+
+void ClientSession::misconfigured(std::string_view what) { static_cast<void>(unusable(escaped(what, 300))); }
 
 void ClientSession::note(std::string text) {
   if (notes_.size() < kNotes) notes_.push_back(std::move(text));

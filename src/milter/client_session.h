@@ -126,6 +126,11 @@ class ClientSession {
   /// the Verdict. `what` says so, for the log.
   void timed_out();
   void connection_lost(std::string_view what);
+  /// The MTA itself ends, and can't wait: a refusal with 421, whatever the default action is.
+  void give_up();
+  /// What the configuration says of this filter is nonsense, so that nobody can ask it. In place of the
+  /// negotiation.
+  void misconfigured(std::string_view what);
 
   /// What is to be sent: `head`, then `body`, which is part of what was given to body().
   struct Output {
@@ -181,6 +186,9 @@ class ClientSession {
   Event answered();
   /// The filter is of no use any more: the default action holds from here on.
   Event failed(std::string why);
+  /// The same of what Postfix takes for a fault of the configuration: no SMTP reply where one is due, other
+  /// changes between the chunks of a body.
+  Event unusable(std::string why);
   void note(std::string text);
 
   const Settings& settings_;

@@ -8,10 +8,14 @@
 namespace hikyaku::milter {
 namespace {
 
+/// As loose as Postfix, which adds what a filter names, as long as it breaks no message: a name may be empty,
+/// and what follows a colon in it is more of the value.
 Result<void> check_name(std::string_view name) {
-  const bool good = !name.empty() && std::ranges::all_of(name, [](char c) {
+  bool value = false;
+  const bool good = std::ranges::all_of(name, [&value](char c) {
     const auto octet = static_cast<unsigned char>(c);
-    return octet > ' ' && octet != 0x7f && c != ':';
+    value = value || c == ':';
+    return (octet > ' ' || (value && octet == ' ')) && octet != 0x7f;
   });
   if (good) return {};
   return fail(Fault::malformed, "'" + escaped(name, 100) + "' is no name of a header");
@@ -24,7 +28,6 @@ Result<Edit> parse_header(FieldReader& reader) {
   if constexpr (requires { header.index; }) {
     const auto index = reader.number32();
     if (!index) return std::unexpected(index.error());
-    if (*index > 0x7fffffff) return fail(Fault::malformed, "a header index of " + std::to_string(*index));
     header.index = *index;
   }
   const auto name = reader.string();

@@ -62,8 +62,9 @@ std::size_t octets(const Edit& edit);
 
 /// Whether `response` is an edit.
 bool is_edit(Response response);
-/// Reads the data of such a packet. Fails with Fault::malformed; an index past 2^31-1, a header without a
-/// name and one whose name is none (a colon, a control octet, a blank in it) are malformed.
+/// Reads the data of such a packet. Fails with Fault::malformed; so is a header whose name has a control
+/// octet or a blank in it. A name may be empty, or have a colon and more
+/// behind it, as for Postfix.
 Result<Edit> parse_edit(Response response, std::string_view data);
 /// Appends its packet. A ReplaceBody must fit into one.
 void append_edit(std::string& out, const Edit& edit);

@@ -75,7 +75,8 @@ Result<Answer> Answer::parse(std::string_view data) {
 }
 
 bool Agreement::knows(Command command) const {
-  return version >= (command == Command::data ? 4 : command == Command::unknown ? 3 : kOldestVersion);
+  if (version < kOldestVersion) return true;
+  return version >= (command == Command::data ? 4U : command == Command::unknown ? 3U : kOldestVersion);
 }
 
 bool Agreement::sends(Command command) const {
@@ -94,10 +95,11 @@ std::size_t Agreement::data_size() const {
 }
 
 Result<Agreement> agree(const Offer& offer, const Answer& answer) {
-  if (answer.version < kOldestVersion || answer.version > offer.version)
-    return fail(Fault::malformed, "the filter speaks version " + std::to_string(answer.version) + "; " +
-                                      std::to_string(kOldestVersion) + " to " +
-                                      std::to_string(offer.version) + " were offered (see milter_protocol)");
+  // A filter that says 0 or 1 does not know the protocol's versions; as with Postfix it works, and gets all.
+  if (answer.version > offer.version)
+    return fail(Fault::malformed, "the filter speaks version " + std::to_string(answer.version) +
+                                      "; no more than " + std::to_string(offer.version) +
+                                      " was offered (see milter_protocol)");
   if (const auto more = answer.actions & ~offer.actions; more != 0)
     return fail(Fault::malformed, "the filter wants the actions " + hex(more) + ", which were not offered");
   return Agreement{answer.version, answer.actions,

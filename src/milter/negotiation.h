@@ -59,9 +59,8 @@ struct Agreement {
 };
 
 /// The MTA's end: takes the filter's answer to `offer`. Fails with Fault::malformed when the filter wants a
-/// newer version or actions that were not offered, as Postfix does; or has a version below 2. Steps that were
-/// not offered are kept where they only leave something out, since the filter would neither expect nor answer
-/// it.
+/// newer version or actions that were not offered, as Postfix does. Steps that were not offered are kept
+/// where they only leave something out, since the filter would neither expect nor answer it.
 Result<Agreement> agree(const Offer& offer, const Answer& answer);
 
 /// What a filter of ours needs and would like.

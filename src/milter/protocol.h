@@ -9,7 +9,7 @@
 namespace hikyaku::milter {
 
 constexpr std::uint32_t kVersion = 6;        ///< SMFI_PROT_VERSION
-constexpr std::uint32_t kOldestVersion = 2;  ///< older filters have no options to agree on
+constexpr std::uint32_t kOldestVersion = 2;  ///< that can be offered
 
 /// The most data of a packet, without the octet of its kind, that every filter takes (MILTER_MAX_DATA_SIZE),
 /// and the most body in one packet (MILTER_CHUNK_SIZE).

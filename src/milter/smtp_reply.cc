@@ -45,9 +45,10 @@ Result<SmtpReply> SmtpReply::parse(std::string_view data) {
   SmtpReply reply;
   bool more = true;
   for (std::size_t number = 0; more; ++number) {
-    const auto end = data.find("\r\n");
+    const auto end = data.find('\n');
     auto line = data.substr(0, end);
-    data.remove_prefix(end == std::string_view::npos ? data.size() : end + 2);
+    data.remove_prefix(end == std::string_view::npos ? data.size() : end + 1);
+    if (end != std::string_view::npos && line.ends_with('\r')) line.remove_suffix(1);
     if (number == kLines) return malformed("more than 32 lines");
     if (line.size() > kLineSize) return malformed("a line of more than 980 octets");
     if (line.size() < 3 || (line[0] != '4' && line[0] != '5') || !digit(line[1]) || !digit(line[2]))
@@ -55,7 +56,7 @@ Result<SmtpReply> SmtpReply::parse(std::string_view data) {
     const int code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
     if (number > 0 && code != reply.code) return malformed("its lines have different codes");
     reply.code = code;
-    if (line.size() > 3 && line[3] != ' ' && line[3] != '-')
+    if (line.size() == 3 || (line[3] != ' ' && line[3] != '-'))
       return malformed("a blank or '-' must follow the code");
     more = !data.empty();
     const char first = line[0];

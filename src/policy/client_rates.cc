@@ -13,6 +13,12 @@ Refusal hang_up(std::string_view hostname, std::string_view what, std::string_vi
   return {421, "4.7.0", text.append(" Error: too many ").append(what).append(" from ").append(address)};
 }
 
+bool excepted(const RateLimits& limits, const Client& client) {
+  if (!client.ip || limits.exceptions.empty()) return false;
+  const auto match = limits.exceptions.match(client.name, *client.ip, nullptr);
+  return !match || match->has_value();  // a list that can't be asked must not turn mail away
+}
+
 }  // namespace
 
 ClientRates::Counts& ClientRates::counts(std::string_view address, std::chrono::seconds unit, Time now) {
@@ -45,11 +51,7 @@ ClientRates::Counts& ClientRates::counts(std::string_view address, std::chrono::
 
 std::optional<Refusal> ClientRates::connect(const RateLimits& limits, const Client& client,
                                             std::string_view hostname, Time now) {
-  const bool exempt = [&] {
-    if (!client.ip || limits.exceptions.empty()) return false;
-    const auto match = limits.exceptions.match(client.name, *client.ip, nullptr);
-    return !match || match->has_value();  // a list that can't be asked must not turn mail away
-  }();
+  const bool exempt = excepted(limits, client);
   const std::lock_guard lock(mutex_);
   auto& one = counts(client.address, limits.unit, now);
   if (one.idle) {
@@ -78,6 +80,16 @@ void ClientRates::disconnect(std::string_view address, Time now) {
   one.since = std::min(one.since, now);
 }
 
+std::size_t ClientRates::connections(const RateLimits& limits, const Client& client) const {
+  const bool limited = limits.connection_count + limits.connection_rate + limits.message_rate +
+                           limits.recipient_rate + limits.new_tls_rate + limits.auth_rate >
+                       0;
+  if (!limited || excepted(limits, client)) return 0;
+  const std::lock_guard lock(mutex_);
+  const auto found = clients_.find(std::string_view(client.address));
+  return found == clients_.end() ? 0 : found->second.open;
+}
+
 std::optional<Refusal> ClientRates::count(Event event, const RateLimits& limits, const Client& client,
                                           Time now) {
   const std::size_t most = [&] {
@@ -94,10 +106,7 @@ std::optional<Refusal> ClientRates::count(Event event, const RateLimits& limits,
     return std::size_t{0};
   }();
   if (most == 0) return std::nullopt;
-  if (client.ip && !limits.exceptions.empty()) {
-    const auto match = limits.exceptions.match(client.name, *client.ip, nullptr);
-    if (!match || match->has_value()) return std::nullopt;
-  }
+  if (excepted(limits, client)) return std::nullopt;
   {
     const std::lock_guard lock(mutex_);
     if (!over(++counts(client.address, limits.unit, now).events[static_cast<std::size_t>(event)], most))

@@ -27,6 +27,9 @@ class ClientRates {
   std::optional<Refusal> connect(const RateLimits& limits, const Client& client, std::string_view hostname,
                                  Time now);
   void disconnect(std::string_view address, Time now);
+  /// How many connections the client has open; 0 where nobody counts them, as in Postfix: no limit is set, or
+  /// the client is excepted.
+  std::size_t connections(const RateLimits& limits, const Client& client) const;
   /// Counts an event and gives the refusal when there are too many in this unit: "450 4.7.1 Error: too much
   /// mail from 192.0.2.1".
   std::optional<Refusal> count(Event event, const RateLimits& limits, const Client& client, Time now);

@@ -34,6 +34,20 @@ TEST(ClientRates, RefusesConnectionsBeyondTheLimitAndCountsClosedOnesNoMore) {
   EXPECT_EQ(rates.load().connections, 3U);
 }
 
+TEST(ClientRates, TellsHowManyConnectionsAClientHasWhereTheyAreLimited) {
+  ClientRates rates;
+  const RateLimits limits;
+  const auto one = client("192.0.2.1"), other = client("192.0.2.2");
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(rates.connect(limits, one, "hub.test", kStart));
+  EXPECT_EQ(rates.connections(limits, one), 3U);
+  EXPECT_EQ(rates.connections(limits, other), 0U);
+  RateLimits none;
+  none.connection_count = 0;
+  EXPECT_EQ(rates.connections(none, one), 0U) << "nothing is limited";
+  none.auth_rate = 1;
+  EXPECT_EQ(rates.connections(none, one), 3U);
+}
+
 TEST(ClientRates, CountsEventsWithinOneUnit) {
   const std::string address = "192.0.2.1";
   ClientRates rates;
@@ -64,6 +78,7 @@ TEST(ClientRates, LeavesExceptedClientsAlone) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_FALSE(rates.connect(limits, client(address), "hub.test", kStart));
     EXPECT_FALSE(rates.count(ClientRates::Event::message, limits, client(address), kStart));
+    EXPECT_EQ(rates.connections(limits, client(address)), 0U);
     rates.disconnect(address, kStart);
   }
 }

@@ -60,10 +60,11 @@ class Action {
       note("info");
     } else if (is("REPLACE") || is("PREPEND")) {
       put_text(result);
-    } else if (by_ == CheckedBy::arrival && for_message()) {
+    } else if (by_ != CheckedBy::smtp_client && for_message()) {
       return result;
     } else {
-      warn("unknown command in " + std::string(checks_.setting) + " map: " + std::string(value));
+      warn((by_ == CheckedBy::milter ? "unsupported" : "unknown") + (" command" + in_map()) + ": " +
+           std::string(value));
     }
     return result;
   }
@@ -92,7 +93,11 @@ class Action {
       result.text = text_;
     } else {
       note("prepend");
-      result.prepend = text_;
+      if (by_ == CheckedBy::milter) {
+        warn("the milter_header/body_checks prepend action is not implemented");
+      } else {
+        result.prepend = text_;
+      }
     }
   }
 
@@ -101,12 +106,13 @@ class Action {
       reject();
     } else if (is("FILTER")) {
       if (text_.find(':') == std::string_view::npos) {
-        warn("bad FILTER command " + printable(text_) + in_map() + " -- need transport:destination");
+        const auto where = by_ == CheckedBy::milter ? " in " + std::string(checks_.setting) : in_map();
+        warn("bad FILTER command " + printable(text_) + where + " -- need transport:destination");
       } else {
         actions_.filter = text_;
         note("filter");
       }
-    } else if (is("PASS")) {
+    } else if (is("PASS") && by_ == CheckedBy::arrival) {
       note("pass");
       actions_.checks_over = true;
     } else if (is("DISCARD")) {

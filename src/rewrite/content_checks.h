@@ -11,8 +11,9 @@ namespace hikyaku::rewrite {
 
 /// What is looked at, which decides what REPLACE and PREPEND texts must be.
 enum class Content : std::uint8_t { header, body };
-/// Who looks: the SMTP client knows fewer actions.
-enum class CheckedBy : std::uint8_t { arrival, smtp_client };
+/// Who looks: not all actions are for everyone. The SMTP client knows none for a whole message; of what a
+/// milter adds PASS and PREPEND make no sense, as in Postfix.
+enum class CheckedBy : std::uint8_t { arrival, smtp_client, milter };
 
 /// What becomes of one header or line.
 struct CheckResult {

@@ -57,7 +57,9 @@ Reply AccessChecks::take(policy::Verdict verdict, Reply yes, IncomingEnvelope* e
 
 asio::awaitable<Reply> AccessChecks::connect() {
   const auto facts = client_.policy_facts();
-  if (!counted_) {
+  // XCLIENT makes another client of it, which counts then in place of the proxy.
+  if (!counted_ || counted_address_ != client_.address) {
+    if (counted_) services_.client_rates.disconnect(counted_address_, services_.clock.now());
     counted_ = true;
     counted_address_ = client_.address;
     if (auto refusal = services_.client_rates.connect(listener_.rates, facts, running_.hostname,

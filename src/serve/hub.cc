@@ -384,7 +384,7 @@ asio::awaitable<void> Hub::State::pass_notices(std::shared_ptr<const Running> ru
                                                std::vector<Notice> notices,
                                                std::function<void(std::vector<Notice>)> then) {
   auto left = co_await filter_notices(*services, std::move(running), thread.sweep(), std::move(notices));
-  then(std::move(left));
+  if (left) then(*std::move(left));
 }
 
 asio::awaitable<void> Hub::State::scan_loop() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/escape.h"
 #include "mail/header.h"
 #include "mail/parameters_xtext.h"
 #include "serve/stored_parameters.h"
@@ -116,6 +117,13 @@ void IncomingMessage::keep_header(std::string_view section) {
     section = section.substr(0, end == std::string_view::npos ? 0 : end + 2);
   }
   kept_header_ = section;
+}
+
+std::string IncomingMessage::envelope_facts() const {
+  auto text = " from=<" + escaped(envelope_.sender.text()) + ">";
+  if (!envelope_.recipients.empty())
+    text += " to=<" + escaped(envelope_.recipients.back().address.text()) + ">";
+  return text;
 }
 
 record::Arrival IncomingMessage::take_arrival() {

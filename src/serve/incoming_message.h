@@ -98,7 +98,10 @@ class IncomingMessage {
   record::Arrival take_arrival();
 
   const std::string& message_id() const { return message_id_; }
-  /// Lines for the log: header_checks and the like.
+  /// " from=<a@a.example> to=<b@b.example>": its sender and its last recipient, for lines of the log.
+  /// Escaped.
+  std::string envelope_facts() const;
+  /// What header_checks and the like did, for the log.
   const std::vector<rewrite::CheckNote>& notes() const { return notes_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
 

@@ -1,16 +1,29 @@
 #include "serve/local_milters.h"
 
 #include <boost/asio/use_awaitable.hpp>
-#include <string>
 #include <utility>
-#include <vector>
+
+#include "base/escape.h"
+#include "serve/check_log.h"
 
 namespace hikyaku::serve {
 
 namespace asio = boost::asio;
 
-asio::awaitable<MilterDecision> tell_local_envelope(MilterChain& chain, const record::QueueEntry& entry,
-                                                    Explanation& why) {
+namespace {
+
+constexpr std::string_view kClient = "localhost[127.0.0.1]";
+
+std::string facts(const record::QueueEntry& entry, const LocalDecision& decided) {
+  auto text = " from=<" + escaped(entry.sender.text()) + ">";
+  if (!decided.recipient.empty()) text += " to=<" + escaped(decided.recipient) + ">";
+  return text;
+}
+
+}  // namespace
+
+asio::awaitable<LocalDecision> tell_local_envelope(MilterChain& chain, const record::QueueEntry& entry,
+                                                   Explanation& why) {
   using Kind = MilterDecision::Kind;
   auto& macros = chain.macros();
   macros.set("i", entry.id.text());
@@ -19,21 +32,63 @@ asio::awaitable<MilterDecision> tell_local_envelope(MilterChain& chain, const re
   for (const auto* name : {"{client_name}", "{client_ptr}"}) macros.set(name, "localhost");
   for (const auto* name : {"{client_port}", "{daemon_port}"}) macros.set(name, "0");
   milter::ClientAddress address{milter::ClientAddress::Family::inet, 0, "127.0.0.1"};
-  auto decision = co_await chain.connect("localhost", std::move(address));
-  if (decision.kind == Kind::go_on) decision = co_await chain.helo("localhost");
-  if (decision.kind != Kind::go_on) co_return decision;
+  LocalDecision told;
+  told.where = "CONNECT";
+  told.decision = co_await chain.connect("localhost", std::move(address));
+  if (told.decision.kind != Kind::go_on) co_return told;
+  told.where = "HELO";
+  told.decision = co_await chain.helo("localhost");
+  if (told.decision.kind != Kind::go_on) co_return told;
+  told.where = "MAIL";
   auto sender = entry.sender.text();
   macros.set("{mail_addr}", sender);
   std::vector<std::string> none;
-  decision = co_await chain.mail(std::move(sender), none, why);
+  told.decision = co_await chain.mail(std::move(sender), none, why);
   for (const auto& recipient : entry.recipients) {
-    if (decision.kind != Kind::go_on) co_return decision;
-    auto path = recipient.address.text();
+    if (told.decision.kind != Kind::go_on) co_return told;
+    told.where = "RCPT";
+    auto path = told.recipient = recipient.address.text();
     macros.set("{rcpt_addr}", path);
-    decision = co_await chain.rcpt(std::move(path), none, milter::ClientSession::Recipient::accepted, why);
+    told.decision =
+        co_await chain.rcpt(std::move(path), none, milter::ClientSession::Recipient::accepted, why);
   }
-  if (decision.kind == Kind::go_on) decision = co_await chain.data(why);
-  co_return decision;
+  if (told.decision.kind != Kind::go_on) co_return told;
+  told.where = "DATA";
+  told.decision = co_await chain.data(why);
+  if (told.decision.kind == Kind::go_on) told.where = LocalDecision().where;
+  co_return told;
+}
+
+std::string local_milter_line(const record::QueueEntry& entry, const LocalDecision& decided) {
+  using Kind = MilterDecision::Kind;
+  std::string_view action = "reject";
+  std::string text;
+  if (decided.decision.kind == Kind::hold) {
+    action = "hold";
+    text = "milter triggers HOLD action";
+  } else if (decided.decision.kind == Kind::discard) {
+    action = "discard";
+    text = "milter triggers DISCARD action";
+  } else {
+    text = escaped(decided.decision.reply.line());
+    text.erase(0, 4);  // nobody gets the SMTP code
+  }
+  std::string line = entry.id.text() + ": milter-";
+  line += action;
+  line += ": ";
+  line += decided.where;
+  line += " from ";
+  line += kClient;
+  return line += ": " + text + ";" + facts(entry, decided);
+}
+
+std::vector<std::string> local_check_lines(const record::QueueEntry& entry, const LocalDecision& decided,
+                                           const std::vector<rewrite::CheckNote>& notes) {
+  const auto id = entry.id.text(), about = facts(entry, decided);
+  std::vector<std::string> lines;
+  lines.reserve(notes.size());
+  for (const auto& note : notes) lines.push_back(milter_check_line({id, kClient, about}, note));
+  return lines;
 }
 
 }  // namespace hikyaku::serve

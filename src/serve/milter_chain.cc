@@ -68,7 +68,7 @@ std::string outcome(const ClientSession::Verdict& verdict) {
 }
 
 MilterSet::Filter ready(const config::MilterSettings& settings, const config::Milter& milter) {
-  MilterSet::Filter filter{milter.name, milter.origin, {}};
+  MilterSet::Filter filter{milter.name, milter.origin, {}, milter.fault};
   auto& connection = filter.connection;
   connection.endpoint = milter.endpoint;
   connection.session.offer = milter::Offer::of_version(milter.protocol);
@@ -95,22 +95,18 @@ MilterSet::MilterSet(config::MilterSettings settings) : settings_(std::move(sett
   for (const auto& milter : settings_.filters) filters_.push_back(ready(settings_, milter));
 }
 
-Result<std::shared_ptr<const MilterSet>> MilterSet::of_client(std::shared_ptr<const MilterSet> set,
-                                                              std::string_view address) {
+MilterSet::OfClient MilterSet::of_client(std::shared_ptr<const MilterSet> set, std::string_view address) {
   const auto& settings = set->settings();
-  if (settings.by_client.empty()) return set;
+  if (settings.by_client.empty()) return {std::move(set), {}};
   auto found = settings.by_client.find(address, nullptr);
-  if (!found) return fail(Fault::temporary, "smtpd_milter_maps: " + found.error().text);
-  if (!*found) return set;
+  if (!found) return {std::move(set), "smtpd_milter_maps: " + found.error().text};
+  if (!*found) return {std::move(set), {}};
   auto own = settings;
   own.setting = "smtpd_milter_maps";
   own.filters.clear();
-  if ((*found)->value != "DISABLE") {
-    auto read = config::read_milters(settings, (*found)->value, (*found)->origin);
-    if (!read) return fail(Fault::permanent, "smtpd_milter_maps: " + read.error().text);
-    own.filters = *std::move(read);
-  }
-  return std::make_shared<const MilterSet>(std::move(own));
+  if ((*found)->value != "DISABLE")
+    own.filters = config::read_milters(settings, (*found)->value, (*found)->origin);
+  return {std::make_shared<const MilterSet>(std::move(own)), {}};
 }
 
 MilterChain::MilterChain(std::shared_ptr<const MilterSet> set, io::DeadlineSweep& sweep, io::WorkerPool& pool,
@@ -122,6 +118,12 @@ MilterChain::MilterChain(std::shared_ptr<const MilterSet> set, io::DeadlineSweep
   macros_.set("j", settings.hostname);
   macros_.set("{daemon_name}", settings.daemon_name);
   macros_.set("v", settings.version);
+}
+
+void MilterChain::forget_macro(std::string_view name) {
+  macros_.remove(name);
+  for (const auto& [known, value] : set_->settings().macro_defaults)
+    if (milter::canonical_macro(known) == name) macros_.set(name, value);
 }
 
 bool MilterChain::wants_rejected_recipients() const {
@@ -153,33 +155,49 @@ asio::awaitable<MilterChain::Verdict> MilterChain::answer(One& one) {
   }
 }
 
+/// Adds what a filter makes of the event to `all`. False: the filters behind it are not to be asked.
+asio::awaitable<bool> MilterChain::heed(One& one, std::string_view event, Explanation* why,
+                                        MilterDecision& all) {
+  const auto verdict = co_await answer(one);
+  auto decided = decision_of(verdict, one.filter.name);
+  if (decided.kind == MilterDecision::Kind::go_on) co_return true;
+  if (why != nullptr)
+    why->add({.step = "milter.command",
+              .rule = one.filter.name,
+              .origin = one.filter.origin,
+              .keys = {},
+              .failed = verdict.failure.empty() ? "" : "the filter answers",
+              .operand = verdict.failure.empty() ? event : verdict.failure,
+              .outcome = outcome(verdict)});
+  all = std::move(decided);
+  co_return all.kind == MilterDecision::Kind::hold;
+}
+
 asio::awaitable<MilterDecision> MilterChain::ask(std::string_view event, Tell tell, Explanation* why) {
   MilterDecision all;
   for (auto& one : filters_) {
     tell(one->connection.session());
-    const auto verdict = co_await answer(*one);
-    auto decided = decision_of(verdict, one->filter.name);
-    if (decided.kind == MilterDecision::Kind::go_on) continue;
-    if (why != nullptr)
-      why->add({.step = "milter.command",
-                .rule = one->filter.name,
-                .origin = one->filter.origin,
-                .keys = {},
-                .failed = verdict.failure.empty() ? "" : "the filter answers",
-                .operand = verdict.failure.empty() ? event : verdict.failure,
-                .outcome = outcome(verdict)});
-    const bool held = decided.kind == MilterDecision::Kind::hold;
-    all = std::move(decided);
-    if (!held) break;
+    const bool goes_on = co_await heed(*one, event, why, all);
+    if (!goes_on) break;
   }
   co_return all;
 }
 
 asio::awaitable<MilterDecision> MilterChain::connect(std::string name, milter::ClientAddress address) {
-  // How it went is what the event comes to.
-  for (auto& one : filters_) co_await one->connection.connect();
-  Tell tell = [&](Session& session) { session.connect(name, address, macros_); };
-  co_return co_await ask("connect", std::move(tell), nullptr);
+  MilterDecision all;
+  for (auto& one : filters_) {
+    auto& session = one->connection.session();
+    // How it went is what the event comes to.
+    if (one->filter.fault.empty()) {
+      co_await one->connection.connect();
+    } else {
+      session.misconfigured(one->filter.fault);
+    }
+    session.connect(name, address, macros_);
+    const bool goes_on = co_await heed(*one, "connect", nullptr, all);
+    if (!goes_on) break;
+  }
+  co_return all;
 }
 
 asio::awaitable<MilterDecision> MilterChain::helo(std::string name) {
@@ -368,11 +386,14 @@ asio::awaitable<Result<MilterDecision>> MilterChain::message(MilterMessage& mess
   milter::HeaderList headers(message.header, milter::HeaderList::First::own_received);
   MilterDecision all;
   for (auto& one : filters_) {
+    const bool failed_before = one->connection.session().broken();
     auto verdict = co_await one_message(*one, message, headers, why);
     if (!verdict) co_return std::unexpected(std::move(verdict.error()));
     auto decided = decision_of(*verdict, one->filter.name);
     if (decided.kind == MilterDecision::Kind::go_on) continue;
     const bool held = decided.kind == MilterDecision::Kind::hold;
+    // It was told at MAIL, and the envelope has it.
+    if (held && failed_before) continue;
     all = std::move(decided);
     if (!held) co_return all;
   }

@@ -25,16 +25,19 @@ class MilterSet {
     std::string name;  ///< "inet:127.0.0.1:8891"
     Origin origin;
     MilterConnection::Settings connection;
+    std::string fault;  ///< nobody can ask it: what smtpd_milter_maps says of it is nonsense
   };
 
   explicit MilterSet(config::MilterSettings settings);
 
   const config::MilterSettings& settings() const { return settings_; }
   const std::vector<Filter>& filters() const { return filters_; }
-  /// The set for a client: this one, or what smtpd_milter_maps has for its address. Fails when a table can't
-  /// answer or answers nonsense: mail must not pass unfiltered for that. May ask a server.
-  static Result<std::shared_ptr<const MilterSet>> of_client(std::shared_ptr<const MilterSet> set,
-                                                            std::string_view address);
+  struct OfClient {
+    std::shared_ptr<const MilterSet> set;
+    std::string warning;  ///< a table can't answer, and so `set` is that of all clients, as in Postfix
+  };
+  /// The set for a client: this one, or what smtpd_milter_maps has for its address. May ask a server.
+  static OfClient of_client(std::shared_ptr<const MilterSet> set, std::string_view address);
 
  private:
   config::MilterSettings settings_;
@@ -74,9 +77,11 @@ class MilterChain {
 
   bool empty() const { return filters_.empty(); }
   milter::MacroTable& macros() { return macros_; }
+  /// It is worth no more than what milter_macro_defaults has for it.
+  void forget_macro(std::string_view name);
   /// Some filter wants to be told of recipients that were refused.
   bool wants_rejected_recipients() const;
-  /// Connects all filters, and tells them of the client. The first event.
+  /// Connects to one filter after the other, and tells it of the client. The first event.
   boost::asio::awaitable<MilterDecision> connect(std::string name, milter::ClientAddress address);
   boost::asio::awaitable<MilterDecision> helo(std::string name);
   boost::asio::awaitable<MilterDecision> mail(std::string path, std::vector<std::string> parameters,
@@ -107,6 +112,7 @@ class MilterChain {
   };
 
   boost::asio::awaitable<MilterDecision> ask(std::string_view event, Tell tell, Explanation* why);
+  boost::asio::awaitable<bool> heed(One& one, std::string_view event, Explanation* why, MilterDecision& all);
   boost::asio::awaitable<Verdict> tell_content(One& one, const milter::HeaderList& headers,
                                                const SpooledBody& body);
   boost::asio::awaitable<Verdict> answer(One& one);

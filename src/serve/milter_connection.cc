@@ -90,6 +90,11 @@ asio::awaitable<Result<io::Stream>> connect_to_milter(const milter::Endpoint& en
 }
 
 asio::awaitable<MilterConnection::Verdict> MilterConnection::connect() {
+  std::vector<milter::Edit> none;
+  if (sweep_.ending()) {
+    session_.give_up();
+    co_return co_await verdict(none);
+  }
   auto opened = co_await connect_to_milter(settings_.endpoint, sweep_, pool_, settings_.connect_timeout);
   if (opened) {
     stream_ = *std::move(opened);
@@ -97,7 +102,6 @@ asio::awaitable<MilterConnection::Verdict> MilterConnection::connect() {
     session_.connection_lost("connect to Milter service " + settings_.endpoint.text() + ": " +
                              opened.error().text);
   }
-  std::vector<milter::Edit> none;
   co_return co_await verdict(none);
 }
 
@@ -147,11 +151,29 @@ asio::awaitable<bool> MilterConnection::send(std::string_view chunk) {
   co_return sent.has_value();
 }
 
+/// Waits for the answer. False: it does not come, and the session knows.
+asio::awaitable<bool> MilterConnection::ready(Session::Timeout timeout) {
+  // To the client of a message that is complete an answer is owed.
+  if (timeout == Session::Timeout::content || stream_->has_input()) co_return true;
+  Result<void> came = fail(Fault::temporary, "the program ends");
+  if (!sweep_.ending()) came = co_await stream_->wait_readable();
+  if (came) co_return true;
+  if (sweep_.ending() && Clock::now() < deadline_) {
+    session_.give_up();
+    stream_->abort();
+  } else {
+    lost("reading from", came.error());
+  }
+  co_return false;
+}
+
 asio::awaitable<void> MilterConnection::exchange(Session::NeedBytes need) {
   if (need.renewed) begin_wait(need.timeout);
   const auto chunk = gather();
   const bool sent = co_await send(chunk);
   if (!sent) co_return;
+  const bool answered = co_await ready(need.timeout);
+  if (!answered) co_return;
   std::array<char, kReadSize> room;
   auto got = co_await stream_->read_some(room);
   if (!got) {
@@ -202,7 +224,11 @@ asio::awaitable<void> MilterConnection::close() {
   if (!session_.broken()) {
     begin_wait(Session::Timeout::command);
     const auto chunk = gather();
-    co_await send(chunk);
+    if (sweep_.ending()) {
+      static_cast<void>(stream_->write_now(gathered_));
+    } else {
+      co_await send(chunk);
+    }
   }
   co_await stream_->close();
   stream_.reset();

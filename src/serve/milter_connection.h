@@ -22,6 +22,8 @@ namespace hikyaku::serve {
 ///
 /// connect(); then tell session() an event and call next() until a Verdict, or verdict(); close() at the end.
 /// A filter that fails costs no more than its timeouts: the session gives the default action from then on.
+/// When the program ends (DeadlineSweep::ending()) nothing is waited for, but what a filter makes of a
+/// message's content.
 ///
 /// What is sent waits until an answer is needed or much has gathered, so that events without an answer cost
 /// no write of their own. Memory: what the session keeps, about 128 KiB of output, and the edit that next()
@@ -65,6 +67,7 @@ class MilterConnection {
   std::string_view gather();
   boost::asio::awaitable<bool> send(std::string_view chunk);
   boost::asio::awaitable<void> exchange(Session::NeedBytes need);
+  boost::asio::awaitable<bool> ready(Session::Timeout timeout);
   void begin_wait(Session::Timeout timeout);
   void lost(const std::string& doing, const Error& error);
 

@@ -154,8 +154,7 @@ class MilterConnectionTest : public testing::Test {
     auto verdict = co_await connection.verdict(edits);
     verdicts.push_back(std::move(verdict));
   }
-  /// Up to the end of the headers.
-  asio::awaitable<void> begin_message(MilterConnection& connection) {
+  asio::awaitable<void> begin_envelope(MilterConnection& connection) {
     auto& session = connection.session();
     session.connect("mx.example", {milter::ClientAddress::Family::inet, 25, "192.0.2.1"}, macros);
     co_await ask(connection);
@@ -165,6 +164,11 @@ class MilterConnectionTest : public testing::Test {
     co_await ask(connection);
     session.rcpt("<b@b.example>", {}, milter::ClientSession::Recipient::accepted, macros);
     co_await ask(connection);
+  }
+  /// Up to the end of the headers.
+  asio::awaitable<void> begin_message(MilterConnection& connection) {
+    auto& session = connection.session();
+    co_await begin_envelope(connection);
     session.data(macros);
     co_await ask(connection);
     session.header("Subject: x", macros);
@@ -189,6 +193,45 @@ class MilterConnectionTest : public testing::Test {
  private:
   tcp::acceptor acceptor_;
 };
+
+/// A filter that answers no `silent`, and tells that it has come.
+template <class Silent>
+auto falls_silent_at(std::function<void()> told) {
+  return [told = std::move(told)](FilterSession& session, const FilterSession::Event& event) {
+    if (std::holds_alternative<Silent>(event)) return told();
+    session.answer(FilterSession::Answer::go_on);
+  };
+}
+
+TEST_F(MilterConnectionTest, AtTheEndOfTheProgramNothingIsWaitedForBeforeTheContent) {
+  settings.session.default_action = milter::DefaultAction::reject;
+  filter.answers = falls_silent_at<FilterSession::Rcpt>([this] { loop.sweep().expire_idle(); });
+  run([this](MilterConnection& connection) { return begin_envelope(connection); });
+  EXPECT_EQ(verdicts.back().kind, Kind::shutdown);
+  EXPECT_EQ(verdicts.back().reply.line(), "421 4.3.2 Service shutting down") << "not the default action";
+  EXPECT_THAT(verdicts.back().failure, HasSubstr("rcpt was not answered before the end of the hub"));
+  EXPECT_EQ(filter.ended, "no QUIT");
+}
+
+TEST_F(MilterConnectionTest, AtTheEndOfTheProgramNoFilterIsConnectedTo) {
+  loop.sweep().expire_idle();
+  loop.spawn(drive(nullptr));
+  loop.run();
+  EXPECT_EQ(connected.reply.line(), "421 4.3.2 Service shutting down");
+}
+
+TEST_F(MilterConnectionTest, AtTheEndOfTheProgramTheAnswerToAMessageIsWaitedFor) {
+  filter.answers = [this](FilterSession& session, const FilterSession::Event& event) {
+    if (std::holds_alternative<FilterSession::EndOfMessage>(event)) {
+      // By the time that it answers the end has come, and those that may be left alone were.
+      loop.sweep().expire_idle();
+    }
+    session.answer(FilterSession::Answer::go_on);
+  };
+  run(message());
+  EXPECT_EQ(verdicts.back(), Verdict{});
+  EXPECT_EQ(filter.ended, "QUIT");
+}
 
 TEST_F(MilterConnectionTest, AMessageGoesThroughAndTheEditsComeBack) {
   filter.wishes.actions = action::add_headers | action::quarantine;

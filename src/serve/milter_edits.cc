@@ -28,14 +28,17 @@ class Applying {
   }
 
   void operator()(milter::AddHeader& edit) {
+    if (!named(edit.name)) return;
     if (pass(edit.name, edit.value)) headers_.add(edit, space_);
     tell("header " + shown(edit.name) + " added");
   }
   void operator()(milter::InsertHeader& edit) {
+    if (!named(edit.name)) return;
     if (pass(edit.name, edit.value)) headers_.insert(edit, space_);
     tell("header " + shown(edit.name) + " inserted at " + std::to_string(edit.index));
   }
   void operator()(milter::ChangeHeader& edit) {
+    if (!named(edit.name)) return;
     const bool removes = edit.value.empty();
     if (removes || pass(edit.name, edit.value)) headers_.change(edit, space_);
     tell("header " + shown(edit.name) + (removes ? " removed" : " changed"));
@@ -104,11 +107,18 @@ class Applying {
     if (applied_.warnings.size() < kMostWarnings) applied_.warnings.push_back(text);
   }
 
+  /// A line that begins with a colon would be no header.
+  bool named(const std::string& name) {
+    const bool is = !name.empty() && name.front() != ':';
+    if (!is) warn("a header without a name was left out");
+    return is;
+  }
+
   /// milter_header_checks of a header that the filter adds. Returns whether it is added still.
   bool pass(std::string& name, std::string& value) {
     if (checks_.maps.empty() || message_.actions.checks_over) return true;
     auto text = name + ":" + (space_ == milter::LeadingSpace::taken_off ? " " : "") + value;
-    auto checked = rewrite::apply_checks(checks_, text, rewrite::Content::header, rewrite::CheckedBy::arrival,
+    auto checked = rewrite::apply_checks(checks_, text, rewrite::Content::header, rewrite::CheckedBy::milter,
                                          message_.actions, why_);
     if (checked.kind == rewrite::CheckResult::Kind::drop) return false;
     if (checked.kind != rewrite::CheckResult::Kind::replace) return true;

@@ -113,6 +113,26 @@ TEST_F(MilterEdits, HeaderChecksSeeWhatAFilterAdds) {
   EXPECT_THAT(recipients(), ElementsAre("b@b.example", "copy@c.example"));
 }
 
+TEST_F(MilterEdits, WhatHeaderChecksDidIsNotedAndWhatMakesNoSenseForAMilterIsWarnedOf) {
+  check_with("{{X-A:1 = WARN told}, {X-B:2 = PREPEND X-C: 3}, {X-D:4 = PASS}, {X-E:5 = STRIP}}");
+  apply({milter::AddHeader{"X-A", "1"}, milter::AddHeader{"X-B", "2"}, milter::AddHeader{"X-D", "4"},
+         milter::AddHeader{"X-E", "5"}},
+        LeadingSpace::kept);
+  EXPECT_EQ(headers.section(), "Received: ours\r\nSubject: old\r\nX-A:1\r\nX-B:2\r\nX-D:4\r\n");
+  std::string noted;
+  for (const auto& note : actions.notes) noted += note.action + " " + note.content + " " + note.text + "\n";
+  EXPECT_EQ(noted, "warning X-A:1 told\nprepend X-B:2 X-C: 3\nstrip X-E:5 \n");
+  EXPECT_THAT(actions.warnings, ElementsAre("the milter_header/body_checks prepend action is not implemented",
+                                            "unsupported command in milter_header_checks map: PASS"));
+}
+
+TEST_F(MilterEdits, AHeaderWithoutANameIsLeftOutAndTold) {
+  const auto applied = apply({milter::AddHeader{"", "1"}, milter::InsertHeader{0, "", "2"},
+                              milter::ChangeHeader{1, ":x", "3"}, milter::AddHeader{"X: a", "4"}});
+  EXPECT_EQ(headers.section(), "Received: ours\r\nSubject: old\r\nX: a: 4\r\n");
+  EXPECT_EQ(applied.warnings.size(), 3U);
+}
+
 TEST_F(MilterEdits, HeaderChecksSeeTheBlankThatIsPutBack) {
   check_with("{{X-A:1 = IGNORE}}");
   apply({milter::AddHeader{"X-A", "1"}});

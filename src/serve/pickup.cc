@@ -24,6 +24,7 @@
 #include "mail/trace.h"
 #include "record/submission.h"
 #include "serve/await_commit.h"
+#include "serve/check_log.h"
 #include "serve/free_space.h"
 #include "serve/local_milters.h"
 #include "serve/run_lookup.h"
@@ -416,8 +417,10 @@ asio::awaitable<Pickup::Taken> Pickup::take_content(File& file) {
         break;
     }
     if (limit != 0 && octets > limit) {
+      if (incoming->refusal()) continue;  // what follows is looked at for being whole, and not kept
       incoming->refuse(smtp::Reply{552, {5, 3, 4}, "message file too big"});
-      continue;  // what follows is looked at for being whole, and not kept
+      // Its sender is to know it again by its headers.
+      lines.resize(lines.rfind('\n', static_cast<std::size_t>(limit) - 1) + 1);
     }
     auto take_lines = [&incoming, &lines] {
       incoming->content(lines);
@@ -438,7 +441,8 @@ asio::awaitable<bool> Pickup::pass_milters(File& file, IncomingMessage& incoming
   const auto& running = *file.running;
   auto warn = [&log = services_.log](const std::string& line) { log.warning("cleanup", line); };
   MilterChain chain(running.local_mail.milters, sweep_, services_.pool, std::move(warn));
-  auto decision = co_await tell_local_envelope(chain, incoming.entry(), incoming.ledger());
+  auto told = co_await tell_local_envelope(chain, incoming.entry(), incoming.ledger());
+  auto& decision = told.decision;
   if (decision.kind == Kind::go_on) {
     if (incoming.in_blob()) {
       auto ready = [&incoming] { return incoming.body_ready(); };
@@ -449,6 +453,9 @@ asio::awaitable<bool> Pickup::pass_milters(File& file, IncomingMessage& incoming
       auto message = incoming.take_for_milters(running.local_mail.size_limit);
       message.lookups = services_.lookups_for(running);
       auto decided = co_await chain.message(message, incoming.ledger());
+      for (const auto& line :
+           local_check_lines(incoming.entry(), told, std::exchange(message.actions.notes, {})))
+        services_.log.info("cleanup", line);
       incoming.give_back(std::move(message));
       if (decided) {
         decision = *std::move(decided);
@@ -458,24 +465,17 @@ asio::awaitable<bool> Pickup::pass_milters(File& file, IncomingMessage& incoming
     }
   }
   co_await chain.close();
-  const auto line = [&](std::string_view action, std::string_view text) {
-    services_.log.info("cleanup",
-                       fmt::format("{}: milter-{}: END-OF-MESSAGE from localhost[127.0.0.1]: {}; from=<{}>",
-                                   file.id.text(), action, text, escaped(file.sender.text())));
-  };
+  if (decision.kind != Kind::go_on) services_.log.info("cleanup", local_milter_line(incoming.entry(), told));
   switch (decision.kind) {
     case Kind::go_on:
       co_return true;
     case Kind::hold:
-      line("hold", "milter triggers HOLD action");
       incoming.hold(std::move(decision.reason));
       co_return true;
     case Kind::discard:
-      line("discard", "milter triggers DISCARD action");
       co_return false;
     case Kind::reply:
     case Kind::shutdown:
-      line("reject", escaped(decision.reply.line()));
       services_.metrics.rejected();
       break;
   }
@@ -511,10 +511,9 @@ asio::awaitable<Pickup::Taken> Pickup::take_message(File& file, IncomingMessage&
   if (goes_on && !incoming.returned() && file.running->local_mail.milters) {
     goes_on = co_await pass_milters(file, incoming);
   }
-  const auto id = file.id.text();
+  const auto id = file.id.text(), about = incoming.envelope_facts();
   for (const auto& note : incoming.notes()) {
-    services_.log.info("cleanup", fmt::format("{}: {}: {} {}: {}", id, note.action, note.where,
-                                              escaped(note.content), escaped(note.text)));
+    services_.log.info("cleanup", check_line({id, "local", about}, note));
   }
   for (const auto& warning : incoming.warnings())
     services_.log.warning("cleanup", id + ": " + escaped(warning));

@@ -126,7 +126,7 @@ class Stage {
     message.finish();
     result_.why = std::move(message.ledger());
     if (message.refusal()) co_return answer_end(*message.refusal());
-    if (!message.discarded() && !name_milters()) co_return;
+    if (!message.discarded()) name_milters();
     answer_end({250, {2, 0, 0}, "Ok: queued"});
     result_.accepted = true;
     result_.discarded = message.discarded();
@@ -141,23 +141,26 @@ class Stage {
       result_.deliveries.push_back(route(routing, entry, recipient));
   }
 
-  /// Nobody is asked for a message that there is not. False: it can't be told who would be.
-  bool name_milters() {
-    if (!listener_.milters) return true;
-    const auto set = MilterSet::of_client(listener_.milters, request_.client.address);
-    if (!set) {
-      answer_end({421, {4, 3, 0}, set.error().text});
-      return false;
-    }
-    for (const auto& filter : (*set)->filters())
+  /// Nobody is asked for a message that there is not.
+  void name_milters() {
+    if (!listener_.milters) return;
+    const auto found = MilterSet::of_client(listener_.milters, request_.client.address);
+    if (!found.warning.empty())
+      result_.why.add({.step = "milter.message",
+                       .rule = "smtpd_milter_maps",
+                       .origin = listener_.milters->settings().by_client_origin,
+                       .keys = {},
+                       .failed = "the table answers",
+                       .operand = found.warning,
+                       .outcome = "those of smtpd_milters are asked"});
+    for (const auto& filter : found.set->filters())
       result_.why.add({.step = "milter.message",
                        .rule = filter.name,
                        .origin = filter.origin,
                        .keys = {},
-                       .failed = "the message is there",
-                       .operand = "only explained",
-                       .outcome = "would be asked"});
-    return true;
+                       .failed = filter.fault.empty() ? "the message is there" : "the filter can be asked",
+                       .operand = filter.fault.empty() ? "only explained" : filter.fault,
+                       .outcome = filter.fault.empty() ? "would be asked" : "its default action would hold"});
   }
 
   void answer_end(smtp::Reply reply) { result_.answers.push_back({".", std::move(reply)}); }

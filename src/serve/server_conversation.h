@@ -54,6 +54,7 @@ class ServerConversation {
   void remember_arrival(Kv::Batch& batch, IncomingMessage& incoming, const record::QueueEntry& entry) const;
   io::WorkerPool* lookups() const { return services_.lookups_for(*running_); }
   void answer_message(const smtp::Reply& reply);
+  void log_checks(const IncomingMessage& incoming) const;
   void log(const std::string& text) const;
 
   Services& services_;

@@ -6,6 +6,7 @@
 #include "base/escape.h"
 #include "mail/trace.h"
 #include "serve/await_commit.h"
+#include "serve/check_log.h"
 #include "serve/run_lookup.h"
 #include "serve/server_conversation.h"
 
@@ -108,6 +109,14 @@ asio::awaitable<void> ServerConversation::handle(const Session::Content& event) 
   }
 }
 
+void ServerConversation::log_checks(const IncomingMessage& incoming) const {
+  const auto id = id_->text(), client = client_.text();
+  auto facts = incoming.envelope_facts() + (session_.esmtp() ? " proto=ESMTP" : " proto=SMTP");
+  if (!client_.helo.empty()) facts += " helo=<" + escaped(client_.helo) + ">";
+  for (const auto& note : incoming.notes())
+    services_.log.info("cleanup", check_line({id, client, facts}, note));
+}
+
 void ServerConversation::answer_message(const Reply& reply) {
   const auto replies =
       listener_.smtp.session.protocol == smtp::Protocol::lmtp ? session_.accepted_recipients() : 1;
@@ -133,10 +142,7 @@ asio::awaitable<void> ServerConversation::take_message(std::unique_ptr<IncomingM
   co_await run_lookup(lookups(), finish);
   Result<ServerMilters::Outcome> milters = ServerMilters::Outcome{};
   if (!incoming->refusal() && !incoming->discarded()) milters = co_await milters_.message(*incoming);
-  for (const auto& note : incoming->notes()) {
-    log(fmt::format("{}: {}: {} {}: {}", id_->text(), note.action, note.where, escaped(note.content),
-                    escaped(note.text)));
-  }
+  log_checks(*incoming);
   for (const auto& warning : incoming->warnings())
     services_.log.warning("cleanup", id_->text() + ": " + escaped(warning));
   if (!milters) {

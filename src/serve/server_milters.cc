@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/escape.h"
+#include "mail/parameters_xtext.h"
+#include "serve/check_log.h"
 #include "serve/run_lookup.h"
 
 namespace hikyaku::serve {
@@ -67,21 +69,29 @@ ServerMilters::ServerMilters(Services& services, const Running& running, const L
       session_(session),
       sweep_(sweep) {}
 
+/// " from=<a@a.example> to=<b@b.example> proto=ESMTP helo=<x>"
+std::string ServerMilters::facts(bool at_end) const {
+  std::string text;
+  if (!sender_.empty()) text += " from=" + sender_;
+  const auto& recipient = at_end ? last_recipient_ : recipient_;
+  if (!recipient.empty()) text += " to=" + recipient;
+  text += session_.esmtp() ? " proto=ESMTP" : " proto=SMTP";
+  if (!client_.helo.empty()) text += " helo=<" + escaped(client_.helo) + ">";
+  return text;
+}
+
 void ServerMilters::log(std::string_view action, std::string_view where, std::string_view text) const {
   const bool at_end = where == kEndOfMessage;
-  std::string line = (queue_id_.empty() ? "NOQUEUE" : queue_id_) + ": " + std::string(action) + ": " +
-                     std::string(where) + " from " + client_.text() + ": " + escaped(text) + ";";
-  if (!sender_.empty()) line += " from=" + sender_;
-  const auto& recipient = at_end ? last_recipient_ : recipient_;
-  if (!recipient.empty()) line += " to=" + recipient;
-  line += session_.esmtp() ? " proto=ESMTP" : " proto=SMTP";
-  if (!client_.helo.empty()) line += " helo=<" + escaped(client_.helo) + ">";
+  const auto line = (queue_id_.empty() ? "NOQUEUE" : queue_id_) + ": " + std::string(action) + ": " +
+                    std::string(where) + " from " + client_.text() + ": " + escaped(text) + ";" +
+                    facts(at_end);
   services_.log.info(at_end ? std::string("cleanup") : listener_.log_tag, line);
 }
 
 ServerMilters::Refusal ServerMilters::take(MilterDecision decision, std::string_view where,
                                            IncomingEnvelope* envelope) {
-  const auto text = decision.reply.line();
+  auto text = decision.reply.line();
+  if (decision.reply.text.empty()) text += ' ';  // as in Postfix
   switch (decision.kind) {
     case MilterDecision::Kind::go_on:
       return std::nullopt;
@@ -115,7 +125,8 @@ void ServerMilters::client_macros(const std::string& local_address, std::uint16_
   const bool v6 = client_.address.find(':') != std::string::npos;
   macros.set("_", both);
   macros.set("{client_addr}", (v6 ? "IPv6:" : "") + client_.address);
-  macros.set("{client_connections}", "0");  // as where nobody counts them
+  macros.set("{client_connections}",
+             std::to_string(services_.client_rates.connections(listener_.rates, client_.policy_facts())));
   macros.set("{client_name}", client_.name);
   macros.set("{client_port}", std::to_string(client_.port));
   macros.set("{client_ptr}", client_.reverse_name);
@@ -145,19 +156,14 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::connect(std::string local
                                                                std::uint16_t local_port) {
   if (!listener_.milters) co_return std::nullopt;
   co_await close();
-  failure_.reset();
   auto find = [this] { return MilterSet::of_client(listener_.milters, client_.address); };
-  auto set = co_await run_lookup(services_.lookups_for(running_), find);
-  if (!set) {
-    services_.log.warning(listener_.log_tag, set.error().text);
-    failure_ = Reply{421, {4, 3, 0}, running_.hostname + " Server configuration problem - try again later"};
-    co_return failure_;
-  }
-  if ((*set)->filters().empty()) co_return std::nullopt;
+  auto found = co_await run_lookup(services_.lookups_for(running_), find);
+  if (!found.warning.empty()) services_.log.warning(listener_.log_tag, found.warning);
+  if (found.set->filters().empty()) co_return std::nullopt;
   auto warn = [&log = services_.log, tag = listener_.log_tag](const std::string& text) {
     log.warning(tag, text);
   };
-  chain_ = std::make_unique<MilterChain>(*std::move(set), sweep_, services_.pool, std::move(warn));
+  chain_ = std::make_unique<MilterChain>(std::move(found.set), sweep_, services_.pool, std::move(warn));
   client_macros(local_address, local_port);
   session_macros();  // a login by XCLIENT
   auto address = address_of(client_);
@@ -171,7 +177,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::connect(std::string local
 }
 
 asio::awaitable<ServerMilters::Refusal> ServerMilters::hello(const Session::Hello& event) {
-  if (!chain_) co_return failure_;
+  if (!chain_) co_return std::nullopt;
   abort();
   session_macros();
   auto decision = co_await chain_->helo(event.name);
@@ -217,6 +223,8 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::sender(const Session::Sen
   auto parameters = words(event.as_written.parameters);
   const auto route = co_await resolve(sender_address_, sender_address_);
   if (route) chain_->macros().sender(route->address.text(), route->nexthop, route->transport);
+  if (const auto& author = event.parameters.auth; author && !author->empty())
+    chain_->macros().set("{auth_author}", mail::xtext_encode(*author));
   auto decision = co_await chain_->mail(std::move(path), std::move(parameters), why);
   co_return take(std::move(decision), "MAIL", &envelope);
 }
@@ -285,6 +293,9 @@ asio::awaitable<Result<ServerMilters::Outcome>> ServerMilters::message(IncomingM
   auto filtered = message.take_for_milters(listener_.smtp.session.message_size_limit);
   filtered.lookups = services_.lookups_for(running_);
   auto decision = co_await chain_->message(filtered, message.ledger());
+  const auto client = client_.text(), about = facts(true);
+  for (const auto& note : std::exchange(filtered.actions.notes, {}))
+    services_.log.info("cleanup", milter_check_line({queue_id_, client, about}, note));
   message.give_back(std::move(filtered));
   if (!decision) co_return std::unexpected(std::move(decision.error()));
   const bool held = decision->kind == MilterDecision::Kind::hold;
@@ -300,6 +311,7 @@ void ServerMilters::abort() {
   if (!chain_) return;
   chain_->abort();
   chain_->macros().end_of_message();
+  chain_->forget_macro("{auth_author}");
   skip_ = false;
   queue_id_.clear();
   sender_.clear();

@@ -67,6 +67,7 @@ class ServerMilters {
   /// A refusal, or what is to become of the message that is coming.
   Refusal take(MilterDecision decision, std::string_view where, IncomingEnvelope* envelope);
   void log(std::string_view action, std::string_view where, std::string_view text) const;
+  std::string facts(bool at_end) const;
 
   Services& services_;
   const Running& running_;
@@ -75,7 +76,6 @@ class ServerMilters {
   smtp::ServerSession& session_;
   io::DeadlineSweep& sweep_;
   std::unique_ptr<MilterChain> chain_;
-  Refusal failure_;    // nobody can tell which filters are to be asked
   bool skip_ = false;  // the message is discarded: nobody is asked any more
   std::string queue_id_, sender_, recipient_, last_recipient_;  // for the log
   std::optional<policy::Resolution> first_route_;               // of the recipient that was accepted first

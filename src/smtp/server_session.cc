@@ -228,8 +228,8 @@ void ServerSession::answer_data(Reply reply) {
       close_after_content_ = content_refusal_->code == 421 || content_refusal_->code == 521;
       return;
     }
+    // The transaction stays open, as in Postfix: the client may name others, say DATA again, or RSET.
     phase_ = Phase::command;
-    end_transaction();
     return refuse(reply);
   }
   received_ = 0;

@@ -80,7 +80,7 @@ class Hub:
         self.services = {"smtp": ""} if services is None else services
         self.ports = {name: free_port() for name in self.services}
         self.process, self.reader, self.lines, self.changed, self.limit = None, None, [], threading.Condition(), limit
-        self.base, self.transports = base, transports
+        self.base, self.transports, self.stopping = base, transports, False
         for name, text in (tables or {}).items():
             self.write_table(name, text)
         self.configure(main)
@@ -154,11 +154,17 @@ class Hub:
             self.lines.append("--- end")
             self.changed.notify_all()
 
+    def begin_stop(self):
+        """SIGTERM, for a test that looks on while the hub ends; stop() must follow."""
+        self.stopping = True
+        self.process.send_signal(signal.SIGTERM)
+
     def stop(self, want=0):
         """SIGTERM; the hub must end by itself within 10 s."""
         if self.process is None:
             return
-        self.process.send_signal(signal.SIGTERM)
+        if not self.stopping:
+            self.begin_stop()
         try:
             code = self.process.wait(10)
         except subprocess.TimeoutExpired:
@@ -177,7 +183,7 @@ class Hub:
 
     def _ended(self):
         """Until all that it said is in `lines`: its last words must not be taken for the next process's."""
-        self.process = None
+        self.process, self.stopping = None, False
         if self.reader is not None:
             self.reader.join(10)
             self.reader = None

@@ -23,7 +23,7 @@ class ScriptedFilter:
     answers as below; each event ("connect" ... "eom") a list of answers that is used up one by one, its last one staying. An
     answer is a list of packets [kind, data] (data: a string of octets) and of
     ["close"]: the connection ends; ["reset"]: it ends with RST; ["half"]: the first octets of a packet, and the end;
-    ["raw", octets]; ["wait", seconds]. An empty answer says nothing. Without a script "c" is said to all.
+    ["raw", octets]; ["wait", seconds]; ["until", threading.Event]. An empty answer says nothing. Without a script "c" is said to all.
     """
 
     def __init__(self, unix=None):
@@ -139,6 +139,8 @@ class ScriptedFilter:
                 peer.sendall(one[1].encode("latin-1"))
             elif word == "wait":
                 time.sleep(one[1])
+            elif word == "until":
+                one[1].wait(60)
             else:
                 peer.sendall(packet(*one))
         return True

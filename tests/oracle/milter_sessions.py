@@ -63,6 +63,10 @@ for _name, _text in {
 }.items():
     case("reply", _name, f"a reply {_text[:40]!r} to RCPT", [EHLO, MAIL, RCPT, RCPT2, "QUIT"], {"rcpt": once(["y", _text])})
     case("reply", f"{_name}_at_the_end", f"a reply {_text[:40]!r} at the end of the message", ONE, {"eom": [[["y", _text]]]})
+for _action in ("accept", "reject", "quarantine"):
+    for _stage in ("connect", "rcpt", "eom"):
+        case("reply", f"unusable_at_{_stage}_and_default_action_{_action}", "a reply without a text, and what milter_default_action makes of it", TWO, {_stage: once(["y", "550\0"])},
+             config={"milter_default_action": _action})
 
 # ------------------------------------------------- no verdict, or a wrong one
 FAULTS = {
@@ -130,6 +134,15 @@ case("macros", "with_tls", "STARTTLS: the filter is spoken to anew", [EHLO, ["st
 case("macros", "with_tls_after_mail", "STARTTLS in the middle of a transaction", [EHLO, MAIL, ["starttls"], *ONE], {}, config=_tls_lists)
 case("macros", "with_auth", "AUTH PLAIN", [EHLO, "AUTH PLAIN AHVzZXIAcHc=", *ONE[1:]], {},
      config={**LISTS, "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "dovecot", "smtpd_sasl_path": "inet:127.0.0.1:@AUTH@"})
+case("macros", "of_another_author", "AUTH= of MAIL after AUTH", [
+    EHLO, "AUTH PLAIN AHVzZXIAcHc=", "MAIL FROM:<a@a.example> AUTH=real+3Done@a.example", RCPT, "RSET", "MAIL FROM:<a@a.example> AUTH=<>", RCPT, *ONE[3:]], {},
+     config={**LISTS, "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "dovecot", "smtpd_sasl_path": "inet:127.0.0.1:@AUTH@"})
+case("macros", "of_an_author_without_auth", "AUTH= of MAIL without AUTH", [EHLO, "MAIL FROM:<a@a.example> AUTH=one@a.example", *ONE[2:]], {},
+     config={**LISTS, "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "dovecot", "smtpd_sasl_path": "inet:127.0.0.1:@AUTH@"})
+case("macros", "of_a_client_that_is_counted", "a client whose connections are limited", ONE, {},
+     config={**LISTS, "smtpd_client_event_limit_exceptions": "", "smtpd_authorized_xclient_hosts": ""})
+case("macros", "of_a_client_without_limits", "no limit is set, and so nobody counts", ONE, {},
+     config={**LISTS, "smtpd_client_event_limit_exceptions": "", "smtpd_authorized_xclient_hosts": "", "smtpd_client_connection_count_limit": "0"})
 case("macros", "of_odd_addresses", "null sender, quotes, parameters, a transport", [
     EHLO, "MAIL FROM:<> SIZE=1000 BODY=8BITMIME", 'RCPT TO:<"quoted one"@b.example> NOTIFY=NEVER', "RCPT TO:<UPPER@B.Example> ORCPT=rfc822;x@b.example", "RCPT TO:<postmaster>",
     "RCPT TO:<@relay.example:d@b.example>", "RCPT TO:<e@other.example>", "RCPT TO:<user@[127.0.0.9]>", "DATA", ["message", MESSAGE], "QUIT"], {},
@@ -170,11 +183,16 @@ case("session", "recipient_rejected_and_told_discard", "DISCARD at a told recipi
      {"negotiate": {"steps": 0x800}, "rcpt": once(["d", ""])})
 case("session", "all_recipients_rejected", "DATA without a recipient", [EHLO, MAIL, RCPT, "DATA", "QUIT"], {"rcpt": [[["r", ""]]]})
 case("session", "xclient_name", "XCLIENT with a name", [EHLO, "XCLIENT NAME=mx.example.net ADDR=192.0.2.1", *ONE], {})
-case("session", "xclient_ipv6", "XCLIENT with an IPv6 address", [EHLO, "XCLIENT NAME=mx.example.net ADDR=IPV6:2001:db8::1", *ONE], {})
+case("session", "xclient_ipv6", "XCLIENT with an IPv6 address", [EHLO, "XCLIENT NAME=mx.example.net ADDR=IPV6:2001:db8::1", *ONE], {},
+     config={"inet_protocols": "all"})
 case("session", "xclient_without_name", "XCLIENT with no name", [EHLO, "XCLIENT NAME=[UNAVAILABLE] ADDR=192.0.2.1 PORT=1234", *ONE], {})
 case("session", "xclient_all_macros", "XCLIENT and all macros", [EHLO, "XCLIENT NAME=mx.example.net ADDR=192.0.2.1 PORT=1234 HELO=helo.example LOGIN=someone", *ONE], {}, config=LISTS)
 case("session", "disabled_by_map", "smtpd_milter_maps says DISABLE", ONE, {}, config={"smtpd_milter_maps": "cidr:{{127.0.0.0/8 DISABLE}}"})
 case("session", "other_filter_by_map", "smtpd_milter_maps names a filter", ONE, {}, config={"smtpd_milters": "", "smtpd_milter_maps": "cidr:{{127.0.0.0/8 @F1@}}"})
+case("session", "map_that_fails", "smtpd_milter_maps can't answer", TWO, {}, config={"smtpd_milter_maps": "fail:it"})
+case("session", "map_that_fails_after_xclient", "smtpd_milter_maps can't answer for the second address", [EHLO, "XCLIENT NAME=mx.example.net ADDR=192.0.2.1", *ONE], {},
+     config={"smtpd_milter_maps": "cidr:{{127.0.0.0/8 @F1@}}, fail:it"})
+case("session", "map_of_nonsense", "smtpd_milter_maps names no filter", TWO, {}, config={"smtpd_milter_maps": "cidr:{{127.0.0.0/8 nonsense}}"})
 case("session", "no_milters_override", "receive_override_options = no_milters", ONE, {}, config={"receive_override_options": "no_milters"})
 case("session", "long_body", "a body of several packets", [EHLO, MAIL, RCPT, "DATA", ["message", "From: a@a.example\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nMessage-Id: <3@a.example>\n\n" +
                                                           "‹" + "x" * 70 + "\n×3000›"], "QUIT"], {})
@@ -240,6 +258,16 @@ eom("header_checks", "milter_header_checks on what was added", ["h", "X-Warn\0ye
 for _word in ("HOLD held", "DISCARD gone", "REJECT no", "REDIRECT r@r.example", "BCC copy@b.example", "FILTER smtp:[127.0.0.1]:@SINK@", "INFO told", "DUNNO"):
     eom("header_checks_" + _word.split()[0].lower(), f"milter_header_checks say {_word}", ["h", "X-Spam\0yes\0"], *GO_ON,
         config={"milter_header_checks": "regexp:{{/^X-Spam:/ %s}}" % _word})
+for _word in ("REJECT", "REJECT 4.7.1 later", "REJECT 2.0.0 odd", "WARN", "DISCARD", "HOLD", "PASS", "FILTER nonsense", "REDIRECT nobody", "BCC nobody", "BCC copy@b.example",
+              "REDIRECT r@r.example", "FILTER smtp:[127.0.0.1]:@SINK@", "REPLACE", "REPLACE nonsense", "IGNORE", "PREPEND X-Before: it", "NONSENSE"):
+    eom("header_checks_" + re.sub(r"\W+", "_", _word.replace("@SINK@", "").lower()).strip("_") + "_and_more", f"milter_header_checks say {_word} to the first of three headers",
+        ["h", "X-Spam\0yes\0"], ["h", "X-Warn\0yes\0"], ["h", "X-Hold\0yes\0"], *GO_ON,
+        config={"milter_header_checks": "regexp:{{/^X-Spam:/ %s}, {/^X-Warn:/ WARN warned}, {/^X-Hold:/ HOLD held}}" % _word})
+eom("header_checks_of_changes", "milter_header_checks see what is changed and inserted, not what is removed", ["m", "\0\0\0\1Subject\0changed\0"], ["m", "\0\0\0\1X-Tight\0\0"],
+    ["i", "\0\0\0\1X-Top\0top\0"], ["m", "\0\0\0\1X-Late\0appended\0"], *GO_ON, config={"milter_header_checks": "regexp:{{/^/ INFO seen}}"})
+eom("header_checks_that_fail", "milter_header_checks can't answer", ["h", "X-Spam\0yes\0"], ["h", "X-Warn\0yes\0"], *GO_ON, config={"milter_header_checks": "fail:it", "notify_classes": ""})
+eom("header_checks_and_reject", "the filter rejects what it has changed", ["h", "X-Spam\0yes\0"], ["r", ""], config={"milter_header_checks": "regexp:{{/^X-Spam:/ WARN warned}}"})
+eom("header_checks_of_a_folded_header", "a header of several lines", ["h", "X-Spam\0yes,\n\tindeed\0"], *GO_ON, config={"milter_header_checks": "regexp:{{/^X-Spam: yes,.*indeed/ WARN warned}}"})
 eom("large_header_seen", "a header of 100,000 octets in the message", *GO_ON, session=[EHLO, MAIL, RCPT, "DATA", [
     "message", "From: a@a.example\nX-Large: " + "‹" + "x" * 70 + "\n ×1400›" + "\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nMessage-Id: <5@a.example>\n\nbody\n"], "QUIT"])
 eom("many_edits", "200 headers are added", *[["h", f"X-{n}\0v\0"] for n in range(200)], *GO_ON)
