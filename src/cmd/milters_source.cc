@@ -3,6 +3,7 @@
 #include "cmd/configuration_files.h"
 #include "config/main_cf.h"
 #include "config/multiplexer_parameters.h"
+#include "serve/filter_privileges.h"
 #include "serve/milter_manager_file.h"
 
 namespace hikyaku::cmd {
@@ -23,9 +24,6 @@ void tell_unused(const config::MultiplexerSettings& settings, config::Diagnostic
       "manager.suspend_time_on_unacceptable has no effect here: what can't be taken is tried again in 0.1 s");
   tell(settings.log_level, "log.level has no effect here: errors, warnings and statistics are always logged");
   tell(settings.syslog_facility, "log.syslog_facility has no effect here: it is always mail");
-  for (const auto& child : settings.children)
-    if (!child.command->empty())
-      tell(child.command, "milter.command has no effect here: the filter must be started by others");
 }
 
 }  // namespace
@@ -44,16 +42,16 @@ Result<serve::MultiplexerServer::Loaded> MiltersSource::load(config::Diagnostics
     if (!text) return std::unexpected(text.error());
     const auto name = directory + "/main.cf";
     const auto main = config::Main::parse(*text, name, sources, diagnostics, system_facts(directory));
-    return serve::MultiplexerServer::Loaded{config::multiplexer_settings(main, diagnostics),
-                                            nullptr,
-                                            nullptr,
-                                            {name},
-                                            main.text("hikyaku_milters_verdict_file").text};
+    auto settings = config::multiplexer_settings(main, diagnostics);
+    serve::check_privileges(settings, diagnostics);
+    return serve::MultiplexerServer::Loaded{
+        std::move(settings), nullptr, nullptr, {name}, main.text("hikyaku_milters_verdict_file").text};
   }
   auto read = serve::MilterManagerFile::load(file.empty() ? "/etc/milter-manager/milter-manager.conf" : file,
                                              sources, diagnostics);
   if (!read) return std::unexpected(std::move(read.error()));
   tell_unused(read->settings, diagnostics);
+  serve::check_privileges(read->settings, diagnostics);
   return serve::MultiplexerServer::Loaded{std::move(read->settings), nullptr, std::move(read->ruby),
                                           std::move(read->files)};
 }

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/escape.h"
+#include "config/command_words.h"
 #include "config/spelling.h"
 
 namespace hikyaku::config {
@@ -90,21 +91,16 @@ std::string read(const PlainValue& value, Setting<std::vector<std::string>>& to)
   to.value.clear();
   if (value.nothing()) return {};
   if (value.text() != nullptr) {
-    // One string is split as a shell would where nothing is quoted.
-    std::string_view rest = *value.text();
-    if (rest.find_first_of("'\"\\") != std::string_view::npos)
-      return "write a list of strings, one for each option";
-    while (!rest.empty()) {
-      const auto end = rest.find(' ');
-      if (end != 0) to.value.emplace_back(rest.substr(0, end));
-      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    }
+    auto words = command_words(*value.text());
+    if (!words) return words.error().text;
+    to.value = std::move(*words);
     return {};
   }
   const auto* items = value.list();
   if (items == nullptr) return "a list of strings is meant";
   for (const auto& item : *items) {
-    if (item.text() == nullptr) return "a list of strings is meant";
+    if (item.text() == nullptr || item.text()->find('\0') != std::string::npos)
+      return "a list of strings is meant";
     to.value.push_back(*item.text());
   }
   return {};
@@ -254,6 +250,7 @@ constexpr SettingOfChild kMilterSettings[] = {
     {"command", "", into<&C::command>},
     {"command_options", "", into<&C::command_options>},
     {"user_name", "", into<&C::user_name>},
+    {"working_directory", "", into<&C::working_directory>},
     {"connection_timeout", "297", into<&C::connection_timeout>},
     {"writing_timeout", "7", into<&C::writing_timeout>},
     {"reading_timeout", "7", into<&C::reading_timeout>},

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/escape.h"
+#include "config/command_words.h"
 #include "config/group.h"
 #include "config/parameters.h"
 #include "config/spelling.h"
@@ -15,9 +16,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::string_view kAttributes[] = {
-    "accounts", "breaker_failures",       "breaker_time",    "conditions",      "description",
-    "enabled",  "end_of_message_timeout", "evaluation",      "fallback_status", "max_connections",
-    "name",     "connection_timeout",     "reading_timeout", "second",          "writing_timeout"};
+    "accounts",           "breaker_failures", "breaker_time",    "command",
+    "conditions",         "description",      "enabled",         "end_of_message_timeout",
+    "evaluation",         "fallback_status",  "max_connections", "name",
+    "connection_timeout", "reading_timeout",  "second",          "user",
+    "working_directory",  "writing_timeout"};
 
 /// "remote-network" and "Remote Network" are one name.
 bool same_name(std::string_view left, std::string_view right) {
@@ -217,6 +220,9 @@ class Reader {
     }
     if (name == "conditions") return conditions(child, value, at);
     if (name == "accounts") return accounts(child, value, at);
+    if (name == "command") return command(child, value, at);
+    if (name == "user") return text(child.user_name);
+    if (name == "working_directory") return text(child.working_directory);
     if (name == "description") return text(child.description);
     if (name == "enabled") return truth(child.enabled);
     if (name == "evaluation") return truth(child.evaluation_mode);
@@ -252,6 +258,15 @@ class Reader {
       child.conditions.push_back({static_cast<std::size_t>(found - conditions_.begin()), at.origin});
     }
     return wrong;
+  }
+
+  std::string command(ChildSettings& child, const std::string& value, const Value& at) {
+    auto words = command_words(value);
+    if (!words) return "command: " + words.error().text;
+    if (words->empty()) return "command: it is empty";
+    child.command = {std::move(*words), at.origin};
+    settings_.privilege_mode = {true, at.origin};
+    return {};
   }
 
   std::string accounts(ChildSettings& child, const std::string& value, const Value& at) {

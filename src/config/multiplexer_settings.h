@@ -73,9 +73,10 @@ struct ChildSettings {
   std::vector<Condition> conditions;
   /// The numbers alone, as ApplicableConditions wants them.
   std::vector<std::size_t> uses() const;
-  Setting<std::string> command;  ///< starts the filter; empty: none
-  Setting<std::vector<std::string>> command_options;
-  Setting<std::string> user_name;  ///< that runs the command; empty: the process's
+  Setting<std::vector<std::string>> command;          ///< its words: starts the filter; empty: none
+  Setting<std::vector<std::string>> command_options;  ///< more words
+  Setting<std::string> user_name;                     ///< that runs the command; empty: the process's
+  Setting<std::string> working_directory;             ///< ours: of the command; empty: /
   Setting<std::chrono::milliseconds> connection_timeout{std::chrono::seconds(297)};
   Setting<std::chrono::milliseconds> writing_timeout{std::chrono::seconds(7)};
   Setting<std::chrono::milliseconds> reading_timeout{std::chrono::seconds(7)};

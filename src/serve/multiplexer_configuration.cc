@@ -98,6 +98,19 @@ std::shared_ptr<FilterHealth> FilterRegistry::health_of(const config::ChildSetti
   return health;
 }
 
+std::shared_ptr<FilterProcess> FilterRegistry::process_of(const config::ChildSettings& child,
+                                                          const config::MultiplexerSettings& settings) {
+  if (!*settings.privilege_mode || child.command->empty()) return nullptr;
+  FilterCommand command{child.name,
+                        {.words = *child.command, .user = *child.user_name},
+                        child.connection->path,
+                        *child.breaker_time};
+  command.command.words.insert(command.command.words.end(), child.command_options->begin(),
+                               child.command_options->end());
+  if (!child.working_directory->empty()) command.command.folder = *child.working_directory;
+  return processes_.of(command);
+}
+
 MultiplexerConfiguration::MultiplexerConfiguration(config::MultiplexerSettings given,
                                                    std::shared_ptr<const SourceCatalogue> catalogue,
                                                    RubyStoppers stoppers, FilterRegistry& registry)
@@ -112,7 +125,8 @@ MultiplexerConfiguration::MultiplexerConfiguration(config::MultiplexerSettings g
       any = true;
     }
     core.children.push_back(core_child(child, settings));
-    children.push_back({&child, registry.health_of(child), std::move(uses)});
+    children.push_back(
+        {&child, registry.health_of(child), registry.process_of(child, settings), std::move(uses)});
   }
   if (!any) return;
   // Later stages ask who the client and the sender are.

@@ -33,9 +33,10 @@ namespace {
 
 namespace asio = boost::asio;
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kPoolThreads = 8;       // they wait for disks, for names, and for Ruby
-constexpr std::chrono::seconds kLook{1};      // between looks at the configuration's files
-constexpr std::chrono::seconds kFarewell{8};  // for messages to end in, at SIGTERM
+constexpr std::size_t kPoolThreads = 8;                   // they wait for disks, for names, and for Ruby
+constexpr std::chrono::seconds kLook{1};                  // between looks at the configuration's files
+constexpr std::chrono::seconds kFarewell{8};              // for messages to end in, at SIGTERM
+constexpr std::chrono::milliseconds kFiltersEndIn{1500};  // for what we have started, at least
 
 /// What tells that a file is another one now.
 struct FileStamp {
@@ -71,7 +72,6 @@ struct MultiplexerServer::State {
   std::unique_ptr<io::Resolver> resolver;
   std::unique_ptr<VerdictFile> verdicts;
   std::unique_ptr<MultiplexerServices> services;
-  FilterRegistry registry;
   std::mutex mutex;
   std::shared_ptr<const MultiplexerConfiguration> configuration;  // under the mutex
   std::map<std::string, FileStamp> files;
@@ -79,6 +79,8 @@ struct MultiplexerServer::State {
   std::unique_ptr<MultiplexerListener> listener;
   std::vector<std::unique_ptr<MultiplexerListener>> closed;  // their threads may still be at it
   asio::io_context main{1};
+  std::unique_ptr<FilterProcesses> processes;
+  std::unique_ptr<FilterRegistry> registry;
   std::unique_ptr<ControlServer> control;
   std::unique_ptr<MultiplexerMetrics> metrics;
   bool stopping = false;
@@ -116,7 +118,7 @@ void MultiplexerServer::State::use(Loaded loaded) {
   files.clear();
   for (const auto& name : loaded.files) files[name] = stamp(name);
   auto next = std::make_shared<const MultiplexerConfiguration>(
-      std::move(loaded.settings), std::move(loaded.sources), std::move(loaded.ruby), registry);
+      std::move(loaded.settings), std::move(loaded.sources), std::move(loaded.ruby), *registry);
   const std::lock_guard lock(mutex);
   configuration = std::move(next);
 }
@@ -126,6 +128,8 @@ Result<void> MultiplexerServer::State::open(Loaded loaded) {
   if (!opened_log) return std::unexpected(std::move(opened_log.error()));
   log = std::move(*opened_log);
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
+  processes = std::make_unique<FilterProcesses>(main, *log);
+  registry = std::make_unique<FilterRegistry>(*processes);
   io::Resolver::Settings dns;
   dns.forward = options.dns_server;
   if (dns.forward.empty() && !loaded.settings.dns_servers.empty())
@@ -279,6 +283,8 @@ asio::awaitable<void> MultiplexerServer::State::stop() {
     timer.expires_after(std::chrono::milliseconds{20});
     co_await timer.async_wait(kQuiet);
   }
+  const auto left = std::chrono::floor<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+  co_await processes->end(std::max(left, kFiltersEndIn));
   main.stop();
 }
 
@@ -310,6 +316,9 @@ void MultiplexerServer::State::close() {
   listener.reset();
   closed.clear();
   control.reset();
+  // What they hold of filters' processes tells `main` when it goes.
+  workers.clear();
+  configuration.reset();
   verdicts.reset();
   if (log) log->flush();
 }
