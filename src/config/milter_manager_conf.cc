@@ -258,6 +258,7 @@ constexpr SettingOfChild kMilterSettings[] = {
     {"max_connections", "0", into<&C::max_connections>},
     {"breaker_failures", "0", into<&C::breaker_failures>},
     {"breaker_time", "30", into<&C::breaker_time>},
+    {"ignore_added_headers", "false", into<&C::ignore_added_headers>},
 };
 
 struct Section {

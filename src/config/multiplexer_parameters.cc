@@ -16,11 +16,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::string_view kAttributes[] = {
-    "accounts",           "breaker_failures", "breaker_time",    "command",
-    "conditions",         "description",      "enabled",         "end_of_message_timeout",
-    "evaluation",         "fallback_status",  "max_connections", "name",
-    "connection_timeout", "reading_timeout",  "second",          "user",
-    "working_directory",  "writing_timeout"};
+    "accounts",   "breaker_failures",     "breaker_time",    "command",
+    "conditions", "description",          "enabled",         "end_of_message_timeout",
+    "evaluation", "ignore_added_headers", "fallback_status", "max_connections",
+    "name",       "connection_timeout",   "reading_timeout", "second",
+    "user",       "working_directory",    "writing_timeout"};
 
 /// "remote-network" and "Remote Network" are one name.
 bool same_name(std::string_view left, std::string_view right) {
@@ -230,6 +230,7 @@ class Reader {
     if (name == "reading_timeout") return time(child.reading_timeout);
     if (name == "writing_timeout") return time(child.writing_timeout);
     if (name == "end_of_message_timeout") return time(child.end_of_message_timeout);
+    if (name == "ignore_added_headers") return truth(child.ignore_added_headers);
     if (name == "breaker_time") return time(child.breaker_time);
     if (name == "breaker_failures") return count(child.breaker_failures);
     if (name == "max_connections") return count(child.max_connections);

@@ -85,6 +85,8 @@ struct ChildSettings {
   Setting<std::size_t> breaker_failures{0};  ///< ours: failures in a row that open the breaker; 0: never
   Setting<std::chrono::milliseconds> breaker_time{
       std::chrono::seconds(30)};  ///< ours: until it is tried again
+  /// ours: headers that filters before it add are not waited for, and not seen
+  Setting<bool> ignore_added_headers{false};
 };
 
 struct MultiplexerSettings {

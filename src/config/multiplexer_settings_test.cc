@@ -94,7 +94,8 @@ hikyaku_milters =
     fallback_status=reject, reading_timeout=30s, max_connections=50 }
   inet:127.0.0.1:10027
   { inet:10028@localhost, name=clamav, second=inet:10029@localhost, evaluation=yes, enabled=no,
-    { accounts = bob@example.com /@example\.jp\z/i }, breaker_failures=3 }
+    { accounts = bob@example.com /@example\.jp\z/i }, breaker_failures=3, ignore_added_headers=yes,
+    { command = /usr/sbin/clamav-milter --config '/etc/a b' }, user=clamav, working_directory=/var/lib/clamav }
 )");
   ASSERT_THAT(read.said(), IsEmpty());
   const auto& settings = read.settings;
@@ -120,6 +121,12 @@ hikyaku_milters =
   EXPECT_TRUE(*clamav.evaluation_mode);
   EXPECT_FALSE(*clamav.enabled);
   EXPECT_EQ(*clamav.breaker_failures, 3U);
+  EXPECT_TRUE(*clamav.ignore_added_headers);
+  EXPECT_FALSE(*greylist.ignore_added_headers);
+  EXPECT_THAT(*clamav.command, ElementsAre("/usr/sbin/clamav-milter", "--config", "/etc/a b"));
+  EXPECT_EQ(*clamav.user_name, "clamav");
+  EXPECT_EQ(*clamav.working_directory, "/var/lib/clamav");
+  EXPECT_TRUE(*settings.privilege_mode) << "who writes a command means it";
   const auto& accounts =
       std::get<policy::RestrictAccounts>(settings.conditions.all()[clamav.uses().at(0)].rule).accounts;
   EXPECT_EQ(accounts.size(), 2U);

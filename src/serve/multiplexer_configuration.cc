@@ -46,6 +46,7 @@ std::vector<milter::Endpoint> addresses_of(const config::ChildSettings& child) {
 milter::Multiplexer::Child core_child(const config::ChildSettings& child,
                                       const config::MultiplexerSettings& settings) {
   using Mode = milter::Multiplexer::Mode;
+  using AddedHeaders = milter::Multiplexer::AddedHeaders;
   return {.name = child.name,
           .fallback = fallback_of(*child.fallback_status),
           .fallback_at_disconnect = fallback_of(*settings.fallback_status_at_disconnect),
@@ -53,7 +54,8 @@ milter::Multiplexer::Child core_child(const config::ChildSettings& child,
                        .writing = *child.writing_timeout,
                        .reading = *child.reading_timeout,
                        .end_of_message = *child.end_of_message_timeout},
-          .mode = *child.evaluation_mode ? Mode::evaluation : Mode::acting};
+          .mode = *child.evaluation_mode ? Mode::evaluation : Mode::acting,
+          .added_headers = *child.ignore_added_headers ? AddedHeaders::ignored : AddedHeaders::matter};
 }
 
 /// Macros that conditions look at, whatever the filters want.

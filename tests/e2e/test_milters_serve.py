@@ -228,6 +228,16 @@ def test_filters_can_stand_in_main_cf(lab):
     assert done.returncode == 78 and b"main.cf:1:39: error: hikyaku_milters:" in done.stderr and b"did you mean name?" in done.stderr, done
 
 
+def test_a_filter_that_ignores_added_headers_does_not_see_them(lab):
+    adds = {"negotiate": {"version": 6, "actions": 1, "steps": 0}, "eom": [[add_header("X-First", "1"), CONTINUE]]}
+    for setting, seen in (("false", True), ("true", False)):
+        first, second = scripted(lab, adds), scripted(lab)
+        mux = Multiplexer(lab, {"first": first, "second": second}, extra={"second": f"milter.ignore_added_headers = {setting}"})
+        assert "X-First: 1\r\n" in mux.tell()["headers"]
+        headers = [data.split("\0")[0] for kind, data in (one for one in second.wait_closed()[0] if one[0] == "L")]
+        assert ("X-First" in headers) == seen and "Subject" in headers, (setting, headers)
+
+
 def test_recorded_sessions_can_be_played_again(lab):
     recordings = lab.folder / "recordings"
     recordings.mkdir()
