@@ -3,6 +3,7 @@
 #include "cmd/configuration_files.h"
 #include "config/main_cf.h"
 #include "config/multiplexer_parameters.h"
+#include "config/server_processes.h"
 #include "serve/filter_privileges.h"
 #include "serve/milter_manager_file.h"
 
@@ -33,6 +34,27 @@ void MiltersSource::add_options(CommandLine& app) {
   app.option("-c,--config,--config-directory", &directory,
              "the folder of a main.cf whose hikyaku_milters parameters to use instead",
              {.without = "--file"});
+  app.option(
+      "--mta-config", &mta,
+      "the folder of the MTA's main.cf and master.cf, which say from how many sessions on it is stress "
+      "(default: that of -c, else /etc/postfix)");
+}
+
+config::Setting<std::size_t> MiltersSource::stress(SourceCatalogue& sources,
+                                                   std::vector<std::string>& files) const {
+  const auto folder = !mta.empty() ? mta : !directory.empty() ? directory : std::string("/etc/postfix");
+  const auto texts = read_configuration(folder);
+  if (!texts) return {};
+  files.push_back(texts->main_name);
+  files.push_back(texts->master_name);
+  // Its faults are the MTA's to tell.
+  config::Diagnostics ignored;
+  const auto main =
+      config::Main::parse(texts->main_text, texts->main_name, sources, ignored, system_facts(folder));
+  const auto master = config::Master::parse(texts->master_text, texts->master_name, sources, ignored);
+  auto limit = config::server_processes(main, master);
+  limit.value = limit.value * 3 / 4;
+  return limit;
 }
 
 Result<serve::MultiplexerServer::Loaded> MiltersSource::load(config::Diagnostics& diagnostics,
@@ -42,16 +64,21 @@ Result<serve::MultiplexerServer::Loaded> MiltersSource::load(config::Diagnostics
     if (!text) return std::unexpected(text.error());
     const auto name = directory + "/main.cf";
     const auto main = config::Main::parse(*text, name, sources, diagnostics, system_facts(directory));
-    auto settings = config::multiplexer_settings(main, diagnostics);
+    std::vector files{name};
+    const auto limit = stress(sources, files);
+    auto settings = config::multiplexer_settings(main, diagnostics, limit);
     serve::check_privileges(settings, diagnostics);
-    return serve::MultiplexerServer::Loaded{
-        std::move(settings), nullptr, nullptr, {name}, main.text("hikyaku_milters_verdict_file").text};
+    return serve::MultiplexerServer::Loaded{std::move(settings), nullptr, nullptr, std::move(files),
+                                            main.text("hikyaku_milters_verdict_file").text};
   }
+  std::vector<std::string> files;
+  const auto limit = stress(sources, files);
   auto read = serve::MilterManagerFile::load(file.empty() ? "/etc/milter-manager/milter-manager.conf" : file,
-                                             sources, diagnostics);
+                                             sources, diagnostics, limit);
   if (!read) return std::unexpected(std::move(read.error()));
   tell_unused(read->settings, diagnostics);
   serve::check_privileges(read->settings, diagnostics);
+  read->files.insert(read->files.end(), files.begin(), files.end());
   return serve::MultiplexerServer::Loaded{std::move(read->settings), nullptr, std::move(read->ruby),
                                           std::move(read->files)};
 }

@@ -291,11 +291,13 @@ PlainValue names_of(std::span<const Known<T>> settings) {
 
 class Reading {
  public:
-  Reading(SourceCatalogue& sources, Diagnostics& diagnostics)
+  Reading(SourceCatalogue& sources, Diagnostics& diagnostics, const Setting<std::size_t>& stress)
       : settings_(MultiplexerSettings::defaults()),
         conditions_(policy::builtin_conditions()),
         sources_(sources),
-        diagnostics_(diagnostics) {}
+        diagnostics_(diagnostics) {
+    settings_.stress_threshold = stress;
+  }
 
   void take(const PlainValue& row) {
     const auto* parts = row.list();
@@ -315,7 +317,8 @@ class Reading {
   }
 
   MultiplexerSettings result() {
-    std::vector<std::size_t> places(conditions_.size());
+    for (auto* rule : rules<policy::StressNotify>()) rule->threshold = *settings_.stress_threshold;
+    for (auto* rule : rules<policy::NoStress>()) rule->threshold = *settings_.stress_threshold;
     settings_.conditions = policy::ApplicableConditions(std::move(conditions_));
     check(settings_, diagnostics_);
     return std::move(settings_);
@@ -504,10 +507,7 @@ class Reading {
       if (value.integer() == nullptr || *value.integer() < 0)
         return diagnostics_.error(
             row.origin, "stress.threshold_n_connections = " + text(value) + ": a number from 0 is meant");
-      for (auto* rule : rules<policy::StressNotify>())
-        rule->threshold = static_cast<std::size_t>(*value.integer());
-      for (auto* rule : rules<policy::NoStress>())
-        rule->threshold = static_cast<std::size_t>(*value.integer());
+      settings_.stress_threshold = {static_cast<std::size_t>(*value.integer()), row.origin};
     } else if (name == "trust") {
       for (auto* rule : rules<policy::Trust>()) {
         if (knob == "clear") rule->domains.clear();
@@ -598,8 +598,8 @@ PlainValue::List built_in_condition_files() {
 }
 
 MultiplexerSettings milter_manager_settings(const PlainValue& rows, SourceCatalogue& sources,
-                                            Diagnostics& diagnostics) {
-  Reading reading(sources, diagnostics);
+                                            Diagnostics& diagnostics, const Setting<std::size_t>& stress) {
+  Reading reading(sources, diagnostics, stress);
   const auto* all = rows.list();
   if (all == nullptr)
     reading.broken();

@@ -13,7 +13,8 @@ namespace hikyaku::config {
 /// Defines `Hikyaku.configure(path, names, built_in_files)`, which reads a configuration and gives its rows,
 /// and `Hikyaku.decide(block, facts, shelf, matched)`, which asks a block of it. Asks its host: "load"(path
 /// or pattern) for [[name, text], ...], "read"(path), "nearest"(word, words), "file"(what, path),
-/// "environment"(name), "folder"(), "log"(level, text).
+/// "environment"(name), "folder"(), "stress"() for the sessions from which on it is stress, "log"(level,
+/// text).
 std::string_view milter_manager_language();
 
 /// The second and third argument of configure(): the settings that there are, with their defaults, by
@@ -22,8 +23,10 @@ PlainValue milter_manager_names();
 PlainValue::List built_in_condition_files();
 
 /// The settings that the rows say. Files are added to `sources`; faults go to `diagnostics`, and a faulty
-/// value leaves the default. Do not run on the result when diagnostics.failed(). Reads rows of any shape.
+/// value leaves the default. `stress`: sessions from which on it is stress where they do not say. Do not run
+/// on the result when diagnostics.failed(). Reads rows of any shape.
 MultiplexerSettings milter_manager_settings(const PlainValue& rows, SourceCatalogue& sources,
-                                            Diagnostics& diagnostics);
+                                            Diagnostics& diagnostics,
+                                            const Setting<std::size_t>& stress = {});
 
 }  // namespace hikyaku::config

@@ -35,11 +35,13 @@ std::string quoted(std::string_view text) { return "\"" + escaped(text, 100) + "
 
 class Reader {
  public:
-  Reader(const Main& main, Diagnostics& diagnostics)
+  Reader(const Main& main, Diagnostics& diagnostics, const Setting<std::size_t>& stress)
       : main_(main),
         diagnostics_(diagnostics),
         settings_(MultiplexerSettings::defaults()),
-        conditions_(policy::builtin_conditions()) {}
+        conditions_(policy::builtin_conditions()) {
+    settings_.stress_threshold = stress;
+  }
 
   MultiplexerSettings read() {
     if (main_.is_set("hikyaku_milters_listen"))
@@ -49,6 +51,8 @@ class Reader {
     status("hikyaku_milters_fallback_status", settings_.fallback_status);
     status("hikyaku_milters_fallback_status_at_disconnect", settings_.fallback_status_at_disconnect);
     number("hikyaku_milters_max_connections", settings_.max_connections);
+    if (main_.is_set("hikyaku_milters_stress_sessions"))
+      number("hikyaku_milters_stress_sessions", settings_.stress_threshold);
     built_in_conditions();
     for (const auto& element : main_.list("hikyaku_milters")) child(element);
     settings_.conditions = policy::ApplicableConditions(std::move(conditions_));
@@ -122,9 +126,9 @@ class Reader {
         networks("hikyaku_milters_local_networks", remote->local);
         networks("hikyaku_milters_remote_networks", remote->remote);
       } else if (auto* notify = std::get_if<policy::StressNotify>(&condition.rule)) {
-        notify->threshold = static_cast<std::size_t>(main_.size("hikyaku_milters_stress_sessions"));
+        notify->threshold = *settings_.stress_threshold;
       } else if (auto* none = std::get_if<policy::NoStress>(&condition.rule)) {
-        none->threshold = static_cast<std::size_t>(main_.size("hikyaku_milters_stress_sessions"));
+        none->threshold = *settings_.stress_threshold;
       } else if (auto* trust = std::get_if<policy::Trust>(&condition.rule)) {
         trust->domains.clear();
         matchers("hikyaku_milters_trusted_domains", trust->domains);
@@ -226,11 +230,11 @@ class Reader {
     if (name == "description") return text(child.description);
     if (name == "enabled") return truth(child.enabled);
     if (name == "evaluation") return truth(child.evaluation_mode);
+    if (name == "ignore_added_headers") return truth(child.ignore_added_headers);
     if (name == "connection_timeout") return time(child.connection_timeout);
     if (name == "reading_timeout") return time(child.reading_timeout);
     if (name == "writing_timeout") return time(child.writing_timeout);
     if (name == "end_of_message_timeout") return time(child.end_of_message_timeout);
-    if (name == "ignore_added_headers") return truth(child.ignore_added_headers);
     if (name == "breaker_time") return time(child.breaker_time);
     if (name == "breaker_failures") return count(child.breaker_failures);
     if (name == "max_connections") return count(child.max_connections);
@@ -289,8 +293,9 @@ class Reader {
 
 }  // namespace
 
-MultiplexerSettings multiplexer_settings(const Main& main, Diagnostics& diagnostics) {
-  return Reader(main, diagnostics).read();
+MultiplexerSettings multiplexer_settings(const Main& main, Diagnostics& diagnostics,
+                                         const Setting<std::size_t>& stress) {
+  return Reader(main, diagnostics, stress).read();
 }
 
 }  // namespace hikyaku::config

@@ -108,6 +108,9 @@ struct MultiplexerSettings {
   Setting<bool> use_syslog{true};
   Setting<std::string> syslog_facility{"mail"};
 
+  /// Sessions from which on it is stress; 0: never.
+  Setting<std::size_t> stress_threshold{0};
+
   std::vector<ChildSettings> children;  ///< in order, the disabled ones too
   policy::ApplicableConditions conditions;
   std::vector<std::string> dns_servers;  ///< that DNS lists are asked at; empty: the system's

@@ -70,9 +70,9 @@ TEST(ConnectionSpec, APathHasALimit) {
 
 /// What main.cf says, and what was said about it.
 struct FromMain {
-  explicit FromMain(const std::string& text)
+  explicit FromMain(const std::string& text, const Setting<std::size_t>& stress = {})
       : main(Main::parse(text, "main.cf", sources, diagnostics)),
-        settings(multiplexer_settings(main, diagnostics)) {}
+        settings(multiplexer_settings(main, diagnostics, stress)) {}
   std::vector<std::string> said() const {
     std::vector<std::string> all;
     for (const auto& one : diagnostics.all())
@@ -158,6 +158,18 @@ hikyaku_milters_dnsbl = list.example=127.0.0.2 other.example
   ASSERT_EQ(services.size(), 2U);
   EXPECT_EQ(services[0].expected->text(), "127.0.0.2");
   EXPECT_FALSE(services[1].expected);
+}
+
+TEST(MultiplexerParameters, FindStressByTheMtaUntilTheySay) {
+  const auto threshold = [](const MultiplexerSettings& settings) {
+    const auto rule = settings.conditions.all()[settings.conditions.find("No Stress").value()].rule;
+    EXPECT_EQ(*settings.stress_threshold, std::get<policy::NoStress>(rule).threshold);
+    return *settings.stress_threshold;
+  };
+  const Setting<std::size_t> of_the_mta{30, {}};
+  EXPECT_EQ(threshold(FromMain("hikyaku_milters = inet:1@localhost\n", of_the_mta).settings), 30U);
+  EXPECT_EQ(threshold(FromMain("hikyaku_milters_stress_sessions = 0\n", of_the_mta).settings), 0U);
+  EXPECT_EQ(threshold(FromMain("hikyaku_milters = inet:1@localhost\n").settings), 0U);
 }
 
 TEST(MultiplexerParameters, HaveTheSameDefaultsAsMilterManager) {

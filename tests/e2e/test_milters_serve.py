@@ -238,6 +238,34 @@ def test_a_filter_that_ignores_added_headers_does_not_see_them(lab):
         assert ("X-First" in headers) == seen and "Subject" in headers, (setting, headers)
 
 
+def test_stress_begins_at_three_quarters_of_the_servers_of_the_mta(lab):
+    mta = lab.folder / "mta"
+    mta.mkdir()
+    (mta / "main.cf").write_text("\ndefault_process_limit = 41\n")
+    (mta / "master.cf").write_text("smtp inet n - y - - smtpd\n")
+    mux = Multiplexer(lab, {"one": scripted(lab)}, start=False)
+
+    def threshold(*arguments):
+        done = subprocess.run([lab.binary, "milters", "check", "--json", *arguments], capture_output=True, timeout=30, check=True)
+        return json.loads(done.stdout)["settings"]["stress.threshold_n_connections"]
+
+    told = threshold("-f", str(mux.conf), "--mta-config", str(mta))
+    assert told == {"value": 30, "where": f"{mta}/main.cf:2"}, told
+    assert threshold("-f", str(mux.conf), "--mta-config", str(lab.folder))["value"] == 0
+    mux.configure({"one": "inet:1"}, head="stress.threshold_n_connections = stress.threshold_n_connections / 2")
+    told = threshold("-f", str(mux.conf), "--mta-config", str(mta))
+    assert told == {"value": 15, "where": f"{mux.conf}:3"}, told
+    (mta / "main.cf").write_text("hikyaku_milters = inet:1@localhost\n")
+    (mta / "master.cf").write_text("\nsmtp inet n - y - 8 smtpd\n")
+    assert threshold("-c", str(mta)) == {"value": 6, "where": f"{mta}/master.cf:2"}
+    # A session is one too many.
+    (mta / "master.cf").write_text("smtp inet n - y - 2 smtpd\n")
+    filter_ = scripted(lab)
+    mux = Multiplexer(lab, {"one": filter_}, extra={"one": 'milter.add_applicable_condition("No Stress")'}, options=["--mta-config", str(mta)])
+    mux.tell()
+    assert not any(kind == "E" for kind, *_ in filter_.wait_closed()[0]), filter_.connections
+
+
 def test_recorded_sessions_can_be_played_again(lab):
     recordings = lab.folder / "recordings"
     recordings.mkdir()
