@@ -27,6 +27,15 @@ void tell_unused(const config::MultiplexerSettings& settings, config::Diagnostic
   tell(settings.syslog_facility, "log.syslog_facility has no effect here: it is always mail");
 }
 
+void tell_remarks(serve::MultiplexerTables& tables, config::Diagnostics& diagnostics) {
+  for (const auto& remark : tables.files.take_diagnostics()) {
+    // A line that is not in effect is no reason not to start.
+    diagnostics.add({remark.level == table::Diagnostic::Level::note ? config::Diagnostic::Level::note
+                                                                    : config::Diagnostic::Level::warning,
+                     remark.where, remark.column, remark.text, remark.line});
+  }
+}
+
 }  // namespace
 
 void MiltersSource::add_options(CommandLine& app) {
@@ -65,22 +74,30 @@ Result<serve::MultiplexerServer::Loaded> MiltersSource::load(config::Diagnostics
     const auto name = directory + "/main.cf";
     const auto main = config::Main::parse(*text, name, sources, diagnostics, system_facts(directory));
     std::vector files{name};
+    auto tables = std::make_shared<serve::MultiplexerTables>(sources);
     const auto limit = stress(sources, files);
-    auto settings = config::multiplexer_settings(main, diagnostics, limit);
+    auto settings = config::multiplexer_settings(main, diagnostics, {limit, &tables->files});
+    tell_remarks(*tables, diagnostics);
     serve::check_privileges(settings, diagnostics);
-    return serve::MultiplexerServer::Loaded{std::move(settings), nullptr, nullptr, std::move(files),
-                                            main.text("hikyaku_milters_verdict_file").text};
+    return serve::MultiplexerServer::Loaded{std::move(settings),
+                                            nullptr,
+                                            nullptr,
+                                            std::move(files),
+                                            main.text("hikyaku_milters_verdict_file").text,
+                                            std::move(tables)};
   }
   std::vector<std::string> files;
   const auto limit = stress(sources, files);
+  auto tables = std::make_shared<serve::MultiplexerTables>(sources);
   auto read = serve::MilterManagerFile::load(file.empty() ? "/etc/milter-manager/milter-manager.conf" : file,
-                                             sources, diagnostics, limit);
+                                             sources, diagnostics, {limit, &tables->files});
   if (!read) return std::unexpected(std::move(read.error()));
+  tell_remarks(*tables, diagnostics);
   tell_unused(read->settings, diagnostics);
   serve::check_privileges(read->settings, diagnostics);
   read->files.insert(read->files.end(), files.begin(), files.end());
   return serve::MultiplexerServer::Loaded{std::move(read->settings), nullptr, std::move(read->ruby),
-                                          std::move(read->files)};
+                                          std::move(read->files),    {},      std::move(tables)};
 }
 
 }  // namespace hikyaku::cmd

@@ -291,12 +291,13 @@ PlainValue names_of(std::span<const Known<T>> settings) {
 
 class Reading {
  public:
-  Reading(SourceCatalogue& sources, Diagnostics& diagnostics, const Setting<std::size_t>& stress)
+  Reading(SourceCatalogue& sources, Diagnostics& diagnostics, const Surroundings& surroundings)
       : settings_(MultiplexerSettings::defaults()),
         conditions_(policy::builtin_conditions()),
         sources_(sources),
         diagnostics_(diagnostics) {
-    settings_.stress_threshold = stress;
+    settings_.stress_threshold = surroundings.stress;
+    tables_ = surroundings.tables;
   }
 
   void take(const PlainValue& row) {
@@ -457,15 +458,27 @@ class Reading {
     return std::nullopt;
   }
 
+  std::shared_ptr<const table::Table> open(const PlainValue& spec, Origin origin) {
+    if (spec.text() == nullptr) return broken(), nullptr;
+    if (tables_ == nullptr) return diagnostics_.error(origin, "tables can't be had here"), nullptr;
+    auto opened = tables_->open(*spec.text(), origin);
+    if (opened) return *std::move(opened);
+    diagnostics_.error(origin, opened.error().text, *spec.text());
+    return nullptr;
+  }
+
   void restrict(const Row& row) {
     const auto* accounts = row.value(2).list();
-    if (accounts == nullptr) return broken();
+    const auto* tables = row.value(3).list();
+    if (accounts == nullptr || tables == nullptr) return broken();
     policy::RestrictAccounts rule;
     for (const auto& account : *accounts)
       if (auto one = matcher(account, row.origin)) rule.accounts.push_back(std::move(*one));
-    if (rule.accounts.empty())
-      diagnostics_.warning(
-          row.origin, "restrict_accounts_by_list: the list is empty, so that the filters see no message");
+    for (const auto& table : *tables)
+      if (auto one = open(table, row.origin)) rule.tables.push_back(std::move(one));
+    if (accounts->empty() && tables->empty())
+      diagnostics_.warning(row.origin,
+                           "restrict_accounts: the list is empty, so that the filters see no message");
     auto& condition = defined(row.text(1), row.origin);
     condition.description = "only messages to some accounts";
     condition.rule = std::move(rule);
@@ -555,6 +568,7 @@ class Reading {
   std::vector<policy::ApplicableCondition> conditions_;
   SourceCatalogue& sources_;
   Diagnostics& diagnostics_;
+  table::Opener* tables_ = nullptr;
 };
 
 const std::array<std::pair<std::string_view, Reading::Reader>, 12> Reading::kRows{{
@@ -598,8 +612,8 @@ PlainValue::List built_in_condition_files() {
 }
 
 MultiplexerSettings milter_manager_settings(const PlainValue& rows, SourceCatalogue& sources,
-                                            Diagnostics& diagnostics, const Setting<std::size_t>& stress) {
-  Reading reading(sources, diagnostics, stress);
+                                            Diagnostics& diagnostics, const Surroundings& surroundings) {
+  Reading reading(sources, diagnostics, surroundings);
   const auto* all = rows.list();
   if (all == nullptr)
     reading.broken();

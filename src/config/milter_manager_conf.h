@@ -23,10 +23,8 @@ PlainValue milter_manager_names();
 PlainValue::List built_in_condition_files();
 
 /// The settings that the rows say. Files are added to `sources`; faults go to `diagnostics`, and a faulty
-/// value leaves the default. `stress`: sessions from which on it is stress where they do not say. Do not run
-/// on the result when diagnostics.failed(). Reads rows of any shape.
+/// value leaves the default. Do not run on the result when diagnostics.failed(). Reads rows of any shape.
 MultiplexerSettings milter_manager_settings(const PlainValue& rows, SourceCatalogue& sources,
-                                            Diagnostics& diagnostics,
-                                            const Setting<std::size_t>& stress = {});
+                                            Diagnostics& diagnostics, const Surroundings& surroundings = {});
 
 }  // namespace hikyaku::config

@@ -33,14 +33,22 @@ bool same_name(std::string_view left, std::string_view right) {
 
 std::string quoted(std::string_view text) { return "\"" + escaped(text, 100) + "\""; }
 
+/// "hash:/etc/accounts", as no address and no /expression/ looks.
+bool names_table(std::string_view text) {
+  const auto colon = text.find(':');
+  return colon != 0 && colon != std::string_view::npos &&
+         std::ranges::all_of(text.substr(0, colon), [](char octet) { return octet >= 'a' && octet <= 'z'; });
+}
+
 class Reader {
  public:
-  Reader(const Main& main, Diagnostics& diagnostics, const Setting<std::size_t>& stress)
+  Reader(const Main& main, Diagnostics& diagnostics, const Surroundings& surroundings)
       : main_(main),
         diagnostics_(diagnostics),
         settings_(MultiplexerSettings::defaults()),
         conditions_(policy::builtin_conditions()) {
-    settings_.stress_threshold = stress;
+    settings_.stress_threshold = surroundings.stress;
+    tables_ = surroundings.tables;
   }
 
   MultiplexerSettings read() {
@@ -276,9 +284,17 @@ class Reader {
 
   std::string accounts(ChildSettings& child, const std::string& value, const Value& at) {
     policy::RestrictAccounts rule;
-    for (const auto& account : Main::split({value, at.origin, at.column}))
-      if (auto one = matcher("hikyaku_milters", account)) rule.accounts.push_back(std::move(*one));
-    if (rule.accounts.empty()) return "accounts: there is none";
+    for (const auto& account : Main::split({value, at.origin, at.column})) {
+      if (names_table(account.text)) {
+        if (tables_ == nullptr) return "accounts: tables can't be had here";
+        auto table = tables_->open(account.text, account.origin);
+        if (!table) return "accounts: " + table.error().text;
+        rule.tables.push_back(*std::move(table));
+      } else if (auto one = matcher("hikyaku_milters", account)) {
+        rule.accounts.push_back(std::move(*one));
+      }
+    }
+    if (rule.accounts.empty() && rule.tables.empty()) return "accounts: there is none";
     child.conditions.push_back({conditions_.size(), at.origin});
     conditions_.push_back(
         {"Restrict Accounts: " + value, "only messages to some accounts", at.origin, std::move(rule)});
@@ -287,6 +303,7 @@ class Reader {
 
   const Main& main_;
   Diagnostics& diagnostics_;
+  table::Opener* tables_ = nullptr;
   MultiplexerSettings settings_;
   std::vector<policy::ApplicableCondition> conditions_;
 };
@@ -294,8 +311,8 @@ class Reader {
 }  // namespace
 
 MultiplexerSettings multiplexer_settings(const Main& main, Diagnostics& diagnostics,
-                                         const Setting<std::size_t>& stress) {
-  return Reader(main, diagnostics, stress).read();
+                                         const Surroundings& surroundings) {
+  return Reader(main, diagnostics, surroundings).read();
 }
 
 }  // namespace hikyaku::config

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "config/diagnostic.h"
 #include "policy/applicable_condition.h"
+#include "table/table.h"
 
 // The settings of `hikyaku milters serve`, whether they come from milter-manager.conf (milter_manager_conf.h)
 // or from main.cf (multiplexer_parameters.h). Immutable values; no Ruby in them.
@@ -117,6 +118,12 @@ struct MultiplexerSettings {
 
   /// As milter-manager has it with nothing set: inet:10025@[127.0.0.1], no children.
   static MultiplexerSettings defaults();
+};
+
+/// What a configuration finds besides its own text.
+struct Surroundings {
+  Setting<std::size_t> stress = {};  ///< sessions from which on it is stress where it does not say
+  table::Opener* tables = nullptr;   ///< nullptr: tables can't be had
 };
 
 /// What can only be seen when all is known: no two listeners on one socket, a child without a socket that it

@@ -8,6 +8,8 @@
 
 #include "config/milter_manager_conf.h"
 #include "config/multiplexer_parameters.h"
+#include "table/memory_tables.h"
+#include "table/spec.h"
 
 namespace hikyaku::config {
 namespace {
@@ -70,9 +72,9 @@ TEST(ConnectionSpec, APathHasALimit) {
 
 /// What main.cf says, and what was said about it.
 struct FromMain {
-  explicit FromMain(const std::string& text, const Setting<std::size_t>& stress = {})
+  explicit FromMain(const std::string& text, const Surroundings& surroundings = {})
       : main(Main::parse(text, "main.cf", sources, diagnostics)),
-        settings(multiplexer_settings(main, diagnostics, stress)) {}
+        settings(multiplexer_settings(main, diagnostics, surroundings)) {}
   std::vector<std::string> said() const {
     std::vector<std::string> all;
     for (const auto& one : diagnostics.all())
@@ -166,10 +168,37 @@ TEST(MultiplexerParameters, FindStressByTheMtaUntilTheySay) {
     EXPECT_EQ(*settings.stress_threshold, std::get<policy::NoStress>(rule).threshold);
     return *settings.stress_threshold;
   };
-  const Setting<std::size_t> of_the_mta{30, {}};
+  const Surroundings of_the_mta{.stress = {30, {}}};
   EXPECT_EQ(threshold(FromMain("hikyaku_milters = inet:1@localhost\n", of_the_mta).settings), 30U);
   EXPECT_EQ(threshold(FromMain("hikyaku_milters_stress_sessions = 0\n", of_the_mta).settings), 0U);
   EXPECT_EQ(threshold(FromMain("hikyaku_milters = inet:1@localhost\n").settings), 0U);
+}
+
+class StaticTables final : public table::Opener {
+ public:
+  Result<std::shared_ptr<const table::Table>> open(std::string_view spec, Origin where) override {
+    const auto parsed = table::parse_spec(spec);
+    if (parsed && parsed->type == "static") return table::make_static(spec, parsed->name, where);
+    return fail(Fault::not_found, "cannot open " + std::string(spec));
+  }
+};
+
+TEST(MultiplexerParameters, NameTablesOfAccounts) {
+  StaticTables tables;
+  const auto accounts = [&tables](const std::string& text) {
+    return FromMain("hikyaku_milters = { inet:1@localhost, { accounts = " + text + " } }\n",
+                    {.tables = &tables});
+  };
+  const auto read = accounts("bob@[IPv6:::1] /a:b/ static:all");
+  ASSERT_THAT(read.said(), IsEmpty());
+  const auto& child = read.settings.children.at(0);
+  const auto rule =
+      std::get<policy::RestrictAccounts>(read.settings.conditions.all()[child.uses().at(0)].rule);
+  EXPECT_EQ(rule.accounts.size(), 2U) << "an address with a colon, and an expression";
+  ASSERT_EQ(rule.tables.size(), 1U);
+  EXPECT_EQ(rule.tables[0]->name(), "static:all");
+  EXPECT_THAT(accounts("hash:/no/such").said(),
+              ElementsAre(HasSubstr("accounts: cannot open hash:/no/such")));
 }
 
 TEST(MultiplexerParameters, HaveTheSameDefaultsAsMilterManager) {

@@ -20,11 +20,10 @@ struct MilterManagerFile {
 
   /// Reads `name` and what it loads, in a process that reaches nothing but what it is handed. Fails with
   /// Fault::not_found, permanent or temporary where it can't be; faults of the configuration go to
-  /// `diagnostics`. `stress`: sessions from which on it is stress where it does not say. Blocks for seconds
-  /// at most.
+  /// `diagnostics`. Blocks for seconds at most.
   static Result<MilterManagerFile> load(const std::string& name, SourceCatalogue& sources,
                                         config::Diagnostics& diagnostics,
-                                        const config::Setting<std::size_t>& stress = {});
+                                        const config::Surroundings& surroundings = {});
 };
 
 }  // namespace hikyaku::serve

@@ -115,8 +115,13 @@ std::shared_ptr<FilterProcess> FilterRegistry::process_of(const config::ChildSet
 
 MultiplexerConfiguration::MultiplexerConfiguration(config::MultiplexerSettings given,
                                                    std::shared_ptr<const SourceCatalogue> catalogue,
-                                                   RubyStoppers stoppers, FilterRegistry& registry)
-    : settings(std::move(given)), sources(std::move(catalogue)), ruby(std::move(stoppers)) {
+                                                   RubyStoppers stoppers,
+                                                   std::shared_ptr<MultiplexerTables> opened,
+                                                   FilterRegistry& registry)
+    : sources(std::move(catalogue)),
+      tables(std::move(opened)),
+      settings(std::move(given)),
+      ruby(std::move(stoppers)) {
   bool any = false;
   for (const auto& child : settings.children) {
     if (!*child.enabled) continue;

@@ -10,6 +10,7 @@
 #include "policy/applicable_condition.h"
 #include "serve/filter_health.h"
 #include "serve/filter_process.h"
+#include "serve/multiplexer_tables.h"
 
 namespace hikyaku::serve {
 
@@ -45,7 +46,7 @@ struct MultiplexerConfiguration {
   /// `ruby` may be null where no condition needs it.
   MultiplexerConfiguration(config::MultiplexerSettings settings,
                            std::shared_ptr<const SourceCatalogue> sources, RubyStoppers ruby,
-                           FilterRegistry& registry);
+                           std::shared_ptr<MultiplexerTables> tables, FilterRegistry& registry);
 
   struct Child {
     const config::ChildSettings* settings;  ///< of `settings`
@@ -53,8 +54,10 @@ struct MultiplexerConfiguration {
     std::shared_ptr<FilterProcess> process;  ///< that its command starts; null: there is no command
     std::vector<std::size_t> uses;           ///< its conditions
   };
-  config::MultiplexerSettings settings;
+  // Those that the settings' tables need come first.
   std::shared_ptr<const SourceCatalogue> sources;
+  std::shared_ptr<MultiplexerTables> tables;
+  config::MultiplexerSettings settings;
   RubyStoppers ruby;
   std::vector<Child> children;  ///< the enabled ones: the multiplexer's numbers
   milter::Multiplexer::Settings core;

@@ -95,6 +95,7 @@ struct MultiplexerServer::State {
   void begin(Worker& worker, io::Stream::Socket socket);
   bool full();
   void reload(std::string_view why);
+  void refresh_tables();
   asio::awaitable<void> look_at_files();
   asio::awaitable<void> handle_signals(asio::signal_set& signals);
   asio::awaitable<void> stop();
@@ -118,7 +119,8 @@ void MultiplexerServer::State::use(Loaded loaded) {
   files.clear();
   for (const auto& name : loaded.files) files[name] = stamp(name);
   auto next = std::make_shared<const MultiplexerConfiguration>(
-      std::move(loaded.settings), std::move(loaded.sources), std::move(loaded.ruby), *registry);
+      std::move(loaded.settings), std::move(loaded.sources), std::move(loaded.ruby), std::move(loaded.tables),
+      *registry);
   const std::lock_guard lock(mutex);
   configuration = std::move(next);
 }
@@ -232,6 +234,20 @@ void MultiplexerServer::State::reload(std::string_view why) {
   log->info("manager", "reload -- " + std::string(why));
 }
 
+void MultiplexerServer::State::refresh_tables() {
+  const auto in_force = current();
+  if (!in_force->tables) return;
+  auto& tables = in_force->tables->files;
+  tables.refresh();
+  for (const auto& remark : tables.take_diagnostics()) {
+    const auto text = escaped(in_force->sources->text(remark.where) + ": " + remark.text);
+    if (remark.level == table::Diagnostic::Level::error)
+      log->error("manager", text);
+    else
+      log->warning("manager", text);
+  }
+}
+
 /// A configuration that was edited counts without a signal; one that is bad is told once.
 asio::awaitable<void> MultiplexerServer::State::look_at_files() {
   asio::steady_timer timer(main);
@@ -246,6 +262,7 @@ asio::awaitable<void> MultiplexerServer::State::look_at_files() {
       changed = name;
     }
     if (!changed.empty() && !stopping) reload(escaped(changed) + " has changed");
+    refresh_tables();
   }
 }
 

@@ -266,6 +266,35 @@ def test_stress_begins_at_three_quarters_of_the_servers_of_the_mta(lab):
     assert not any(kind == "E" for kind, *_ in filter_.wait_closed()[0]), filter_.connections
 
 
+def test_a_table_can_say_whose_mail_a_filter_sees(lab):
+    table = lab.folder / "accounts"
+    table.write_text("bob@b.example x\n@c.example x\n")
+
+    def sees(mux, filter_, *recipients):
+        filter_.begin({})
+        mux.tell("--rcpt-to", *recipients)
+        return any(kind == "E" for kind, *_ in filter_.wait_closed(count=1)[0])
+
+    one = scripted(lab)
+    mux = Multiplexer(lab, {"one": one})
+    mux.write(mux.conf.read_text() + f'restrict_accounts_by_table("texthash:{table}", milters: ["one"])\n')
+    mark = mux.mark()
+    mux.reload()
+    mux.wait_log("reload -- ", since=mark)
+    declared = Multiplexer(lab, {}, start=False)
+    (declared.folder / "main.cf").write_text(
+        f"hikyaku_milters_listen = unix:{declared.socket}\nhikyaku_milters = {{ {one.address}, name=one, {{ accounts = eve@d.example texthash:{table} }} }}\n")
+    declared.source = ["-c", str(declared.folder)]
+    declared.start()
+    for by in (mux, declared):
+        assert sees(by, one, "bob@b.example") and sees(by, one, "eve@b.example", "eve@c.example"), by.conf
+        assert not sees(by, one, "eve@b.example"), by.conf
+    assert sees(declared, one, "eve@d.example")
+    mux.write(mux.conf.read_text().replace("texthash:", "texthash:/no/such"))
+    done = subprocess.run([lab.binary, "milters", "check", "-f", str(mux.conf)], capture_output=True, timeout=30)
+    assert done.returncode == 78 and b"/no/such" in done.stderr and b"milter-manager.conf:" in done.stderr, done
+
+
 def test_recorded_sessions_can_be_played_again(lab):
     recordings = lab.folder / "recordings"
     recordings.mkdir()
