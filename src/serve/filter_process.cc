@@ -75,6 +75,8 @@ class FilterProcess::State : public std::enable_shared_from_this<State> {
     if (now < next_start_)
       return fail(Fault::temporary, failure_ + ", and is not started again before " +
                                         seconds_text(next_start_ - now) + " have passed");
+    // One in the background ended at once, however long its filter ran.
+    if (now - started_ >= 2 * kLongestPause) pause_ = command_.pause;
     phase_ = Phase::starting;
     started_ = now;
     next_start_ = now + pause_;

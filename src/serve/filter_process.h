@@ -29,9 +29,10 @@ struct FilterCommand {
 
 /// A filter that sessions have started when they find nobody at its socket. There is one process at a time,
 /// and from a start to the next at least `pause`, doubled with each that did not run for five minutes, up to
-/// five minutes. A command that ends with 0 has put the filter into the background, which is then not ours to
-/// end. What it writes goes to the log, escaped. A Unix socket that a process left behind is removed. With
-/// the last that has this object the process is told to end, and killed 10 s later. Thread-safe.
+/// five minutes; after ten minutes without a start it is `pause` again. A command that ends with 0 has put
+/// the filter into the background, which is then not ours to end. What it writes goes to the log, escaped. A
+/// Unix socket that a process left behind is removed. With the last that has this object the process is told
+/// to end, and killed 10 s later. Thread-safe.
 class FilterProcess {
  public:
   using Moment = std::chrono::steady_clock::time_point;
