@@ -52,6 +52,8 @@ json global_row(const config::MultiplexerSettings& settings, const SourceCatalog
   placed.add("manager.max_connections", settings.max_connections);
   placed.add("manager.n_workers", settings.n_workers);
   placed.add("manager.pid_file", settings.pid_file);
+  placed.add("security.privilege_mode", settings.privilege_mode);
+  placed.add("stress.threshold_n_connections", settings.stress_threshold);
   return row;
 }
 
@@ -72,6 +74,13 @@ json child_row(const config::ChildSettings& child, const config::MultiplexerSett
   placed.add("max_connections", child.max_connections);
   placed.add("breaker_failures", child.breaker_failures);
   placed.add("breaker_time", child.breaker_time);
+  placed.add("ignore_added_headers", child.ignore_added_headers);
+  if (!child.command->empty()) {
+    placed.add("command", child.command);
+    placed.add("command_options", child.command_options);
+    placed.add("user_name", child.user_name);
+    placed.add("working_directory", child.working_directory);
+  }
   json conditions = json::array();
   for (const auto& one : child.conditions) {
     const auto& condition = settings.conditions.all()[one.number];

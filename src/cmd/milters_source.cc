@@ -3,6 +3,8 @@
 #include "cmd/configuration_files.h"
 #include "config/main_cf.h"
 #include "config/multiplexer_parameters.h"
+#include "config/server_processes.h"
+#include "serve/filter_privileges.h"
 #include "serve/milter_manager_file.h"
 
 namespace hikyaku::cmd {
@@ -23,9 +25,15 @@ void tell_unused(const config::MultiplexerSettings& settings, config::Diagnostic
       "manager.suspend_time_on_unacceptable has no effect here: what can't be taken is tried again in 0.1 s");
   tell(settings.log_level, "log.level has no effect here: errors, warnings and statistics are always logged");
   tell(settings.syslog_facility, "log.syslog_facility has no effect here: it is always mail");
-  for (const auto& child : settings.children)
-    if (!child.command->empty())
-      tell(child.command, "milter.command has no effect here: the filter must be started by others");
+}
+
+void tell_remarks(serve::MultiplexerTables& tables, config::Diagnostics& diagnostics) {
+  for (const auto& remark : tables.files.take_diagnostics()) {
+    // A line that is not in effect is no reason not to start.
+    diagnostics.add({remark.level == table::Diagnostic::Level::note ? config::Diagnostic::Level::note
+                                                                    : config::Diagnostic::Level::warning,
+                     remark.where, remark.column, remark.text, remark.line});
+  }
 }
 
 }  // namespace
@@ -35,6 +43,27 @@ void MiltersSource::add_options(CommandLine& app) {
   app.option("-c,--config,--config-directory", &directory,
              "the folder of a main.cf whose hikyaku_milters parameters to use instead",
              {.without = "--file"});
+  app.option(
+      "--mta-config", &mta,
+      "the folder of the MTA's main.cf and master.cf, which say from how many sessions on it is stress "
+      "(default: that of -c, else /etc/postfix)");
+}
+
+config::Setting<std::size_t> MiltersSource::stress(SourceCatalogue& sources,
+                                                   std::vector<std::string>& files) const {
+  const auto folder = !mta.empty() ? mta : !directory.empty() ? directory : std::string("/etc/postfix");
+  const auto texts = read_configuration(folder);
+  if (!texts) return {};
+  files.push_back(texts->main_name);
+  files.push_back(texts->master_name);
+  // Its faults are the MTA's to tell.
+  config::Diagnostics ignored;
+  const auto main =
+      config::Main::parse(texts->main_text, texts->main_name, sources, ignored, system_facts(folder));
+  const auto master = config::Master::parse(texts->master_text, texts->master_name, sources, ignored);
+  auto limit = config::server_processes(main, master);
+  limit.value = limit.value * 3 / 4;
+  return limit;
 }
 
 Result<serve::MultiplexerServer::Loaded> MiltersSource::load(config::Diagnostics& diagnostics,
@@ -44,18 +73,31 @@ Result<serve::MultiplexerServer::Loaded> MiltersSource::load(config::Diagnostics
     if (!text) return std::unexpected(text.error());
     const auto name = directory + "/main.cf";
     const auto main = config::Main::parse(*text, name, sources, diagnostics, system_facts(directory));
-    return serve::MultiplexerServer::Loaded{config::multiplexer_settings(main, diagnostics),
+    std::vector files{name};
+    auto tables = std::make_shared<serve::MultiplexerTables>(sources);
+    const auto limit = stress(sources, files);
+    auto settings = config::multiplexer_settings(main, diagnostics, {limit, &tables->files});
+    tell_remarks(*tables, diagnostics);
+    serve::check_privileges(settings, diagnostics);
+    return serve::MultiplexerServer::Loaded{std::move(settings),
                                             nullptr,
                                             nullptr,
-                                            {name},
-                                            main.text("hikyaku_milters_verdict_file").text};
+                                            std::move(files),
+                                            main.text("hikyaku_milters_verdict_file").text,
+                                            std::move(tables)};
   }
+  std::vector<std::string> files;
+  const auto limit = stress(sources, files);
+  auto tables = std::make_shared<serve::MultiplexerTables>(sources);
   auto read = serve::MilterManagerFile::load(file.empty() ? "/etc/milter-manager/milter-manager.conf" : file,
-                                             sources, diagnostics);
+                                             sources, diagnostics, {limit, &tables->files});
   if (!read) return std::unexpected(std::move(read.error()));
+  tell_remarks(*tables, diagnostics);
   tell_unused(read->settings, diagnostics);
+  serve::check_privileges(read->settings, diagnostics);
+  read->files.insert(read->files.end(), files.begin(), files.end());
   return serve::MultiplexerServer::Loaded{std::move(read->settings), nullptr, std::move(read->ruby),
-                                          std::move(read->files)};
+                                          std::move(read->files),    {},      std::move(tables)};
 }
 
 }  // namespace hikyaku::cmd

@@ -32,6 +32,8 @@ void print_row(const json& row) {
   if (no_budget + kept_away > 0)
     fmt::print("  not connected to: {} times for its budget, {} times for its circuit breaker\n", no_budget,
                kept_away);
+  if (const auto starts = row["starts"].get<std::uint64_t>(); starts > 0)
+    fmt::print("  its command: started {} times, ended {} times\n", starts, row["ends"].get<std::uint64_t>());
   for (const auto& address : row["addresses"])
     fmt::print("  {}: breaker {}, opened {} times\n", escaped(address["address"].get<std::string>()),
                address["breaker"].get<std::string>(), address["openings"].get<std::uint64_t>());

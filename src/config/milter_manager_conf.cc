@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/escape.h"
+#include "config/command_words.h"
 #include "config/spelling.h"
 
 namespace hikyaku::config {
@@ -90,21 +91,16 @@ std::string read(const PlainValue& value, Setting<std::vector<std::string>>& to)
   to.value.clear();
   if (value.nothing()) return {};
   if (value.text() != nullptr) {
-    // One string is split as a shell would where nothing is quoted.
-    std::string_view rest = *value.text();
-    if (rest.find_first_of("'\"\\") != std::string_view::npos)
-      return "write a list of strings, one for each option";
-    while (!rest.empty()) {
-      const auto end = rest.find(' ');
-      if (end != 0) to.value.emplace_back(rest.substr(0, end));
-      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    }
+    auto words = command_words(*value.text());
+    if (!words) return words.error().text;
+    to.value = std::move(*words);
     return {};
   }
   const auto* items = value.list();
   if (items == nullptr) return "a list of strings is meant";
   for (const auto& item : *items) {
-    if (item.text() == nullptr) return "a list of strings is meant";
+    if (item.text() == nullptr || item.text()->find('\0') != std::string::npos)
+      return "a list of strings is meant";
     to.value.push_back(*item.text());
   }
   return {};
@@ -254,6 +250,7 @@ constexpr SettingOfChild kMilterSettings[] = {
     {"command", "", into<&C::command>},
     {"command_options", "", into<&C::command_options>},
     {"user_name", "", into<&C::user_name>},
+    {"working_directory", "", into<&C::working_directory>},
     {"connection_timeout", "297", into<&C::connection_timeout>},
     {"writing_timeout", "7", into<&C::writing_timeout>},
     {"reading_timeout", "7", into<&C::reading_timeout>},
@@ -261,6 +258,7 @@ constexpr SettingOfChild kMilterSettings[] = {
     {"max_connections", "0", into<&C::max_connections>},
     {"breaker_failures", "0", into<&C::breaker_failures>},
     {"breaker_time", "30", into<&C::breaker_time>},
+    {"ignore_added_headers", "false", into<&C::ignore_added_headers>},
 };
 
 struct Section {
@@ -293,11 +291,14 @@ PlainValue names_of(std::span<const Known<T>> settings) {
 
 class Reading {
  public:
-  Reading(SourceCatalogue& sources, Diagnostics& diagnostics)
+  Reading(SourceCatalogue& sources, Diagnostics& diagnostics, const Surroundings& surroundings)
       : settings_(MultiplexerSettings::defaults()),
         conditions_(policy::builtin_conditions()),
         sources_(sources),
-        diagnostics_(diagnostics) {}
+        diagnostics_(diagnostics) {
+    settings_.stress_threshold = surroundings.stress;
+    tables_ = surroundings.tables;
+  }
 
   void take(const PlainValue& row) {
     const auto* parts = row.list();
@@ -317,7 +318,8 @@ class Reading {
   }
 
   MultiplexerSettings result() {
-    std::vector<std::size_t> places(conditions_.size());
+    for (auto* rule : rules<policy::StressNotify>()) rule->threshold = *settings_.stress_threshold;
+    for (auto* rule : rules<policy::NoStress>()) rule->threshold = *settings_.stress_threshold;
     settings_.conditions = policy::ApplicableConditions(std::move(conditions_));
     check(settings_, diagnostics_);
     return std::move(settings_);
@@ -456,15 +458,27 @@ class Reading {
     return std::nullopt;
   }
 
+  std::shared_ptr<const table::Table> open(const PlainValue& spec, Origin origin) {
+    if (spec.text() == nullptr) return broken(), nullptr;
+    if (tables_ == nullptr) return diagnostics_.error(origin, "tables can't be had here"), nullptr;
+    auto opened = tables_->open(*spec.text(), origin);
+    if (opened) return *std::move(opened);
+    diagnostics_.error(origin, opened.error().text, *spec.text());
+    return nullptr;
+  }
+
   void restrict(const Row& row) {
     const auto* accounts = row.value(2).list();
-    if (accounts == nullptr) return broken();
+    const auto* tables = row.value(3).list();
+    if (accounts == nullptr || tables == nullptr) return broken();
     policy::RestrictAccounts rule;
     for (const auto& account : *accounts)
       if (auto one = matcher(account, row.origin)) rule.accounts.push_back(std::move(*one));
-    if (rule.accounts.empty())
-      diagnostics_.warning(
-          row.origin, "restrict_accounts_by_list: the list is empty, so that the filters see no message");
+    for (const auto& table : *tables)
+      if (auto one = open(table, row.origin)) rule.tables.push_back(std::move(one));
+    if (accounts->empty() && tables->empty())
+      diagnostics_.warning(row.origin,
+                           "restrict_accounts: the list is empty, so that the filters see no message");
     auto& condition = defined(row.text(1), row.origin);
     condition.description = "only messages to some accounts";
     condition.rule = std::move(rule);
@@ -506,10 +520,7 @@ class Reading {
       if (value.integer() == nullptr || *value.integer() < 0)
         return diagnostics_.error(
             row.origin, "stress.threshold_n_connections = " + text(value) + ": a number from 0 is meant");
-      for (auto* rule : rules<policy::StressNotify>())
-        rule->threshold = static_cast<std::size_t>(*value.integer());
-      for (auto* rule : rules<policy::NoStress>())
-        rule->threshold = static_cast<std::size_t>(*value.integer());
+      settings_.stress_threshold = {static_cast<std::size_t>(*value.integer()), row.origin};
     } else if (name == "trust") {
       for (auto* rule : rules<policy::Trust>()) {
         if (knob == "clear") rule->domains.clear();
@@ -557,6 +568,7 @@ class Reading {
   std::vector<policy::ApplicableCondition> conditions_;
   SourceCatalogue& sources_;
   Diagnostics& diagnostics_;
+  table::Opener* tables_ = nullptr;
 };
 
 const std::array<std::pair<std::string_view, Reading::Reader>, 12> Reading::kRows{{
@@ -600,8 +612,8 @@ PlainValue::List built_in_condition_files() {
 }
 
 MultiplexerSettings milter_manager_settings(const PlainValue& rows, SourceCatalogue& sources,
-                                            Diagnostics& diagnostics) {
-  Reading reading(sources, diagnostics);
+                                            Diagnostics& diagnostics, const Surroundings& surroundings) {
+  Reading reading(sources, diagnostics, surroundings);
   const auto* all = rows.list();
   if (all == nullptr)
     reading.broken();

@@ -13,7 +13,8 @@ namespace hikyaku::config {
 /// Defines `Hikyaku.configure(path, names, built_in_files)`, which reads a configuration and gives its rows,
 /// and `Hikyaku.decide(block, facts, shelf, matched)`, which asks a block of it. Asks its host: "load"(path
 /// or pattern) for [[name, text], ...], "read"(path), "nearest"(word, words), "file"(what, path),
-/// "environment"(name), "folder"(), "log"(level, text).
+/// "environment"(name), "folder"(), "stress"() for the sessions from which on it is stress, "log"(level,
+/// text).
 std::string_view milter_manager_language();
 
 /// The second and third argument of configure(): the settings that there are, with their defaults, by
@@ -24,6 +25,6 @@ PlainValue::List built_in_condition_files();
 /// The settings that the rows say. Files are added to `sources`; faults go to `diagnostics`, and a faulty
 /// value leaves the default. Do not run on the result when diagnostics.failed(). Reads rows of any shape.
 MultiplexerSettings milter_manager_settings(const PlainValue& rows, SourceCatalogue& sources,
-                                            Diagnostics& diagnostics);
+                                            Diagnostics& diagnostics, const Surroundings& surroundings = {});
 
 }  // namespace hikyaku::config

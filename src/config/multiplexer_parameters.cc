@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/escape.h"
+#include "config/command_words.h"
 #include "config/group.h"
 #include "config/parameters.h"
 #include "config/spelling.h"
@@ -15,9 +16,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::string_view kAttributes[] = {
-    "accounts", "breaker_failures",       "breaker_time",    "conditions",      "description",
-    "enabled",  "end_of_message_timeout", "evaluation",      "fallback_status", "max_connections",
-    "name",     "connection_timeout",     "reading_timeout", "second",          "writing_timeout"};
+    "accounts",   "breaker_failures",     "breaker_time",    "command",
+    "conditions", "description",          "enabled",         "end_of_message_timeout",
+    "evaluation", "ignore_added_headers", "fallback_status", "max_connections",
+    "name",       "connection_timeout",   "reading_timeout", "second",
+    "user",       "working_directory",    "writing_timeout"};
 
 /// "remote-network" and "Remote Network" are one name.
 bool same_name(std::string_view left, std::string_view right) {
@@ -30,13 +33,23 @@ bool same_name(std::string_view left, std::string_view right) {
 
 std::string quoted(std::string_view text) { return "\"" + escaped(text, 100) + "\""; }
 
+/// "hash:/etc/accounts", as no address and no /expression/ looks.
+bool names_table(std::string_view text) {
+  const auto colon = text.find(':');
+  return colon != 0 && colon != std::string_view::npos &&
+         std::ranges::all_of(text.substr(0, colon), [](char octet) { return octet >= 'a' && octet <= 'z'; });
+}
+
 class Reader {
  public:
-  Reader(const Main& main, Diagnostics& diagnostics)
+  Reader(const Main& main, Diagnostics& diagnostics, const Surroundings& surroundings)
       : main_(main),
         diagnostics_(diagnostics),
         settings_(MultiplexerSettings::defaults()),
-        conditions_(policy::builtin_conditions()) {}
+        conditions_(policy::builtin_conditions()) {
+    settings_.stress_threshold = surroundings.stress;
+    tables_ = surroundings.tables;
+  }
 
   MultiplexerSettings read() {
     if (main_.is_set("hikyaku_milters_listen"))
@@ -46,6 +59,8 @@ class Reader {
     status("hikyaku_milters_fallback_status", settings_.fallback_status);
     status("hikyaku_milters_fallback_status_at_disconnect", settings_.fallback_status_at_disconnect);
     number("hikyaku_milters_max_connections", settings_.max_connections);
+    if (main_.is_set("hikyaku_milters_stress_sessions"))
+      number("hikyaku_milters_stress_sessions", settings_.stress_threshold);
     built_in_conditions();
     for (const auto& element : main_.list("hikyaku_milters")) child(element);
     settings_.conditions = policy::ApplicableConditions(std::move(conditions_));
@@ -119,9 +134,9 @@ class Reader {
         networks("hikyaku_milters_local_networks", remote->local);
         networks("hikyaku_milters_remote_networks", remote->remote);
       } else if (auto* notify = std::get_if<policy::StressNotify>(&condition.rule)) {
-        notify->threshold = static_cast<std::size_t>(main_.size("hikyaku_milters_stress_sessions"));
+        notify->threshold = *settings_.stress_threshold;
       } else if (auto* none = std::get_if<policy::NoStress>(&condition.rule)) {
-        none->threshold = static_cast<std::size_t>(main_.size("hikyaku_milters_stress_sessions"));
+        none->threshold = *settings_.stress_threshold;
       } else if (auto* trust = std::get_if<policy::Trust>(&condition.rule)) {
         trust->domains.clear();
         matchers("hikyaku_milters_trusted_domains", trust->domains);
@@ -217,9 +232,13 @@ class Reader {
     }
     if (name == "conditions") return conditions(child, value, at);
     if (name == "accounts") return accounts(child, value, at);
+    if (name == "command") return command(child, value, at);
+    if (name == "user") return text(child.user_name);
+    if (name == "working_directory") return text(child.working_directory);
     if (name == "description") return text(child.description);
     if (name == "enabled") return truth(child.enabled);
     if (name == "evaluation") return truth(child.evaluation_mode);
+    if (name == "ignore_added_headers") return truth(child.ignore_added_headers);
     if (name == "connection_timeout") return time(child.connection_timeout);
     if (name == "reading_timeout") return time(child.reading_timeout);
     if (name == "writing_timeout") return time(child.writing_timeout);
@@ -254,11 +273,28 @@ class Reader {
     return wrong;
   }
 
+  std::string command(ChildSettings& child, const std::string& value, const Value& at) {
+    auto words = command_words(value);
+    if (!words) return "command: " + words.error().text;
+    if (words->empty()) return "command: it is empty";
+    child.command = {std::move(*words), at.origin};
+    settings_.privilege_mode = {true, at.origin};
+    return {};
+  }
+
   std::string accounts(ChildSettings& child, const std::string& value, const Value& at) {
     policy::RestrictAccounts rule;
-    for (const auto& account : Main::split({value, at.origin, at.column}))
-      if (auto one = matcher("hikyaku_milters", account)) rule.accounts.push_back(std::move(*one));
-    if (rule.accounts.empty()) return "accounts: there is none";
+    for (const auto& account : Main::split({value, at.origin, at.column})) {
+      if (names_table(account.text)) {
+        if (tables_ == nullptr) return "accounts: tables can't be had here";
+        auto table = tables_->open(account.text, account.origin);
+        if (!table) return "accounts: " + table.error().text;
+        rule.tables.push_back(*std::move(table));
+      } else if (auto one = matcher("hikyaku_milters", account)) {
+        rule.accounts.push_back(std::move(*one));
+      }
+    }
+    if (rule.accounts.empty() && rule.tables.empty()) return "accounts: there is none";
     child.conditions.push_back({conditions_.size(), at.origin});
     conditions_.push_back(
         {"Restrict Accounts: " + value, "only messages to some accounts", at.origin, std::move(rule)});
@@ -267,14 +303,16 @@ class Reader {
 
   const Main& main_;
   Diagnostics& diagnostics_;
+  table::Opener* tables_ = nullptr;
   MultiplexerSettings settings_;
   std::vector<policy::ApplicableCondition> conditions_;
 };
 
 }  // namespace
 
-MultiplexerSettings multiplexer_settings(const Main& main, Diagnostics& diagnostics) {
-  return Reader(main, diagnostics).read();
+MultiplexerSettings multiplexer_settings(const Main& main, Diagnostics& diagnostics,
+                                         const Surroundings& surroundings) {
+  return Reader(main, diagnostics, surroundings).read();
 }
 
 }  // namespace hikyaku::config

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "config/diagnostic.h"
 #include "policy/applicable_condition.h"
+#include "table/table.h"
 
 // The settings of `hikyaku milters serve`, whether they come from milter-manager.conf (milter_manager_conf.h)
 // or from main.cf (multiplexer_parameters.h). Immutable values; no Ruby in them.
@@ -73,9 +74,10 @@ struct ChildSettings {
   std::vector<Condition> conditions;
   /// The numbers alone, as ApplicableConditions wants them.
   std::vector<std::size_t> uses() const;
-  Setting<std::string> command;  ///< starts the filter; empty: none
-  Setting<std::vector<std::string>> command_options;
-  Setting<std::string> user_name;  ///< that runs the command; empty: the process's
+  Setting<std::vector<std::string>> command;          ///< its words: starts the filter; empty: none
+  Setting<std::vector<std::string>> command_options;  ///< more words
+  Setting<std::string> user_name;                     ///< that runs the command; empty: the process's
+  Setting<std::string> working_directory;             ///< ours: of the command; empty: /
   Setting<std::chrono::milliseconds> connection_timeout{std::chrono::seconds(297)};
   Setting<std::chrono::milliseconds> writing_timeout{std::chrono::seconds(7)};
   Setting<std::chrono::milliseconds> reading_timeout{std::chrono::seconds(7)};
@@ -84,6 +86,8 @@ struct ChildSettings {
   Setting<std::size_t> breaker_failures{0};  ///< ours: failures in a row that open the breaker; 0: never
   Setting<std::chrono::milliseconds> breaker_time{
       std::chrono::seconds(30)};  ///< ours: until it is tried again
+  /// ours: headers that filters before it add are not waited for, and not seen
+  Setting<bool> ignore_added_headers{false};
 };
 
 struct MultiplexerSettings {
@@ -105,12 +109,21 @@ struct MultiplexerSettings {
   Setting<bool> use_syslog{true};
   Setting<std::string> syslog_facility{"mail"};
 
+  /// Sessions from which on it is stress; 0: never.
+  Setting<std::size_t> stress_threshold{0};
+
   std::vector<ChildSettings> children;  ///< in order, the disabled ones too
   policy::ApplicableConditions conditions;
   std::vector<std::string> dns_servers;  ///< that DNS lists are asked at; empty: the system's
 
   /// As milter-manager has it with nothing set: inet:10025@[127.0.0.1], no children.
   static MultiplexerSettings defaults();
+};
+
+/// What a configuration finds besides its own text.
+struct Surroundings {
+  Setting<std::size_t> stress = {};  ///< sessions from which on it is stress where it does not say
+  table::Opener* tables = nullptr;   ///< nullptr: tables can't be had
 };
 
 /// What can only be seen when all is known: no two listeners on one socket, a child without a socket that it

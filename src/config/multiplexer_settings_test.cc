@@ -8,6 +8,8 @@
 
 #include "config/milter_manager_conf.h"
 #include "config/multiplexer_parameters.h"
+#include "table/memory_tables.h"
+#include "table/spec.h"
 
 namespace hikyaku::config {
 namespace {
@@ -70,9 +72,9 @@ TEST(ConnectionSpec, APathHasALimit) {
 
 /// What main.cf says, and what was said about it.
 struct FromMain {
-  explicit FromMain(const std::string& text)
+  explicit FromMain(const std::string& text, const Surroundings& surroundings = {})
       : main(Main::parse(text, "main.cf", sources, diagnostics)),
-        settings(multiplexer_settings(main, diagnostics)) {}
+        settings(multiplexer_settings(main, diagnostics, surroundings)) {}
   std::vector<std::string> said() const {
     std::vector<std::string> all;
     for (const auto& one : diagnostics.all())
@@ -94,7 +96,8 @@ hikyaku_milters =
     fallback_status=reject, reading_timeout=30s, max_connections=50 }
   inet:127.0.0.1:10027
   { inet:10028@localhost, name=clamav, second=inet:10029@localhost, evaluation=yes, enabled=no,
-    { accounts = bob@example.com /@example\.jp\z/i }, breaker_failures=3 }
+    { accounts = bob@example.com /@example\.jp\z/i }, breaker_failures=3, ignore_added_headers=yes,
+    { command = /usr/sbin/clamav-milter --config '/etc/a b' }, user=clamav, working_directory=/var/lib/clamav }
 )");
   ASSERT_THAT(read.said(), IsEmpty());
   const auto& settings = read.settings;
@@ -120,6 +123,12 @@ hikyaku_milters =
   EXPECT_TRUE(*clamav.evaluation_mode);
   EXPECT_FALSE(*clamav.enabled);
   EXPECT_EQ(*clamav.breaker_failures, 3U);
+  EXPECT_TRUE(*clamav.ignore_added_headers);
+  EXPECT_FALSE(*greylist.ignore_added_headers);
+  EXPECT_THAT(*clamav.command, ElementsAre("/usr/sbin/clamav-milter", "--config", "/etc/a b"));
+  EXPECT_EQ(*clamav.user_name, "clamav");
+  EXPECT_EQ(*clamav.working_directory, "/var/lib/clamav");
+  EXPECT_TRUE(*settings.privilege_mode) << "who writes a command means it";
   const auto& accounts =
       std::get<policy::RestrictAccounts>(settings.conditions.all()[clamav.uses().at(0)].rule).accounts;
   EXPECT_EQ(accounts.size(), 2U);
@@ -151,6 +160,45 @@ hikyaku_milters_dnsbl = list.example=127.0.0.2 other.example
   ASSERT_EQ(services.size(), 2U);
   EXPECT_EQ(services[0].expected->text(), "127.0.0.2");
   EXPECT_FALSE(services[1].expected);
+}
+
+TEST(MultiplexerParameters, FindStressByTheMtaUntilTheySay) {
+  const auto threshold = [](const MultiplexerSettings& settings) {
+    const auto rule = settings.conditions.all()[settings.conditions.find("No Stress").value()].rule;
+    EXPECT_EQ(*settings.stress_threshold, std::get<policy::NoStress>(rule).threshold);
+    return *settings.stress_threshold;
+  };
+  const Surroundings of_the_mta{.stress = {30, {}}};
+  EXPECT_EQ(threshold(FromMain("hikyaku_milters = inet:1@localhost\n", of_the_mta).settings), 30U);
+  EXPECT_EQ(threshold(FromMain("hikyaku_milters_stress_sessions = 0\n", of_the_mta).settings), 0U);
+  EXPECT_EQ(threshold(FromMain("hikyaku_milters = inet:1@localhost\n").settings), 0U);
+}
+
+class StaticTables final : public table::Opener {
+ public:
+  Result<std::shared_ptr<const table::Table>> open(std::string_view spec, Origin where) override {
+    const auto parsed = table::parse_spec(spec);
+    if (parsed && parsed->type == "static") return table::make_static(spec, parsed->name, where);
+    return fail(Fault::not_found, "cannot open " + std::string(spec));
+  }
+};
+
+TEST(MultiplexerParameters, NameTablesOfAccounts) {
+  StaticTables tables;
+  const auto accounts = [&tables](const std::string& text) {
+    return FromMain("hikyaku_milters = { inet:1@localhost, { accounts = " + text + " } }\n",
+                    {.tables = &tables});
+  };
+  const auto read = accounts("bob@[IPv6:::1] /a:b/ static:all");
+  ASSERT_THAT(read.said(), IsEmpty());
+  const auto& child = read.settings.children.at(0);
+  const auto rule =
+      std::get<policy::RestrictAccounts>(read.settings.conditions.all()[child.uses().at(0)].rule);
+  EXPECT_EQ(rule.accounts.size(), 2U) << "an address with a colon, and an expression";
+  ASSERT_EQ(rule.tables.size(), 1U);
+  EXPECT_EQ(rule.tables[0]->name(), "static:all");
+  EXPECT_THAT(accounts("hash:/no/such").said(),
+              ElementsAre(HasSubstr("accounts: cannot open hash:/no/such")));
 }
 
 TEST(MultiplexerParameters, HaveTheSameDefaultsAsMilterManager) {

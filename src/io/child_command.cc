@@ -1,10 +1,7 @@
 #include "io/child_command.h"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/close_range.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,13 +12,13 @@
 #include <cstring>
 
 #include "base/escape.h"
+#include "io/program_entry.h"
 
 namespace hikyaku::io {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kKeptOutput = 1000;
-constexpr int kNotStarted = 127;
 constexpr long long kLook = 500;  // ms between two looks at `stop`
 
 class Descriptor {
@@ -45,50 +42,18 @@ class Descriptor {
   int fd_;
 };
 
-/// Whom the command runs as.
-struct Identity {
-  bool change = false;
-  uid_t user = 0;
-  gid_t group = 0;
-};
-
-Result<Identity> identity_of(const std::string& user) {
-  if (::geteuid() != 0) return Identity{};
+/// Whom the command runs as; nullopt: as ourselves.
+Result<std::optional<Identity>> identity_of(const std::string& user) {
+  if (::geteuid() != 0) return std::nullopt;
   // Commands of others' mail never run as root.
   const auto as_root =
       fail(Fault::temporary, "commands are not run as root: name somebody else in default_privs");
   if (user.empty()) return as_root;
-  std::array<char, 4096> room{};
-  passwd entry{};
-  passwd* found = nullptr;
-  const int error = ::getpwnam_r(user.c_str(), &entry, room.data(), room.size(), &found);
-  if (found == nullptr) {
-    return fail(Fault::temporary, "there is no user " + escaped(user, 100) + " to run the command as" +
-                                      (error == 0 ? "" : std::string(": ") + std::strerror(error)));
-  }
-  if (entry.pw_uid == 0) return as_root;
-  return Identity{true, entry.pw_uid, entry.pw_gid};
-}
-
-/// The child's side between fork and exec: nothing but system calls.
-[[noreturn]] void become(const char* const* arguments, const char* const* environment,
-                         const Identity& identity, int input, int output) {
-  ::setpgid(0, 0);
-  ::dup2(input, 0);
-  ::dup2(output, 1);
-  ::dup2(output, 2);
-  ::close_range(3, ~0U, 0);
-  if (identity.change) {
-    if (::setgroups(0, nullptr) != 0 || ::setgid(identity.group) != 0 || ::setuid(identity.user) != 0)
-      ::_exit(kNotStarted);
-  }
-  if (::chdir("/") != 0) ::_exit(kNotStarted);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
-  ::execve("/bin/sh", const_cast<char* const*>(arguments), const_cast<char* const*>(environment));
-  ::_exit(kNotStarted);
+  auto identity = identity_of_user(user);
+  if (!identity) return fail(Fault::temporary, identity.error().text + " to run the command as");
+  if (identity->user == 0) return as_root;
+  identity->groups.clear();
+  return *std::move(identity);
 }
 
 class Child {
@@ -129,7 +94,12 @@ class Child {
     pid_ = ::fork();
     if (pid_ < 0) return trouble("fork");
     if (pid_ == 0)
-      become(arguments.data(), environment.data(), *identity, child_input.get(), child_output.get());
+      enter_program({.path = "/bin/sh",
+                     .arguments = arguments.data(),
+                     .environment = environment.data(),
+                     .identity = *identity ? &**identity : nullptr,
+                     .input = child_input.get(),
+                     .output = child_output.get()});
     ::fcntl(to_child_.get(), F_SETFL, O_NONBLOCK);
     ::fcntl(from_child_.get(), F_SETFL, O_NONBLOCK);
     return {};

@@ -323,7 +323,9 @@ asio::awaitable<Result<void>> connect_socket(Stream::Socket& socket,
   shared->socket = nullptr;
   timer.cancel();
   if (shared->late) co_return std::unexpected(Error{Fault::temporary, "Connection timed out"});
-  if (error) co_return std::unexpected(Error{Fault::temporary, error.message()});
+  // Nobody is there, as opposed to one who does not answer.
+  const bool nobody = error == asio::error::connection_refused || error.value() == ENOENT;
+  if (error) co_return std::unexpected(Error{nobody ? Fault::not_found : Fault::temporary, error.message()});
   co_return Result<void>{};
 }
 

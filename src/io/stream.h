@@ -35,7 +35,8 @@ class Stream {
   Stream& operator=(Stream&&) noexcept;
   ~Stream();
 
-  /// Connects to an address: "192.0.2.1" or "2001:db8::1" with a port.
+  /// Connects to an address: "192.0.2.1" or "2001:db8::1" with a port. Fails with Fault::not_found where
+  /// nobody listens, else with Fault::temporary.
   static boost::asio::awaitable<Result<Stream>> connect_tcp(DeadlineSweep& sweep, std::string address,
                                                             std::uint16_t port, std::string bind_address,
                                                             std::chrono::seconds limit);

@@ -263,11 +263,27 @@ Because decide(const Dnsbl& dnsbl, Asking& asking) {
   return std::nullopt;
 }
 
+bool in_table(const RestrictAccounts& restrict, std::string_view account, Asking& asking) {
+  for (const auto& table : restrict.tables) {
+    std::vector<std::string_view> keys{account};
+    if (const auto at = account.rfind('@');
+        at != std::string_view::npos && table->kind() != table::Table::Kind::pattern)
+      keys.push_back(account.substr(at));
+    for (const auto key : keys) {
+      const auto found = table->find(key);
+      if (!found) asking.failed(found.error().text);
+      if (!found || *found) return true;
+    }
+  }
+  return false;
+}
+
 Because decide(const RestrictAccounts& restrict, Asking& asking, std::size_t condition) {
   auto& matched = asking.memory.matched;
   const bool met = std::ranges::find(matched, condition) != matched.end();
   if (asking.facts.stage == MilterStage::envelope_recipient) {
-    if (!met && asking.first_match(restrict.accounts, without_brackets(asking.facts.recipient)))
+    const auto account = without_brackets(asking.facts.recipient);
+    if (!met && (asking.first_match(restrict.accounts, account) || in_table(restrict, account, asking)))
       matched.push_back(condition);
   } else if (asking.facts.stage == MilterStage::data && !met) {
     return "no recipient is one of the accounts";
@@ -312,12 +328,12 @@ struct Acts {
   }
 };
 
-bool has_block(const ApplicableCondition& condition) {
+bool asks_others(const ApplicableCondition& condition) {
   if (const auto* s25r = std::get_if<S25r>(&condition.rule))
     return has_block(s25r->whitelist) || has_block(s25r->blacklist);
   if (const auto* trust = std::get_if<Trust>(&condition.rule)) return has_block(trust->domains);
   if (const auto* restrict = std::get_if<RestrictAccounts>(&condition.rule))
-    return has_block(restrict->accounts);
+    return has_block(restrict->accounts) || !restrict->tables.empty();
   return std::holds_alternative<RubyStoppers>(condition.rule);
 }
 
@@ -372,9 +388,10 @@ bool ApplicableConditions::acts(MilterStage stage, std::span<const std::size_t> 
   return std::ranges::any_of(uses, [&](std::size_t use) { return std::visit(Acts{stage}, all_[use].rule); });
 }
 
-bool ApplicableConditions::asks_ruby(MilterStage stage, std::span<const std::size_t> uses) const {
-  return std::ranges::any_of(
-      uses, [&](std::size_t use) { return has_block(all_[use]) && std::visit(Acts{stage}, all_[use].rule); });
+bool ApplicableConditions::may_wait(MilterStage stage, std::span<const std::size_t> uses) const {
+  return std::ranges::any_of(uses, [&](std::size_t use) {
+    return asks_others(all_[use]) && std::visit(Acts{stage}, all_[use].rule);
+  });
 }
 
 std::vector<std::string> ApplicableConditions::dnsbl_questions(const MilterClient& client,

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include "base/result.h"
 #include "table/ip.h"
 #include "table/ruby_pattern.h"
+#include "table/table.h"
 
 // Applicable conditions: which filters (children) of a multiplexer see a session, decided stage by stage, as
 // milter-manager has it. A condition stops a child: from then on the child is not spoken to in this session
@@ -85,9 +87,12 @@ struct Dnsbl {
   std::vector<Service> services = {};
   bool listed = true;
 };
-/// Stops at DATA where none of the message's recipients is one of these.
+/// Stops at DATA where none of the message's recipients is one of these: compared with the address without
+/// its brackets, or in a table, which is asked for the address and, but for patterns, for "@domain". A table
+/// that can't be asked counts as one that has it: no filter is left out because a file can't be read.
 struct RestrictAccounts {
-  std::vector<Matcher> accounts = {};  ///< compared with the address without its brackets
+  std::vector<Matcher> accounts = {};
+  std::vector<std::shared_ptr<const table::Table>> tables = {};
 };
 /// A condition that the configuration defines, in Ruby: for each stage its stopper.
 struct RubyStoppers {
@@ -199,14 +204,15 @@ class ApplicableConditions {
   /// Whether one of `uses` (numbers of all(), a child's conditions) can decide anything at this stage; where
   /// none can, decide() need not be called.
   bool acts(MilterStage stage, std::span<const std::size_t> uses) const;
-  /// Whether decide() would ask Ruby, so that it belongs on a thread that may block.
-  bool asks_ruby(MilterStage stage, std::span<const std::size_t> uses) const;
+  /// Whether decide() would ask Ruby, or a table, so that it belongs on a thread that may block.
+  bool may_wait(MilterStage stage, std::span<const std::size_t> uses) const;
   /// What DNS is to be asked (A records) before connect is decided; none for a client that has no IPv4
   /// address.
   std::vector<std::string> dnsbl_questions(const MilterClient& client,
                                            std::span<const std::size_t> uses) const;
   /// Decides for one child. Conditions are asked in order; the first that stops is the answer, and those
-  /// behind it are not asked. Pure but for `ruby`, which may be null where asks_ruby() says no.
+  /// behind it are not asked. Pure but for tables and for `ruby`, which may be
+  /// null where may_wait() says no.
   StageDecision decide(const StageFacts& facts, std::span<const std::size_t> uses, MessageMemory& memory,
                        RubyStopperPort* ruby) const;
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -249,6 +251,47 @@ TEST(RestrictAccounts, StopsAtDataWhereNoRecipientIsOne) {
   EXPECT_EQ(at_data({"<eve@example.com>"}), "no recipient is one of the accounts");
 }
 
+/// Has what it is given, and breaks when it is asked for "broken".
+class Accounts : public table::Table {
+ public:
+  Accounts(Kind kind, std::set<std::string> keys) : kind_(kind), keys_(std::move(keys)) {}
+  table::Answer find(std::string_view key) const override {
+    if (key.starts_with("broken")) return fail(Fault::temporary, "hash:/accounts: can't be read");
+    if (!keys_.contains(std::string(key))) return std::nullopt;
+    return table::Found{};
+  }
+  Kind kind() const override { return kind_; }
+  const std::string& name() const override { return name_; }
+
+ private:
+  Kind kind_;
+  std::set<std::string> keys_;
+  std::string name_ = "hash:/accounts";
+};
+
+TEST(RestrictAccounts, AreAlsoThoseOfATable) {
+  const auto matched = [](table::Table::Kind kind, std::string_view recipient) {
+    const auto table =
+        std::make_shared<const Accounts>(kind, std::set<std::string>{"bob@example.com", "@example.org"});
+    const ApplicableConditions conditions({{"Accounts", "", {}, RestrictAccounts{{}, {table}}}});
+    const std::size_t uses[] = {0};
+    EXPECT_TRUE(conditions.may_wait(MilterStage::envelope_recipient, uses))
+        << "it may be a file, or a server";
+    MessageMemory memory;
+    const auto decided = conditions.decide({.stage = MilterStage::envelope_recipient, .recipient = recipient},
+                                           uses, memory, nullptr);
+    EXPECT_EQ(decided.failures.size(), recipient.starts_with("<broken") ? 1U : 0U);
+    return !conditions.decide({.stage = MilterStage::data}, uses, memory, nullptr).stop;
+  };
+  using Kind = table::Table::Kind;
+  EXPECT_TRUE(matched(Kind::fixed, "<bob@example.com>"));
+  EXPECT_TRUE(matched(Kind::fixed, "<eve@example.org>"));
+  EXPECT_FALSE(matched(Kind::pattern, "<eve@example.org>")) << "patterns get whole addresses alone";
+  EXPECT_FALSE(matched(Kind::fixed, "<eve@example.com>"));
+  EXPECT_FALSE(matched(Kind::fixed, "<postmaster>"));
+  EXPECT_TRUE(matched(Kind::fixed, "<broken@example.com>")) << "its filter stays";
+}
+
 /// Answers blocks by their number: 0 no, 1 yes, 2 an exception, 3 sets a macro and the shelf.
 class Blocks : public RubyStopperPort {
  public:
@@ -326,10 +369,10 @@ TEST(ApplicableConditions, TellWhereTheyActAndWhereRubyIsAsked) {
   EXPECT_TRUE(conditions.acts(MilterStage::connect, a));
   EXPECT_FALSE(conditions.acts(MilterStage::helo, a));
   EXPECT_FALSE(conditions.acts(MilterStage::connect, d));
-  EXPECT_FALSE(conditions.asks_ruby(MilterStage::connect, a));
-  EXPECT_TRUE(conditions.asks_ruby(MilterStage::connect, b));
-  EXPECT_FALSE(conditions.asks_ruby(MilterStage::helo, b));
-  EXPECT_TRUE(conditions.acts(MilterStage::body, c) && conditions.asks_ruby(MilterStage::body, c));
+  EXPECT_FALSE(conditions.may_wait(MilterStage::connect, a));
+  EXPECT_TRUE(conditions.may_wait(MilterStage::connect, b));
+  EXPECT_FALSE(conditions.may_wait(MilterStage::helo, b));
+  EXPECT_TRUE(conditions.acts(MilterStage::body, c) && conditions.may_wait(MilterStage::body, c));
 }
 TEST(ApplicableConditions, AllOfTheBuiltInOnesAreFoundByName) {
   const ApplicableConditions conditions(builtin_conditions());

@@ -53,8 +53,8 @@ PlainValue ask_file(const std::string& what, const std::string& path) {
 
 }  // namespace
 
-ConfigurationHost::ConfigurationHost(const std::string& name)
-    : folder_(std::filesystem::absolute(name).parent_path().string()) {}
+ConfigurationHost::ConfigurationHost(const std::string& name, std::size_t stress)
+    : folder_(std::filesystem::absolute(name).parent_path().string()), stress_(stress) {}
 
 Result<PlainValue> ConfigurationHost::answer(std::string_view what, const PlainValue::List& arguments) {
   if (what == "log") {
@@ -78,6 +78,7 @@ Result<PlainValue> ConfigurationHost::look(std::string_view what, const PlainVal
   if (what == "load") return load(text(0));
   if (what == "nearest") return nearest(text(0), arguments);
   if (what == "folder") return PlainValue(folder_);
+  if (what == "stress") return PlainValue(static_cast<std::int64_t>(stress_));
   if (what == "environment") {
     const auto* value = std::getenv(text(0).c_str());
     return value == nullptr ? PlainValue() : PlainValue(value);

@@ -15,8 +15,9 @@ namespace hikyaku::serve {
 /// of the files. For one thread.
 class ConfigurationHost {
  public:
-  /// `name`: the configuration's file, whose folder other names are relative to.
-  explicit ConfigurationHost(const std::string& name);
+  /// `name`: the configuration's file, whose folder other names are relative to. `stress`: the sessions from
+  /// which on it is stress where it does not say.
+  explicit ConfigurationHost(const std::string& name, std::size_t stress = 0);
   Result<PlainValue> answer(std::string_view what, const PlainValue::List& arguments);
 
   /// All files that were read, in the order in which they were.
@@ -31,6 +32,7 @@ class ConfigurationHost {
   Result<PlainValue> load(const std::string& pattern);
 
   std::string folder_;
+  std::size_t stress_;
   std::vector<std::string> files_, log_;
   std::size_t octets_ = 0;
   std::map<std::string, Result<PlainValue>> known_;

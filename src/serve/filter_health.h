@@ -50,6 +50,8 @@ class FilterHealth {
     std::vector<Address> addresses;
     std::array<milter::LatencyHistogram, kWaits> waits;
     std::uint64_t took_part = 0, ruled_out = 0, failures = 0, no_budget = 0, kept_away = 0;
+    /// Of the process that its command starts. Not the filter's own: statistics() fills them in.
+    std::uint64_t starts = 0, ends = 0;
   };
   Snapshot snapshot(Moment now) const;
 

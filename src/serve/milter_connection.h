@@ -82,7 +82,7 @@ class MilterConnection {
 };
 
 /// Connects to a filter: `limit` for each address of its host. `endpoint` must outlive the call; `pool` looks
-/// names up.
+/// names up. Fails with Fault::not_found where nobody listens.
 boost::asio::awaitable<Result<io::Stream>> connect_to_milter(const milter::Endpoint& endpoint,
                                                              io::DeadlineSweep& sweep, io::WorkerPool& pool,
                                                              std::chrono::seconds limit);

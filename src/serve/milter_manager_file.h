@@ -22,7 +22,8 @@ struct MilterManagerFile {
   /// Fault::not_found, permanent or temporary where it can't be; faults of the configuration go to
   /// `diagnostics`. Blocks for seconds at most.
   static Result<MilterManagerFile> load(const std::string& name, SourceCatalogue& sources,
-                                        config::Diagnostics& diagnostics);
+                                        config::Diagnostics& diagnostics,
+                                        const config::Surroundings& surroundings = {});
 };
 
 }  // namespace hikyaku::serve

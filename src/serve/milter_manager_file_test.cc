@@ -140,6 +140,7 @@ end
   EXPECT_EQ(read.place(greylist.origin), "milter-manager.local.conf:12");
   EXPECT_EQ(greylist.connection->text(), "unix:/run/milter-greylist/milter-greylist.sock");
   EXPECT_EQ(*greylist.fallback_status, config::FallbackStatus::temporary_failure);
+  EXPECT_THAT(*greylist.command, ElementsAre("/etc/init.d/milter-greylist"));
   EXPECT_THAT(*greylist.command_options, ElementsAre("start", "--now"));
   EXPECT_EQ(*greylist.reading_timeout, std::chrono::milliseconds(12500));
   EXPECT_EQ(*greylist.connection_timeout, std::chrono::seconds(297));

@@ -107,7 +107,7 @@ MultiplexerConditions::Need MultiplexerConditions::begin(const milter::Multiplex
   for (std::size_t child = 0; child < configuration_.children.size(); ++child) {
     if (!acts(child, core)) continue;
     const auto& uses = configuration_.children[child].uses;
-    if (conditions.asks_ruby(stage_, uses) ||
+    if (conditions.may_wait(stage_, uses) ||
         (stage_ == policy::MilterStage::connect && !conditions.dnsbl_questions(client_facts(), uses).empty()))
       return Need::waiting;
     need = Need::now;
@@ -165,11 +165,11 @@ void MultiplexerConditions::apply(std::vector<Decided> all, milter::Multiplexer&
 
 asio::awaitable<void> MultiplexerConditions::decide_waiting(milter::Multiplexer& core) {
   std::vector<policy::DnsblAnswer> dnsbl;
-  bool ruby = false;
+  bool may_wait = false;
   for (std::size_t child = 0; child < configuration_.children.size(); ++child) {
     if (!acts(child, core)) continue;
     const auto& uses = configuration_.children[child].uses;
-    ruby = ruby || configuration_.settings.conditions.asks_ruby(stage_, uses);
+    may_wait = may_wait || configuration_.settings.conditions.may_wait(stage_, uses);
     if (stage_ != policy::MilterStage::connect) continue;
     const auto questions = configuration_.settings.conditions.dnsbl_questions(client_facts(), uses);
     for (const auto& question : questions) {
@@ -182,7 +182,7 @@ asio::awaitable<void> MultiplexerConditions::decide_waiting(milter::Multiplexer&
       dnsbl.push_back(std::move(answer));
     }
   }
-  if (!ruby) {
+  if (!may_wait) {
     apply(look(core, dnsbl), core);
     co_return;
   }

@@ -46,6 +46,7 @@ std::vector<milter::Endpoint> addresses_of(const config::ChildSettings& child) {
 milter::Multiplexer::Child core_child(const config::ChildSettings& child,
                                       const config::MultiplexerSettings& settings) {
   using Mode = milter::Multiplexer::Mode;
+  using AddedHeaders = milter::Multiplexer::AddedHeaders;
   return {.name = child.name,
           .fallback = fallback_of(*child.fallback_status),
           .fallback_at_disconnect = fallback_of(*settings.fallback_status_at_disconnect),
@@ -53,7 +54,8 @@ milter::Multiplexer::Child core_child(const config::ChildSettings& child,
                        .writing = *child.writing_timeout,
                        .reading = *child.reading_timeout,
                        .end_of_message = *child.end_of_message_timeout},
-          .mode = *child.evaluation_mode ? Mode::evaluation : Mode::acting};
+          .mode = *child.evaluation_mode ? Mode::evaluation : Mode::acting,
+          .added_headers = *child.ignore_added_headers ? AddedHeaders::ignored : AddedHeaders::matter};
 }
 
 /// Macros that conditions look at, whatever the filters want.
@@ -98,10 +100,28 @@ std::shared_ptr<FilterHealth> FilterRegistry::health_of(const config::ChildSetti
   return health;
 }
 
+std::shared_ptr<FilterProcess> FilterRegistry::process_of(const config::ChildSettings& child,
+                                                          const config::MultiplexerSettings& settings) {
+  if (!*settings.privilege_mode || child.command->empty()) return nullptr;
+  FilterCommand command{child.name,
+                        {.words = *child.command, .user = *child.user_name},
+                        child.connection->path,
+                        *child.breaker_time};
+  command.command.words.insert(command.command.words.end(), child.command_options->begin(),
+                               child.command_options->end());
+  if (!child.working_directory->empty()) command.command.folder = *child.working_directory;
+  return processes_.of(command);
+}
+
 MultiplexerConfiguration::MultiplexerConfiguration(config::MultiplexerSettings given,
                                                    std::shared_ptr<const SourceCatalogue> catalogue,
-                                                   RubyStoppers stoppers, FilterRegistry& registry)
-    : settings(std::move(given)), sources(std::move(catalogue)), ruby(std::move(stoppers)) {
+                                                   RubyStoppers stoppers,
+                                                   std::shared_ptr<MultiplexerTables> opened,
+                                                   FilterRegistry& registry)
+    : sources(std::move(catalogue)),
+      tables(std::move(opened)),
+      settings(std::move(given)),
+      ruby(std::move(stoppers)) {
   bool any = false;
   for (const auto& child : settings.children) {
     if (!*child.enabled) continue;
@@ -112,7 +132,8 @@ MultiplexerConfiguration::MultiplexerConfiguration(config::MultiplexerSettings g
       any = true;
     }
     core.children.push_back(core_child(child, settings));
-    children.push_back({&child, registry.health_of(child), std::move(uses)});
+    children.push_back(
+        {&child, registry.health_of(child), registry.process_of(child, settings), std::move(uses)});
   }
   if (!any) return;
   // Later stages ask who the client and the sender are.

@@ -9,15 +9,23 @@
 #include "milter/multiplexer.h"
 #include "policy/applicable_condition.h"
 #include "serve/filter_health.h"
+#include "serve/filter_process.h"
+#include "serve/multiplexer_tables.h"
 
 namespace hikyaku::serve {
 
 /// The filters that sessions know, by name and addresses: what is known of one outlives a reload.
 class FilterRegistry {
  public:
+  explicit FilterRegistry(FilterProcesses& processes) : processes_(processes) {}
+
   /// The one of this child, or a new one where its name, addresses or limits are others. Filters that are in
   /// no configuration any more go with the last session that has them.
   std::shared_ptr<FilterHealth> health_of(const config::ChildSettings& child);
+
+  /// Null for one that is started by others.
+  std::shared_ptr<FilterProcess> process_of(const config::ChildSettings& child,
+                                            const config::MultiplexerSettings& settings);
 
  private:
   struct Known {
@@ -26,6 +34,7 @@ class FilterRegistry {
     std::chrono::milliseconds breaker_time;
     bool operator==(const Known&) const = default;
   };
+  FilterProcesses& processes_;
   std::map<std::string, std::pair<Known, std::shared_ptr<FilterHealth>>> known_;
 };
 
@@ -37,15 +46,18 @@ struct MultiplexerConfiguration {
   /// `ruby` may be null where no condition needs it.
   MultiplexerConfiguration(config::MultiplexerSettings settings,
                            std::shared_ptr<const SourceCatalogue> sources, RubyStoppers ruby,
-                           FilterRegistry& registry);
+                           std::shared_ptr<MultiplexerTables> tables, FilterRegistry& registry);
 
   struct Child {
     const config::ChildSettings* settings;  ///< of `settings`
     std::shared_ptr<FilterHealth> health;
-    std::vector<std::size_t> uses;  ///< its conditions
+    std::shared_ptr<FilterProcess> process;  ///< that its command starts; null: there is no command
+    std::vector<std::size_t> uses;           ///< its conditions
   };
-  config::MultiplexerSettings settings;
+  // Those that the settings' tables need come first.
   std::shared_ptr<const SourceCatalogue> sources;
+  std::shared_ptr<MultiplexerTables> tables;
+  config::MultiplexerSettings settings;
   RubyStoppers ruby;
   std::vector<Child> children;  ///< the enabled ones: the multiplexer's numbers
   milter::Multiplexer::Settings core;

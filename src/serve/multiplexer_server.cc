@@ -33,9 +33,10 @@ namespace {
 
 namespace asio = boost::asio;
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kPoolThreads = 8;       // they wait for disks, for names, and for Ruby
-constexpr std::chrono::seconds kLook{1};      // between looks at the configuration's files
-constexpr std::chrono::seconds kFarewell{8};  // for messages to end in, at SIGTERM
+constexpr std::size_t kPoolThreads = 8;                   // they wait for disks, for names, and for Ruby
+constexpr std::chrono::seconds kLook{1};                  // between looks at the configuration's files
+constexpr std::chrono::seconds kFarewell{8};              // for messages to end in, at SIGTERM
+constexpr std::chrono::milliseconds kFiltersEndIn{1500};  // for what we have started, at least
 
 /// What tells that a file is another one now.
 struct FileStamp {
@@ -71,7 +72,6 @@ struct MultiplexerServer::State {
   std::unique_ptr<io::Resolver> resolver;
   std::unique_ptr<VerdictFile> verdicts;
   std::unique_ptr<MultiplexerServices> services;
-  FilterRegistry registry;
   std::mutex mutex;
   std::shared_ptr<const MultiplexerConfiguration> configuration;  // under the mutex
   std::map<std::string, FileStamp> files;
@@ -79,6 +79,8 @@ struct MultiplexerServer::State {
   std::unique_ptr<MultiplexerListener> listener;
   std::vector<std::unique_ptr<MultiplexerListener>> closed;  // their threads may still be at it
   asio::io_context main{1};
+  std::unique_ptr<FilterProcesses> processes;
+  std::unique_ptr<FilterRegistry> registry;
   std::unique_ptr<ControlServer> control;
   std::unique_ptr<MultiplexerMetrics> metrics;
   bool stopping = false;
@@ -93,6 +95,7 @@ struct MultiplexerServer::State {
   void begin(Worker& worker, io::Stream::Socket socket);
   bool full();
   void reload(std::string_view why);
+  void refresh_tables();
   asio::awaitable<void> look_at_files();
   asio::awaitable<void> handle_signals(asio::signal_set& signals);
   asio::awaitable<void> stop();
@@ -116,7 +119,8 @@ void MultiplexerServer::State::use(Loaded loaded) {
   files.clear();
   for (const auto& name : loaded.files) files[name] = stamp(name);
   auto next = std::make_shared<const MultiplexerConfiguration>(
-      std::move(loaded.settings), std::move(loaded.sources), std::move(loaded.ruby), registry);
+      std::move(loaded.settings), std::move(loaded.sources), std::move(loaded.ruby), std::move(loaded.tables),
+      *registry);
   const std::lock_guard lock(mutex);
   configuration = std::move(next);
 }
@@ -126,6 +130,8 @@ Result<void> MultiplexerServer::State::open(Loaded loaded) {
   if (!opened_log) return std::unexpected(std::move(opened_log.error()));
   log = std::move(*opened_log);
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
+  processes = std::make_unique<FilterProcesses>(main, *log);
+  registry = std::make_unique<FilterRegistry>(*processes);
   io::Resolver::Settings dns;
   dns.forward = options.dns_server;
   if (dns.forward.empty() && !loaded.settings.dns_servers.empty())
@@ -228,6 +234,20 @@ void MultiplexerServer::State::reload(std::string_view why) {
   log->info("manager", "reload -- " + std::string(why));
 }
 
+void MultiplexerServer::State::refresh_tables() {
+  const auto in_force = current();
+  if (!in_force->tables) return;
+  auto& tables = in_force->tables->files;
+  tables.refresh();
+  for (const auto& remark : tables.take_diagnostics()) {
+    const auto text = escaped(in_force->sources->text(remark.where) + ": " + remark.text);
+    if (remark.level == table::Diagnostic::Level::error)
+      log->error("manager", text);
+    else
+      log->warning("manager", text);
+  }
+}
+
 /// A configuration that was edited counts without a signal; one that is bad is told once.
 asio::awaitable<void> MultiplexerServer::State::look_at_files() {
   asio::steady_timer timer(main);
@@ -242,6 +262,7 @@ asio::awaitable<void> MultiplexerServer::State::look_at_files() {
       changed = name;
     }
     if (!changed.empty() && !stopping) reload(escaped(changed) + " has changed");
+    refresh_tables();
   }
 }
 
@@ -279,6 +300,8 @@ asio::awaitable<void> MultiplexerServer::State::stop() {
     timer.expires_after(std::chrono::milliseconds{20});
     co_await timer.async_wait(kQuiet);
   }
+  const auto left = std::chrono::floor<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+  co_await processes->end(std::max(left, kFiltersEndIn));
   main.stop();
 }
 
@@ -310,6 +333,9 @@ void MultiplexerServer::State::close() {
   listener.reset();
   closed.clear();
   control.reset();
+  // What they hold of filters' processes tells `main` when it goes.
+  workers.clear();
+  configuration.reset();
   verdicts.reset();
   if (log) log->flush();
 }

@@ -22,6 +22,7 @@ class MultiplexerServer {
     RubyStoppers ruby;               ///< null: no condition asks it
     std::vector<std::string> files;  ///< what it was read from: it is read anew when one of them changes
     std::string verdict_file{};      ///< that main.cf names, for who names no other
+    std::shared_ptr<MultiplexerTables> tables{};  ///< that conditions look in
   };
   /// Reads the configuration: for the start and for each reload. An Error, or diagnostics that failed: it is
   /// bad. `sources` gets the files' names.

@@ -237,14 +237,22 @@ bool MultiplexerSession::connect(std::size_t child) {
 
 asio::awaitable<void> MultiplexerSession::connect_to(std::size_t child, milter::Admission::Place place,
                                                      std::uint64_t attempt) {
-  const auto& [settings, health, uses] = configuration_->children[child];
+  const auto& [settings, health, process, uses] = configuration_->children[child];
+  const auto deadline = Clock::now() + *settings->connection_timeout;
   const auto limit = std::max(std::chrono::ceil<std::chrono::seconds>(*settings->connection_timeout),
                               std::chrono::seconds{1});
   std::string failures;
   for (;;) {
     const auto& endpoint = health->addresses()[place.address];
     auto stream = co_await connect_to_milter(endpoint, sweep_, services_.pool, limit);
-    const auto current = [&] { return !over_ && filters_[child].attempt == attempt; };
+    const auto current = [this, child, attempt] { return !over_ && filters_[child].attempt == attempt; };
+    // Its command listens where the filter is said to be.
+    if (!stream && stream.error().fault == Fault::not_found && process && place.address == 0) {
+      std::function<bool()> wanted = current;
+      auto refused = std::move(stream.error());
+      stream = co_await connect_to_started(*process, endpoint, sweep_, services_.pool, deadline,
+                                           std::move(refused), std::move(wanted));
+    }
     if (stream) {
       co_await until_free();
       if (!current()) {

@@ -23,10 +23,10 @@ double seconds(std::chrono::microseconds time) { return static_cast<double>(time
 double milliseconds(std::chrono::microseconds time) { return static_cast<double>(time.count()) / 1e3; }
 
 json row_of(const FilterHealth::Snapshot& filter) {
-  json row{{"filter", filter.name},         {"connections", filter.connections},
-           {"took_part", filter.took_part}, {"ruled_out", filter.ruled_out},
-           {"failures", filter.failures},   {"no_budget", filter.no_budget},
-           {"kept_away", filter.kept_away}};
+  json row{
+      {"filter", filter.name},         {"connections", filter.connections}, {"took_part", filter.took_part},
+      {"ruled_out", filter.ruled_out}, {"failures", filter.failures},       {"no_budget", filter.no_budget},
+      {"kept_away", filter.kept_away}, {"starts", filter.starts},           {"ends", filter.ends}};
   for (const auto& address : filter.addresses)
     row["addresses"].push_back({{"address", address.text},
                                 {"breaker", milter::text(address.breaker)},
@@ -91,6 +91,10 @@ class Asked : public prometheus::Collectable {
          MetricType::Counter, &Snapshot::no_budget);
     each("hikyaku_milters_filter_kept_away_total", "connections that its circuit breaker did not allow",
          MetricType::Counter, &Snapshot::kept_away);
+    each("hikyaku_milters_filter_starts_total", "starts of its command", MetricType::Counter,
+         &Snapshot::starts);
+    each("hikyaku_milters_filter_ends_total", "ends of what its command started", MetricType::Counter,
+         &Snapshot::ends);
     families.push_back(breakers(all));
     families.push_back(waits(all));
     return families;
@@ -153,7 +157,13 @@ MultiplexerStatistics statistics(const MultiplexerServices& services,
   all.messages = services.messages;
   if (services.verdicts != nullptr) all.verdicts_dropped = services.verdicts->dropped();
   const auto now = std::chrono::steady_clock::now();
-  for (const auto& child : configuration.children) all.filters.push_back(child.health->snapshot(now));
+  for (const auto& child : configuration.children) {
+    auto& filter = all.filters.emplace_back(child.health->snapshot(now));
+    if (!child.process) continue;
+    const auto counts = child.process->counts();
+    filter.starts = counts.starts;
+    filter.ends = counts.ends;
+  }
   return all;
 }
 

@@ -79,11 +79,12 @@ PlainValue values_of(const policy::StageFacts& facts) {
 
 }  // namespace
 
-RubyBlocks::RubyBlocks(std::string name, std::size_t most)
-    : name_(std::move(name)), most_(most), host_(name_) {}
+RubyBlocks::RubyBlocks(std::string name, std::size_t most, std::size_t stress)
+    : name_(std::move(name)), most_(most), host_(name_, stress) {}
 
-Result<std::unique_ptr<RubyBlocks>> RubyBlocks::read(std::string name, std::size_t interpreters) {
-  std::unique_ptr<RubyBlocks> blocks(new RubyBlocks(std::move(name), interpreters));
+Result<std::unique_ptr<RubyBlocks>> RubyBlocks::read(std::string name, std::size_t interpreters,
+                                                     std::size_t stress) {
+  std::unique_ptr<RubyBlocks> blocks(new RubyBlocks(std::move(name), interpreters, stress));
   auto made = blocks->make();
   if (!made) return std::unexpected(std::move(made.error()));
   blocks->rows_ = std::move(made->second);

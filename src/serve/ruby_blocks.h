@@ -22,7 +22,9 @@ class RubyBlocks : public policy::RubyStopperPort {
  public:
   /// Reads the configuration in a first interpreter. Fails with Fault::permanent or temporary where that
   /// could not be done at all; what is wrong in the configuration is in rows(). `name` is absolute.
-  static Result<std::unique_ptr<RubyBlocks>> read(std::string name, std::size_t interpreters);
+  /// `stress`: what stress.threshold_n_connections reads as until it is set.
+  static Result<std::unique_ptr<RubyBlocks>> read(std::string name, std::size_t interpreters,
+                                                  std::size_t stress = 0);
 
   /// For config::milter_manager_settings().
   const PlainValue& rows() const { return rows_; }
@@ -33,7 +35,7 @@ class RubyBlocks : public policy::RubyStopperPort {
 
  private:
   using Interpreter = std::unique_ptr<io::RubyProcess>;
-  RubyBlocks(std::string name, std::size_t most);
+  RubyBlocks(std::string name, std::size_t most, std::size_t stress);
   /// An interpreter that has read the configuration, and its rows.
   Result<std::pair<Interpreter, PlainValue>> make();
   Result<Interpreter> borrow();

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from client import Client, sample
 from marks import Skip, long
+from milters import Multiplexer
 from test_smtp import relay
 
 FILTER_SOURCE = Path(__file__).resolve().parents[1] / "milter/filter.c"
+TWO_CHILDREN = FILTER_SOURCE.parent / "two_children.lua"
 
 
 class Program:
@@ -171,6 +173,16 @@ def test_a_libmilter_filter_in_c_sees_all_and_changes_all(lab):
     names = [line.split(b":")[0] for line in mail.header().split(b"\r\n") if line[:1] not in b" \t"]
     assert names[0] == b"X-First" and names[-1] == b"X-Queue-Id", names
     assert b"Subject: changed by C" in mail.header() and b"X-Queue-Id: none" not in mail.header() and mail.body() == b"a new body\r\n", mail.data
+
+
+def test_miltertest_sees_the_changes_of_two_filters_through_the_multiplexer(lab):
+    need("miltertest")
+    mux = Multiplexer(lab, {mode: f"unix:{c_filter(lab, mode)}" for mode in ("edit", "all")})
+    done = subprocess.run(["miltertest", "-D", f"SOCKET={mux.socket}", "-s", TWO_CHILDREN], capture_output=True, timeout=60)
+    assert done.returncode == 0 and not done.stderr, done
+    for name in ("edit", "all"):
+        mux.wait_log(rf"\[milter\]\[end\]\[end-of-message\]\[\w+\]\[.*\]\(1\): {name}")
+    assert all(row["failures"] == 0 and row["took_part"] == 2 for row in mux.stats()[1:]), mux.stats()
 
 
 def test_a_filter_of_python3_milter_holds_what_it_has_changed(lab):

@@ -228,6 +228,73 @@ def test_filters_can_stand_in_main_cf(lab):
     assert done.returncode == 78 and b"main.cf:1:39: error: hikyaku_milters:" in done.stderr and b"did you mean name?" in done.stderr, done
 
 
+def test_a_filter_that_ignores_added_headers_does_not_see_them(lab):
+    adds = {"negotiate": {"version": 6, "actions": 1, "steps": 0}, "eom": [[add_header("X-First", "1"), CONTINUE]]}
+    for setting, seen in (("false", True), ("true", False)):
+        first, second = scripted(lab, adds), scripted(lab)
+        mux = Multiplexer(lab, {"first": first, "second": second}, extra={"second": f"milter.ignore_added_headers = {setting}"})
+        assert "X-First: 1\r\n" in mux.tell()["headers"]
+        headers = [data.split("\0")[0] for kind, data in (one for one in second.wait_closed()[0] if one[0] == "L")]
+        assert ("X-First" in headers) == seen and "Subject" in headers, (setting, headers)
+
+
+def test_stress_begins_at_three_quarters_of_the_servers_of_the_mta(lab):
+    mta = lab.folder / "mta"
+    mta.mkdir()
+    (mta / "main.cf").write_text("\ndefault_process_limit = 41\n")
+    (mta / "master.cf").write_text("smtp inet n - y - - smtpd\n")
+    mux = Multiplexer(lab, {"one": scripted(lab)}, start=False)
+
+    def threshold(*arguments):
+        done = subprocess.run([lab.binary, "milters", "check", "--json", *arguments], capture_output=True, timeout=30, check=True)
+        return json.loads(done.stdout)["settings"]["stress.threshold_n_connections"]
+
+    told = threshold("-f", str(mux.conf), "--mta-config", str(mta))
+    assert told == {"value": 30, "where": f"{mta}/main.cf:2"}, told
+    assert threshold("-f", str(mux.conf), "--mta-config", str(lab.folder))["value"] == 0
+    mux.configure({"one": "inet:1"}, head="stress.threshold_n_connections = stress.threshold_n_connections / 2")
+    told = threshold("-f", str(mux.conf), "--mta-config", str(mta))
+    assert told == {"value": 15, "where": f"{mux.conf}:3"}, told
+    (mta / "main.cf").write_text("hikyaku_milters = inet:1@localhost\n")
+    (mta / "master.cf").write_text("\nsmtp inet n - y - 8 smtpd\n")
+    assert threshold("-c", str(mta)) == {"value": 6, "where": f"{mta}/master.cf:2"}
+    # A session is one too many.
+    (mta / "master.cf").write_text("smtp inet n - y - 2 smtpd\n")
+    filter_ = scripted(lab)
+    mux = Multiplexer(lab, {"one": filter_}, extra={"one": 'milter.add_applicable_condition("No Stress")'}, options=["--mta-config", str(mta)])
+    mux.tell()
+    assert not any(kind == "E" for kind, *_ in filter_.wait_closed()[0]), filter_.connections
+
+
+def test_a_table_can_say_whose_mail_a_filter_sees(lab):
+    table = lab.folder / "accounts"
+    table.write_text("bob@b.example x\n@c.example x\n")
+
+    def sees(mux, filter_, *recipients):
+        filter_.begin({})
+        mux.tell("--rcpt-to", *recipients)
+        return any(kind == "E" for kind, *_ in filter_.wait_closed(count=1)[0])
+
+    one = scripted(lab)
+    mux = Multiplexer(lab, {"one": one})
+    mux.write(mux.conf.read_text() + f'restrict_accounts_by_table("texthash:{table}", milters: ["one"])\n')
+    mark = mux.mark()
+    mux.reload()
+    mux.wait_log("reload -- ", since=mark)
+    declared = Multiplexer(lab, {}, start=False)
+    (declared.folder / "main.cf").write_text(
+        f"hikyaku_milters_listen = unix:{declared.socket}\nhikyaku_milters = {{ {one.address}, name=one, {{ accounts = eve@d.example texthash:{table} }} }}\n")
+    declared.source = ["-c", str(declared.folder)]
+    declared.start()
+    for by in (mux, declared):
+        assert sees(by, one, "bob@b.example") and sees(by, one, "eve@b.example", "eve@c.example"), by.conf
+        assert not sees(by, one, "eve@b.example"), by.conf
+    assert sees(declared, one, "eve@d.example")
+    mux.write(mux.conf.read_text().replace("texthash:", "texthash:/no/such"))
+    done = subprocess.run([lab.binary, "milters", "check", "-f", str(mux.conf)], capture_output=True, timeout=30)
+    assert done.returncode == 78 and b"/no/such" in done.stderr and b"milter-manager.conf:" in done.stderr, done
+
+
 def test_recorded_sessions_can_be_played_again(lab):
     recordings = lab.folder / "recordings"
     recordings.mkdir()
