@@ -154,9 +154,13 @@ asio::awaitable<bool> MilterConnection::send(std::string_view chunk) {
 /// Waits for the answer. False: it does not come, and the session knows.
 asio::awaitable<bool> MilterConnection::ready(Session::Timeout timeout) {
   // To the client of a message that is complete an answer is owed.
-  if (timeout == Session::Timeout::content || stream_->has_input()) co_return true;
-  Result<void> came = fail(Fault::temporary, "the program ends");
-  if (!sweep_.ending()) came = co_await stream_->wait_readable();
+  if (timeout == Session::Timeout::content) co_return true;
+  Result<void> came;
+  if (!sweep_.ending()) {
+    came = co_await stream_->wait_readable();
+  } else if (!stream_->has_input()) {
+    came = fail(Fault::temporary, "the program ends");
+  }
   if (came) co_return true;
   if (sweep_.ending() && Clock::now() < deadline_) {
     session_.give_up();
