@@ -1,6 +1,7 @@
 #include "serve/session_recording.h"
 
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -56,7 +57,7 @@ class LineReader {
       const auto& address = line.at("address");
       event.address.family = family(address.at("family").get<std::string>());
       event.address.address = octets(address.at("address"));
-      event.address.port = address.at("port").get<std::uint16_t>();
+      event.address.port = number<std::uint16_t>(address.at("port"));
     }
     if (line.contains("parameters"))
       for (const auto& one : line.at("parameters")) event.parameters.push_back(octets(one));
@@ -71,14 +72,14 @@ class LineReader {
       bad("this is no recording of a milter session");
       return {};
     }
-    const auto version = line.at(std::string(kMark)).get<int>();
+    const auto version = number<std::uint16_t>(line.at(std::string(kMark)));
     if (version != kRecordingVersion)
       bad("a recording of version " + std::to_string(version) + "; " + std::to_string(kRecordingVersion) +
           " is what can be read");
     const auto& offer = line.at("offer");
-    const milter::Offer read{offer.at("version").get<std::uint32_t>(),
-                             offer.at("actions").get<std::uint32_t>(),
-                             offer.at("steps").get<std::uint32_t>()};
+    const milter::Offer read{number<std::uint32_t>(offer.at("version")),
+                             number<std::uint32_t>(offer.at("actions")),
+                             number<std::uint32_t>(offer.at("steps"))};
     if (read.version < milter::kOldestVersion || read.version > milter::kVersion)
       bad("an offer of version " + std::to_string(read.version) + " of the protocol; 2 to 6 are known");
     return read;
@@ -87,6 +88,15 @@ class LineReader {
  private:
   void bad(std::string why) {
     if (wrong_.empty()) wrong_ = std::move(why);
+  }
+  /// The JSON library converts what does not fit in silence.
+  template <class Number>
+  Number number(const json& value) {
+    const auto* whole = value.get_ptr<const json::number_unsigned_t*>();
+    if (whole != nullptr && *whole <= std::numeric_limits<Number>::max()) return static_cast<Number>(*whole);
+    bad(escaped(value.dump(-1, ' ', false, json::error_handler_t::replace), 100) +
+        " is no whole number from 0 to " + std::to_string(std::numeric_limits<Number>::max()));
+    return 0;
   }
   std::string octets(const json& value) {
     if (value.is_string()) return value.get<std::string>();

@@ -122,6 +122,15 @@ INSTANTIATE_TEST_SUITE_P(
                 kHead + R"({"event":"connect","address":{"family":"tcp","address":"x","port":1},"answer":{}})"
                         "\n",
                 "'tcp' is no family"},
+        BadCase{
+            "a_port_out_of_range",
+            kHead +
+                R"({"event":"connect","address":{"family":"inet","address":"x","port":65537},"answer":{}})"
+                "\n",
+            "65537 is no whole number from 0 to 65535"},
+        BadCase{"a_negative_number",
+                "{\"hikyaku_milter_session\":1,\"offer\":{\"actions\":-1,\"steps\":1,\"version\":6}}\n",
+                "-1 is no whole number"},
         BadCase{"too_many_events", kHead + kData + kData + kData, "more than 2 events"},
         BadCase{"too_large", kHead + std::string(3000, ' '), "more than 2000 octets"}),
     [](const auto& row) { return std::string(row.param.name); });
