@@ -5,7 +5,7 @@
 # folders of NAME and DEPS alone: a header of any other layer is not found. With MAIN, src/NAME/main.cc
 # becomes the program. PRECOMPILE names headers of other projects that take the compiler long and that most
 # files of the layer include; each file includes them all the same. The code of tests is not optimised, which
-# takes the compiler a third of the time, unless TESTS_COMPUTE says that they would run for longer than that.
+# takes the compiler a quarter to a half of the time, unless TESTS_COMPUTE says that they would run for longer by more.
 find_package(Threads REQUIRED)
 if(HIKYAKU_TESTS)
   enable_testing()

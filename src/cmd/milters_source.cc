@@ -1,5 +1,6 @@
 #include "cmd/milters_source.h"
 
+#include "base/escape.h"
 #include "cmd/configuration_files.h"
 #include "config/main_cf.h"
 #include "config/multiplexer_parameters.h"
@@ -49,11 +50,17 @@ void MiltersSource::add_options(CommandLine& app) {
       "(default: that of -c, else /etc/postfix)");
 }
 
-config::Setting<std::size_t> MiltersSource::stress(SourceCatalogue& sources,
+config::Setting<std::size_t> MiltersSource::stress(config::Diagnostics& diagnostics, SourceCatalogue& sources,
                                                    std::vector<std::string>& files) const {
   const auto folder = !mta.empty() ? mta : !directory.empty() ? directory : std::string("/etc/postfix");
   const auto texts = read_configuration(folder);
-  if (!texts) return {};
+  if (!texts) {
+    // That there is none in the usual place is no fault.
+    if (!mta.empty())
+      diagnostics.warning({},
+                          "--mta-config " + escaped(mta) + " says nothing of stress: " + texts.error().text);
+    return {};
+  }
   files.push_back(texts->main_name);
   files.push_back(texts->master_name);
   // Its faults are the MTA's to tell.
@@ -75,7 +82,7 @@ Result<serve::MultiplexerServer::Loaded> MiltersSource::load(config::Diagnostics
     const auto main = config::Main::parse(*text, name, sources, diagnostics, system_facts(directory));
     std::vector files{name};
     auto tables = std::make_shared<serve::MultiplexerTables>(sources);
-    const auto limit = stress(sources, files);
+    const auto limit = stress(diagnostics, sources, files);
     auto settings = config::multiplexer_settings(main, diagnostics, {limit, &tables->files});
     tell_remarks(*tables, diagnostics);
     serve::check_privileges(settings, diagnostics);
@@ -87,7 +94,7 @@ Result<serve::MultiplexerServer::Loaded> MiltersSource::load(config::Diagnostics
                                             std::move(tables)};
   }
   std::vector<std::string> files;
-  const auto limit = stress(sources, files);
+  const auto limit = stress(diagnostics, sources, files);
   auto tables = std::make_shared<serve::MultiplexerTables>(sources);
   auto read = serve::MilterManagerFile::load(file.empty() ? "/etc/milter-manager/milter-manager.conf" : file,
                                              sources, diagnostics, {limit, &tables->files});

@@ -25,8 +25,10 @@ struct MiltersSource {
 
  private:
   /// From which on the MTA is under stress: three quarters of the sessions that it may have at once, as
-  /// milter-manager sees it. 0 where its configuration can't be read. Its files are added to `files`.
-  config::Setting<std::size_t> stress(SourceCatalogue& sources, std::vector<std::string>& files) const;
+  /// milter-manager sees it. 0 where its configuration can't be read, with a warning if the folder was named.
+  /// Its files are added to `files`.
+  config::Setting<std::size_t> stress(config::Diagnostics& diagnostics, SourceCatalogue& sources,
+                                      std::vector<std::string>& files) const;
 };
 
 }  // namespace hikyaku::cmd

@@ -94,6 +94,7 @@ class Action {
     } else {
       note("prepend");
       if (by_ == CheckedBy::milter) {
+        // Postfix does not do it either: who reads its log knows this line.
         warn("the milter_header/body_checks prepend action is not implemented");
       } else {
         result.prepend = text_;

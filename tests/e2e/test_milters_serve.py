@@ -247,6 +247,7 @@ def test_stress_begins_at_three_quarters_of_the_servers_of_the_mta(lab):
 
     def threshold(*arguments):
         done = subprocess.run([lab.binary, "milters", "check", "--json", *arguments], capture_output=True, timeout=30, check=True)
+        assert (b"says nothing of stress" in done.stdout + done.stderr) == (str(lab.folder) in arguments), done
         return json.loads(done.stdout)["settings"]["stress.threshold_n_connections"]
 
     told = threshold("-f", str(mux.conf), "--mta-config", str(mta))
