@@ -3,13 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
 
 namespace hikyaku::policy {
 namespace {
 
 using std::chrono_literals::operator""s;
 
-Client client(const std::string& address) {
+/// `address` is looked at as long as the client is.
+Client client(std::string_view address) {
   Client one;
   one.ip = table::Ip::parse(address);
   one.address = address;
