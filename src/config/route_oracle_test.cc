@@ -115,7 +115,7 @@ TEST_P(RouteOracle, does_what_postfix_does) {
   client.ip = table::Ip::parse(address);
   client.address = address;
   client.sasl_user = user;
-  const policy::DnsFacts dns;
+  const DnsFacts dns;
   const auto sender = internal_of(one["mail_from"].get<std::string>());
   Explanation why;
   std::size_t accepted = 0;

@@ -1,13 +1,9 @@
 #pragma once
-#include <compare>
-#include <cstddef>
-#include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "base/dns.h"
 #include "base/result.h"
 #include "mail/address.h"
 #include "table/ip.h"
@@ -64,38 +60,6 @@ class AddressResolver {
   AddressResolver& operator=(const AddressResolver&) = delete;
   virtual ~AddressResolver() = default;
   virtual Result<Resolution> resolve(const mail::Address& sender, const mail::Address& address) const = 0;
-};
-
-struct DnsQuestion {
-  enum class Type : unsigned char { a, aaaa, mx, ns, txt };
-  std::string name;
-  Type type = Type::a;
-  auto operator<=>(const DnsQuestion&) const = default;
-};
-struct DnsAnswer {
-  enum class Status : unsigned char {
-    found,
-    none,       ///< the name does not exist, or has no such record
-    temporary,  ///< no answer, or SERVFAIL
-    malformed,  ///< a nonsensical reply
-  };
-  Status status = Status::none;
-  /// Addresses as text; of mx and ns host names (null MX: "" or "."), mx in any order; of txt their text.
-  std::vector<std::string> records;
-};
-
-/// The DNS facts that a connection has gathered. Bounded: what goes beyond kLimit answers is forgotten,
-/// oldest names first in no particular order. Not thread-safe.
-class DnsFacts {
- public:
-  static constexpr std::size_t kLimit = 1000;
-  void add(DnsQuestion question, DnsAnswer answer);
-  /// nullptr: not known yet.
-  const DnsAnswer* find(const DnsQuestion& question) const;
-  std::size_t size() const { return answers_.size(); }
-
- private:
-  std::map<DnsQuestion, DnsAnswer> answers_;
 };
 
 }  // namespace hikyaku::policy

@@ -56,7 +56,7 @@ class AccessChecks {
   const Listener& listener_;
   const ClientIdentity& client_;
   policy::Access access_;
-  policy::DnsFacts dns_;
+  DnsFacts dns_;
   std::optional<std::string> helo_;
   std::optional<policy::Refusal> earlier_;
   bool smtputf8_ = false;

@@ -10,40 +10,41 @@ namespace {
 
 namespace asio = boost::asio;
 
-policy::DnsAnswer::Status status_of(io::DnsReply::Status status) {
+DnsAnswer::Status status_of(io::DnsReply::Status status) {
   switch (status) {
     case io::DnsReply::Status::found:
-      return policy::DnsAnswer::Status::found;
+      return DnsAnswer::Status::found;
     case io::DnsReply::Status::none:
-      return policy::DnsAnswer::Status::none;
+      return DnsAnswer::Status::none;
     case io::DnsReply::Status::temporary:
-      return policy::DnsAnswer::Status::temporary;
+      return DnsAnswer::Status::temporary;
     case io::DnsReply::Status::malformed:
-      return policy::DnsAnswer::Status::malformed;
+      return DnsAnswer::Status::malformed;
   }
-  return policy::DnsAnswer::Status::temporary;
+  return DnsAnswer::Status::temporary;
 }
 
-io::Resolver::Type type_of(policy::DnsQuestion::Type type) {
+io::Resolver::Type type_of(DnsQuestion::Type type) {
   switch (type) {
-    case policy::DnsQuestion::Type::a:
+    case DnsQuestion::Type::a:
       return io::Resolver::Type::a;
-    case policy::DnsQuestion::Type::aaaa:
+    case DnsQuestion::Type::aaaa:
       return io::Resolver::Type::aaaa;
-    case policy::DnsQuestion::Type::mx:
+    case DnsQuestion::Type::mx:
       return io::Resolver::Type::mx;
-    case policy::DnsQuestion::Type::ns:
+    case DnsQuestion::Type::ns:
       return io::Resolver::Type::ns;
-    case policy::DnsQuestion::Type::txt:
+    case DnsQuestion::Type::txt:
       return io::Resolver::Type::txt;
+    case DnsQuestion::Type::ptr:
+      return io::Resolver::Type::ptr;
   }
   return io::Resolver::Type::a;
 }
 
-asio::awaitable<void> look_up(io::Resolver& resolver, policy::DnsFacts& dns,
-                              const policy::DnsQuestion& question) {
+asio::awaitable<void> look_up(io::Resolver& resolver, DnsFacts& dns, const DnsQuestion& question) {
   auto reply = co_await resolver.query(question.name, type_of(question.type));
-  policy::DnsAnswer answer;
+  DnsAnswer answer;
   answer.status = status_of(reply.status);
   for (auto& record : reply.records) answer.records.push_back(std::move(record.text));
   dns.add(question, std::move(answer));
@@ -51,9 +52,9 @@ asio::awaitable<void> look_up(io::Resolver& resolver, policy::DnsFacts& dns,
 
 }  // namespace
 
-asio::awaitable<policy::Verdict> decide_access(io::WorkerPool* lookups, io::Resolver& resolver,
-                                               policy::DnsFacts& dns, const policy::Access& access,
-                                               AccessStage stage, policy::Request request, Explanation& why) {
+asio::awaitable<policy::Verdict> decide_access(io::WorkerPool* lookups, io::Resolver& resolver, DnsFacts& dns,
+                                               const policy::Access& access, AccessStage stage,
+                                               policy::Request request, Explanation& why) {
   // Each round answers what the last one asked; a rule list asks for a bounded number of things.
   constexpr int kRounds = 50;
   for (int round = 0; round < kRounds; ++round) {

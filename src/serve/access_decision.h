@@ -16,7 +16,7 @@ using AccessStage = policy::Verdict (policy::Access::*)(const policy::Request&, 
 /// Asks `access` and, on its behalf, the DNS, until it has decided. `dns` keeps what was answered and must be
 /// the one that `request` names.
 boost::asio::awaitable<policy::Verdict> decide_access(io::WorkerPool* lookups, io::Resolver& resolver,
-                                                      policy::DnsFacts& dns, const policy::Access& access,
+                                                      DnsFacts& dns, const policy::Access& access,
                                                       AccessStage stage, policy::Request request,
                                                       Explanation& why);
 

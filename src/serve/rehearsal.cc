@@ -250,7 +250,7 @@ class Stage {
   io::Resolver& resolver_;
   RehearsalRequest& request_;
   policy::Access access_;
-  policy::DnsFacts dns_;
+  DnsFacts dns_;
   std::optional<policy::Refusal> earlier_;
   Time now_;
   IncomingEnvelope envelope_;
