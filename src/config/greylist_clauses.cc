@@ -53,7 +53,6 @@ constexpr std::array<CheckWordName, 8> kCheckWords = {{{"pass", CheckWord::pass}
 
 template <class Definition>
 std::size_t find(const std::vector<Definition>& all, const std::string& name) {
-  // Of two definitions of a name milter-greylist takes the first.
   const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
   return static_cast<std::size_t>(found - all.begin());
 }

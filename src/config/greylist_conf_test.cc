@@ -423,7 +423,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "2:23 error: there is no dnsrbl \"SBL\" above: it is defined before it is used"}},
         ToldCase{"a_second_definition",
                  "dnsrbl \"SBL\" a.example 127.0.0.2\ndnsrbl \"SBL\" b.example 127.0.0.2\n",
-                 {"2:24 warning: \"SBL\" is defined above already: this line changes nothing"}},
+                 {"2:24 error: \"SBL\" is defined above already"}},
         ToldCase{"the_wrong_stage",
                  "racl blacklist body \"x\"\ndacl blacklist helo \"x\"\nlist \"l\" header { \"x\" }\nracl "
                  "greylist list "

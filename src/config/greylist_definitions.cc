@@ -13,14 +13,14 @@ namespace values = greylist_values;
 
 std::string name(GreylistScanner& scanner) { return values::quoted(scanner, "a name in quotes"); }
 
-/// Keeps a definition; of two of one name the first counts.
+/// Keeps a definition; a second one of its name is refused, as milter-greylist does.
 template <class Definition>
 void keep(GreylistReading& reading, std::vector<Definition>& all, Definition one) {
   auto& scanner = reading.scanner;
   scanner.end();
   if (scanner.failed()) return;
   if (std::any_of(all.begin(), all.end(), [&](const auto& other) { return other.name == one.name; })) {
-    scanner.warning("\"" + one.name + "\" is defined above already: this line changes nothing");
+    scanner.error("\"" + one.name + "\" is defined above already");
     return;
   }
   all.push_back(std::move(one));
