@@ -38,28 +38,17 @@ constexpr std::array<SubjectWord, 9> kSubjects = {{{"domain", Subject::domain},
                                                    {"header", Subject::header},
                                                    {"body", Subject::body}}};
 
-struct CheckWordName {
-  std::string_view word;
-  CheckWord status;
-};
-constexpr std::array<CheckWordName, 8> kCheckWords = {{{"pass", CheckWord::pass},
-                                                       {"softfail", CheckWord::softfail},
-                                                       {"fail", CheckWord::fail},
-                                                       {"neutral", CheckWord::neutral},
-                                                       {"unknown", CheckWord::unknown},
-                                                       {"error", CheckWord::error},
-                                                       {"none", CheckWord::none},
-                                                       {"self", CheckWord::self}}};
-
 template <class Definition>
 std::size_t find(const std::vector<Definition>& all, const std::string& name) {
   const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
   return static_cast<std::size_t>(found - all.begin());
 }
 
-std::optional<CheckWord> take_check_word(GreylistScanner& scanner) {
-  for (const auto& [word, status] : kCheckWords)
-    if (scanner.take_word(word)) return status;
+/// A word of what SPF or DKIM found, if one follows.
+std::optional<SpfWord> take_check_word(GreylistScanner& scanner) {
+  for (const auto status : {SpfWord::pass, SpfWord::softfail, SpfWord::fail, SpfWord::neutral,
+                            SpfWord::unknown, SpfWord::error, SpfWord::none, SpfWord::self})
+    if (scanner.take_word(text(status))) return status;
   return std::nullopt;
 }
 
@@ -160,12 +149,12 @@ std::optional<Test> read_test(GreylistReading& reading, const std::string& word,
   if (word == "geoip") return CountryTest{read_country(scanner)};
   if (word == "spf") {
     decides_itself(configuration.nospf, origin);
-    return SpfTest{take_check_word(scanner).value_or(CheckWord::pass)};
+    return SpfTest{take_check_word(scanner).value_or(SpfWord::pass)};
   }
   if (word == "dkim") {
     const auto status = take_check_word(scanner);
     if (!status) scanner.expected("one of pass, softfail, fail, neutral, unknown, error and none");
-    return DkimTest{status.value_or(CheckWord::pass)};
+    return DkimTest{status.value_or(SpfWord::pass)};
   }
   if (word == "msgsize") return read_quantity(reading, Quantity::msgsize);
   if (word == "rcptcount") return read_quantity(reading, Quantity::rcptcount);

@@ -159,6 +159,7 @@ class Reader {
          {"fixldapcheck", &Configuration::fixldapcheck}}};
     if (word == "extendedregex") {
       reading_.syntax = Pattern::Syntax::extended;
+      set(configuration_.extendedregex, true, origin);
       return true;
     }
     for (const auto& flag : kFlags) {

@@ -113,6 +113,8 @@ struct Configuration {
   /// Set by the setting, or by a clause that looks at what would else be decided before all rules.
   Setting<bool> noauth{false}, nospf{false};
   Setting<bool> testmode{false}, domainexact{false}, unbracket{false};
+  /// Expressions below its line were read as extended ones; those that properties hold are.
+  Setting<bool> extendedregex{false};
   Setting<Report> report{Report::all};
   Setting<std::optional<std::int64_t>> maxpeek{std::nullopt};  ///< octets
   Setting<std::optional<table::Ip>> localaddr{std::nullopt};

@@ -39,19 +39,12 @@ std::string offset_text(const std::tm& time) {
   return out.data();
 }
 
-std::string reversed(const table::Ip& ip) {
-  // milter-greylist turns round what stands between dots: an IPv6 address stays as it is.
-  const auto text = ip.text();
-  if (ip.family() == table::Ip::Family::v6) return text;
-  std::string out;
-  std::string_view rest(text);
-  for (;;) {
-    const auto dot = rest.rfind('.');
-    out += dot == std::string_view::npos ? rest : rest.substr(dot + 1);
-    if (dot == std::string_view::npos) return out;
-    out += '.';
-    rest = rest.substr(0, dot);
-  }
+/// milter-greylist turns round what stands between dots: an IPv6 address stays as it is.
+std::string turned_round(const table::Ip& ip) {
+  if (ip.family() == table::Ip::Family::v6) return ip.text();
+  auto out = ip.reversed();
+  out.pop_back();
+  return out;
 }
 
 class Expansion {
@@ -114,7 +107,7 @@ class Expansion {
       case 'i':
         return put(facts_.client ? facts_.client->text() : "", 1);
       case 'j':
-        return put(facts_.client ? reversed(*facts_.client) : "", 1);
+        return put(facts_.client ? turned_round(*facts_.client) : "", 1);
       case 'I':
         return network(rest);
       case 'D':

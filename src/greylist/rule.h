@@ -11,6 +11,7 @@
 #include "base/origin.h"
 #include "greylist/cron.h"
 #include "greylist/pattern.h"
+#include "greylist/spf_word.h"
 #include "table/ip.h"
 
 namespace hikyaku::greylist {
@@ -26,9 +27,6 @@ enum class Action : unsigned char {
 };
 
 enum class Comparison : unsigned char { equal, not_equal, less, greater, at_most, at_least };
-
-/// What an SPF or DKIM check came to, in the file's words.
-enum class CheckWord : unsigned char { pass, softfail, fail, neutral, unknown, error, none, self };
 
 /// The name of a property without its "$", in lower case as they are looked up.
 struct PropertyName {
@@ -65,10 +63,11 @@ struct CountryTest {
   std::string code;  ///< "CN"; "ZZ" for a client of no known country
 };
 struct SpfTest {
-  CheckWord status;
+  SpfWord status;
 };
+/// In the same words; `self` never holds.
 struct DkimTest {
-  CheckWord status;
+  SpfWord status;
 };
 enum class Quantity : unsigned char { msgsize, rcptcount };
 struct QuantityTest {

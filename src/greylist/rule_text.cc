@@ -153,12 +153,6 @@ std::string_view text(Comparison comparison) {
   return kWords[static_cast<std::size_t>(comparison)];
 }
 
-std::string_view text(CheckWord word) {
-  static constexpr std::array<std::string_view, 8> kWords = {"pass",    "softfail", "fail", "neutral",
-                                                             "unknown", "error",    "none", "self"};
-  return kWords[static_cast<std::size_t>(word)];
-}
-
 std::string_view text(Subject subject) {
   static constexpr std::array<std::string_view, 9> kWords = {"domain", "helo", "from",   "rawfrom", "rcpt",
                                                              "auth",   "tls",  "header", "body"};

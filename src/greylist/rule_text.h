@@ -10,7 +10,6 @@ namespace hikyaku::greylist {
 std::string_view text(Stage stage);            ///< "racl", "dacl"
 std::string_view text(Action action);          ///< "greylist", "continue"
 std::string_view text(Comparison comparison);  ///< "<="
-std::string_view text(CheckWord word);
 std::string_view text(Subject subject);
 
 /// A test as it is written in a clause, one way for all that mean the same: "from joe@a.example", "addr

@@ -240,7 +240,7 @@ Because decide(const Dnsbl& dnsbl, Asking& asking) {
   bool failed = false;
   for (const auto& service : dnsbl.services) {
     if (!ip || ip->family() != table::Ip::Family::v4) break;
-    const auto question = reversed(*ip) + service.domain;
+    const auto question = ip->reversed() + service.domain;
     const auto answer = std::ranges::find(asking.facts.dnsbl, question, &DnsblAnswer::name);
     if (answer == asking.facts.dnsbl.end() || answer->failed) {
       failed = true;
@@ -403,7 +403,7 @@ std::vector<std::string> ApplicableConditions::dnsbl_questions(const MilterClien
     const auto* dnsbl = std::get_if<Dnsbl>(&all_[use].rule);
     if (dnsbl == nullptr) continue;
     for (const auto& service : dnsbl->services) {
-      auto question = reversed(*ip) + service.domain;
+      auto question = ip->reversed() + service.domain;
       if (std::ranges::find(questions, question) == questions.end()) questions.push_back(std::move(question));
     }
   }

@@ -148,23 +148,6 @@ class Expander {
 
 }  // namespace
 
-std::string reversed(const table::Ip& ip) {
-  std::string out;
-  const auto& octets = ip.octets();
-  constexpr std::string_view kHex = "0123456789abcdef";
-  if (ip.family() == table::Ip::Family::v4) {
-    for (std::size_t i = 4; i > 0; --i) out += std::to_string(octets[i - 1]) + ".";
-    return out;
-  }
-  for (std::size_t i = 16; i > 0; --i) {
-    out += kHex[octets[i - 1] & 15U];
-    out += '.';
-    out += kHex[octets[i - 1] >> 4U];
-    out += '.';
-  }
-  return out;
-}
-
 bool matches_filter(std::string_view filter, std::string_view address) {
   return matches(filter, address).value_or(false);
 }

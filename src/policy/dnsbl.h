@@ -8,9 +8,6 @@
 
 namespace hikyaku::policy {
 
-/// "192.0.2.7" -> "7.2.0.192."; an IPv6 address as 32 nibbles (RFC 5782 s. 2.1, 2.4).
-std::string reversed(const table::Ip& ip);
-
 /// Does the IPv4 address match a filter such as "127.0.0.2", "127.0.0.[2..11]" or "127.0.[0;1].[2;4..6]"? A
 /// malformed filter matches nothing. Pure.
 bool matches_filter(std::string_view filter, std::string_view address);

@@ -230,7 +230,7 @@ Outcome Evaluation::refuse_listed_address(const Restriction& one) {
   const auto& client = request_.client;
   if (!client.ip) return not_so("the client has an address", "none");
   std::string reason;
-  switch (listed(reversed(*client.ip), one.argument, reason)) {
+  switch (listed(client.ip->reversed(), one.argument, reason)) {
     case Listed::not_known:
       return Outcome::needs_dns;
     case Listed::temporary:
@@ -282,7 +282,7 @@ Outcome Evaluation::permit_listed(const Restriction& one, std::string_view prefi
       return not_so("recipient domain is ours or in relay_domains", resolution->address.domain());
   }
   std::string reason;
-  switch (listed(by_address ? reversed(*client.ip) : std::string(prefix) + ".", one.argument, reason)) {
+  switch (listed(by_address ? client.ip->reversed() : std::string(prefix) + ".", one.argument, reason)) {
     case Listed::not_known:
       return Outcome::needs_dns;
     case Listed::no:

@@ -60,6 +60,22 @@ Ip Ip::masked(unsigned prefix) const {
   return ip;
 }
 
+std::string Ip::reversed() const {
+  std::string out;
+  constexpr std::string_view kHex = "0123456789abcdef";
+  if (family_ == Family::v4) {
+    for (std::size_t i = 4; i > 0; --i) out += std::to_string(octets_[i - 1]) + ".";
+    return out;
+  }
+  for (std::size_t i = 16; i > 0; --i) {
+    out += kHex[octets_[i - 1] & 15U];
+    out += '.';
+    out += kHex[octets_[i - 1] >> 4U];
+    out += '.';
+  }
+  return out;
+}
+
 std::string Ip::text() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   inet_ntop(family_ == Family::v4 ? AF_INET : AF_INET6, octets_.data(), text.data(), text.size());

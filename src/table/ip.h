@@ -30,6 +30,9 @@ class Ip {
   const std::array<std::uint8_t, 16>& octets() const { return octets_; }
   /// The same address with all bits after the first `prefix` zero.
   Ip masked(unsigned prefix) const;
+  /// What DNS lists are asked by: "192.0.2.7" -> "7.2.0.192."; an IPv6 address as 32 nibbles (RFC 5782
+  /// s. 2.1, 2.4).
+  std::string reversed() const;
   /// The canonical text (RFC 5952): the form of lookup keys.
   std::string text() const;
   auto operator<=>(const Ip&) const = default;

@@ -495,6 +495,12 @@ INSTANTIATE_TEST_SUITE_P(
         ReviewCase{"no_null_sender", "sender_canonical_maps", "regexp", "/@/ all@a.test\n", ""}),
     kName);
 
+TEST(IpText, turns_round_for_lists_in_the_dns) {
+  EXPECT_EQ(Ip::parse("192.0.2.7")->reversed(), "7.2.0.192.");
+  EXPECT_EQ(Ip::parse("2001:db8::1")->reversed(),
+            "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.");
+}
+
 TEST(IpText, prints_and_parses_back) {
   for (const char* text :
        {"192.0.2.1", "0.0.0.0", "255.255.255.255", "::", "::1", "2001:db8::1", "fe80::1:2:3:4"}) {

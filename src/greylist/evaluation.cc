@@ -1,0 +1,151 @@
+#include "greylist/evaluation.h"
+
+#include <utility>
+
+#include "greylist/clause_check.h"
+#include "greylist/rule_text.h"
+
+namespace hikyaku::greylist {
+namespace {
+
+using Outcome = ClauseCheck::Outcome;
+
+std::string_view step_of(Stage stage) {
+  return stage == Stage::recipient ? "greylist.racl" : "greylist.dacl";
+}
+
+/// What a rule says takes the place of what those before it said.
+void take_values(const RuleValues& from, RuleValues& to) {
+  const auto take = [](const auto& value, auto& kept) {
+    if (value) kept = value;
+  };
+  take(from.code, to.code);
+  take(from.ecode, to.ecode);
+  take(from.msg, to.msg);
+  take(from.report, to.report);
+  take(from.addheader, to.addheader);
+  take(from.addfooter, to.addfooter);
+  take(from.subjtag, to.subjtag);
+  to.nolog = from.nolog;
+}
+
+class Walk {
+ public:
+  Walk(Stage stage, const Configuration& configuration, const Facts& facts, const Properties& properties,
+       const Answers& answers, const FormatContext& texts, Explanation* why)
+      : stage_(stage),
+        configuration_(configuration),
+        check_(stage, configuration, facts, answers, texts, properties, decision_, questions_),
+        why_(why) {}
+
+  std::variant<Decision, Questions> run() {
+    for (const auto& rule : configuration_.rules) {
+      if (rule.stage != stage_) continue;
+      // A tarpit is the rule's own; one that a rule before began with and did not hold is none.
+      decision_.tarpit = configuration_.tarpit.value;
+      const auto outcome = look_at(rule);
+      if (outcome == Outcome::open) return std::move(questions_);
+      if (outcome != Outcome::yes) continue;
+      apply(rule);
+      if (rule.action != Action::go_on) return finish();
+    }
+    decide_by_default();
+    return finish();
+  }
+
+ private:
+  Outcome look_at(const Rule& rule) {
+    check_.begin(rule);
+    reasons_ = negated_ = Reasons();
+    for (const auto& clause : rule.clauses) {
+      auto outcome = check_.check(clause.test);
+      if (outcome == Outcome::open) return outcome;
+      if (clause.negated && outcome != Outcome::not_known)
+        outcome = outcome == Outcome::yes ? Outcome::no : Outcome::yes;
+      if (outcome != Outcome::yes) {
+        record(rule, clause, outcome);
+        return Outcome::no;
+      }
+      const auto reason = reason_of(clause.test, configuration_);
+      reasons_.add(reason);
+      if (clause.negated) negated_.add(reason);
+    }
+    if (rule.clauses.empty()) reasons_.add(Reason::by_default);
+    return Outcome::yes;
+  }
+
+  void record(const Rule& rule, const Clause& clause, Outcome outcome) {
+    if (why_ == nullptr) return;
+    const auto operand = outcome == Outcome::not_known ? "no answer: " + check_.operand() : check_.operand();
+    why_->add({step_of(stage_),
+               text(rule, configuration_),
+               rule.origin,
+               {},
+               clause.text,
+               operand,
+               "does not hold"});
+  }
+
+  void apply(const Rule& rule) {
+    decision_.rule = &rule;
+    decision_.action = rule.action;
+    decision_.reasons = reasons_;
+    decision_.negated = negated_;
+    decision_.delay = rule.values.delay.value_or(configuration_.greylist.value);
+    decision_.autowhite = rule.values.autowhite.value_or(configuration_.autowhite.value);
+    decision_.tarpit_scope = rule.values.tarpit_scope.value_or(configuration_.tarpit_scope.value);
+    decision_.maxpeek = rule.values.maxpeek ? rule.values.maxpeek : configuration_.maxpeek.value;
+    decision_.flushaddr = decision_.flushaddr || rule.values.flushaddr;
+    take_values(rule.values, decision_.values);
+    decision_.groups = check_.groups();
+    if (why_ != nullptr)
+      why_->add({step_of(stage_), text(rule, configuration_), rule.origin, {}, {}, {}, text(rule.action)});
+  }
+
+  void decide_by_default() {
+    const bool pass = configuration_.testmode.value || stage_ == Stage::message;
+    decision_.action = pass ? Action::whitelist : Action::greylist;
+    decision_.rule = nullptr;
+    decision_.reasons = decision_.negated = Reasons();
+    decision_.reasons.add(Reason::by_default);
+    decision_.delay = configuration_.greylist.value;
+    decision_.autowhite = configuration_.autowhite.value;
+    decision_.tarpit = configuration_.tarpit.value;
+    decision_.tarpit_scope = configuration_.tarpit_scope.value;
+    // That no rule of the stage holds is usual at the end of a message: nobody wants a line for it.
+    decision_.values.nolog = stage_ == Stage::message;
+    if (why_ != nullptr)
+      why_->add(
+          {step_of(stage_), "default", configuration_.testmode.origin, {}, {}, {}, text(decision_.action)});
+  }
+
+  Decision finish() {
+    decision_.property = check_.property();
+    decision_.properties = std::move(check_.properties());
+    return std::move(decision_);
+  }
+
+  Stage stage_;
+  const Configuration& configuration_;
+  Decision decision_;
+  Questions questions_;
+  ClauseCheck check_;
+  Explanation* why_;
+  Reasons reasons_, negated_;
+};
+
+}  // namespace
+
+std::variant<Decision, Questions> evaluate(Stage stage, const Configuration& configuration,
+                                           const Facts& facts, const Properties& properties,
+                                           const Answers& answers, const FormatContext& texts,
+                                           Explanation* why) {
+  // What was looked at in a walk that had to be given up is no one's reason.
+  Explanation walked;
+  auto result =
+      Walk(stage, configuration, facts, properties, answers, texts, why != nullptr ? &walked : nullptr).run();
+  if (why != nullptr && std::holds_alternative<Decision>(result)) why->append(walked.bytes());
+  return result;
+}
+
+}  // namespace hikyaku::greylist

@@ -1,0 +1,112 @@
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/dns.h"
+#include "base/explanation.h"
+#include "greylist/configuration.h"
+#include "greylist/facts.h"
+#include "greylist/format.h"
+#include "greylist/properties.h"
+#include "greylist/reasons.h"
+#include "greylist/spf.h"
+
+namespace hikyaku::greylist {
+
+/// A URL or LDAP check that a rule wants, and what came of one.
+struct CheckQuestion {
+  Defined kind = Defined::urlcheck;  ///< urlcheck or ldapcheck
+  std::size_t index = 0;             ///< of its definition
+  std::string url;                   ///< expanded
+  auto operator<=>(const CheckQuestion&) const = default;
+};
+struct CheckAnswer {
+  bool matched = false;
+  /// What the answer says in "name: value" lines, in their order.
+  std::vector<std::pair<std::string, std::string>> properties;
+};
+
+/// What rules asked elsewhere, as far as it is known.
+struct Answers {
+  DnsFacts dns;
+  std::map<CheckQuestion, CheckAnswer> checks;
+  /// The verdict of a DKIM check, at the end of the message.
+  std::optional<SpfWord> dkim;
+  /// How long the tuple's client bore a tarpit; nullopt: it was never put into one.
+  std::optional<std::chrono::seconds> tarpitted;
+  /// How much a ratelimit's key has used in its period, without what is decided on.
+  std::function<std::int64_t(const RatelimitDefinition&, const std::string& key)> used =
+      [](const RatelimitDefinition&, const std::string&) { return std::int64_t{0}; };
+};
+
+/// What must be looked up before there is a decision.
+struct Questions {
+  std::vector<DnsQuestion> dns;
+  std::vector<CheckQuestion> checks;
+};
+
+/// What the rules of a stage decide. Effects are for the caller: they happen once, when there is a decision.
+struct Decision {
+  Action action = Action::greylist;
+  const Rule* rule = nullptr;  ///< nullptr: none held
+  Reasons reasons, negated;    ///< negated: those of clauses with "not"
+  std::chrono::seconds delay{0}, autowhite{0};
+  std::optional<std::chrono::seconds> tarpit;
+  TarpitScope tarpit_scope = TarpitScope::session;
+  std::optional<std::int64_t> maxpeek;
+  /// Of the rules that held, the last one that says something: code, ecode, msg, report, addheader,
+  /// addfooter, subjtag, nolog.
+  RuleValues values;
+
+  // For formats.
+  std::vector<std::string> groups;
+  std::optional<Properties::Property> property;
+  std::vector<std::string> dnsrbls;
+  std::optional<SpfResult> spf;
+
+  // Effects.
+  Properties properties;               ///< as they are now
+  std::vector<std::string> log_lines;  ///< of `log` clauses, expanded
+  bool flushaddr = false;              ///< everything of the client's address is forgotten
+  std::vector<std::size_t> nsupdates;  ///< definitions
+  struct Use {
+    std::size_t ratelimit;
+    std::string key;
+    std::int64_t amount;
+  };
+  std::vector<Use> uses;
+};
+
+/// Looks at the rules of a stage in their order: the first one of which all clauses hold decides, `continue`
+/// only adds what it says. None: at RCPT greylist (in test mode whitelist), at the end of the message
+/// whitelist. Pure: it begins anew each time; what is not among the answers is asked for, and who calls looks
+/// it up and calls again.
+///
+/// How a text is compared (milter-greylist 4.6; (*) where it does else, its way is told):
+/// - addr: the client's address in the network; an IPv4-mapped one is IPv4.
+/// - domain: the client's name ends with it, at any letter; with `domainexact` at a dot or whole. Without
+/// case.
+/// - helo: the whole name (a format), without case.
+/// - from: compared_sender(); rawfrom: as it came; rcpt: the recipient, at the end of the message any of
+/// them. The whole
+///   address, without case, brackets and blanks around it.
+/// - auth: {auth_authen}; tls: {cert_subject} where {verify} is OK. Exactly.
+/// - header, body: within a line. Exactly, expressions without case.
+/// - geoip: nothing holds where there is no database.
+/// - a DNS list or a check that does not answer does not hold, negated or not (*: negated it does).
+/// `why`, where given, gets an entry for each rule: which clause did not hold, and on what it was tried.
+/// Without it rules that can't hold are not looked at (rule_index.h).
+std::variant<Decision, Questions> evaluate(Stage stage, const Configuration& configuration,
+                                           const Facts& facts, const Properties& properties,
+                                           const Answers& answers, const FormatContext& texts,
+                                           Explanation* why = nullptr);
+
+}  // namespace hikyaku::greylist
