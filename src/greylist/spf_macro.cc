@@ -7,7 +7,6 @@
 
 #include "base/escape.h"
 #include "base/octet_set.h"
-#include "table/fold.h"
 
 namespace hikyaku::greylist {
 namespace {
