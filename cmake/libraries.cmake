@@ -35,6 +35,7 @@ hikyaku_library(mruby ${MRUBY_LIBRARY} m)
 # The symbols that Debian's library was built with are not in its package.
 target_compile_definitions(hikyaku_mruby INTERFACE MRB_NO_PRESYM)
 hikyaku_library(gsasl PkgConfig::GSASL)
+hikyaku_library(geoip GeoIP)
 hikyaku_library(crypt crypt)
 hikyaku_library(log fmt::fmt)
 hikyaku_library(json nlohmann_json::nlohmann_json)
