@@ -1,5 +1,8 @@
 #include "io/geo_databases.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <utility>
 
 namespace hikyaku::io {
@@ -61,10 +64,12 @@ std::vector<GeoDatabases::Notice> GeoDatabases::refresh(Time now) {
 
 /// Whether the slot has another database than before.
 bool GeoDatabases::look(Slot& slot, Time now, std::vector<Notice>& notices) const {
-  const auto stamp = stamp_of(slot.source.path);
-  if (slot.looked_at == stamp || (slot.in_use && settling(stamp, now))) return false;
-  slot.looked_at = stamp;
-  auto read = GeoDatabase::open(slot.source.path);
+  const auto& path = slot.source.path;
+  const auto stamp = stamp_of(path);
+  const Seen seen{stamp, ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0};
+  if (slot.seen == seen || (slot.in_use && settling(stamp, now))) return false;
+  slot.seen = seen;
+  auto read = GeoDatabase::open(path);
   if (read) {
     slot.in_use = std::make_shared<const GeoDatabase>(std::move(*read));
     const auto& about = slot.in_use->about();
@@ -73,12 +78,12 @@ bool GeoDatabases::look(Slot& slot, Time now, std::vector<Notice>& notices) cons
     slot.problem.reset();
     const bool useful = about.countries || about.autonomous_systems;
     notices.push_back({useful ? Level::information : Level::warning,
-                       slot.source.setting + " " + slot.source.path + ": " + text(about) + ", is in use"});
+                       slot.source.setting + " " + path + ": " + text(about) + ", is in use"});
     return true;
   }
   const bool told = slot.problem && slot.problem->fault == read.error().fault;
   slot.problem = std::move(read.error());
-  if (slot.problem->fault == Fault::temporary) slot.looked_at.reset();  // to be tried again as it is
+  if (slot.problem->fault == Fault::temporary) slot.seen.reset();  // to be tried again as it is
   if (told) return false;
   const auto meanwhile =
       slot.in_use ? "; what was read before stays in use: " + text(slot.in_use->about())

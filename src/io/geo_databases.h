@@ -77,12 +77,17 @@ class GeoDatabases {
 
  private:
   using Set = std::vector<std::shared_ptr<const GeoDatabase>>;
+  struct Seen {
+    FileStamp stamp;
+    bool readable;  // which may change alone
+    bool operator==(const Seen&) const = default;
+  };
   struct Slot {
     Source source;
     std::shared_ptr<const GeoDatabase> in_use;
     Time dated;  // of what is in use: its own date, or that of its file
     bool told_old = false;
-    std::optional<FileStamp> looked_at;  // the file's last state that was dealt with
+    std::optional<Seen> seen;  // the file's last state that was dealt with
     std::optional<Error> problem;
   };
   bool look(Slot& slot, Time now, std::vector<Notice>& notices) const;
