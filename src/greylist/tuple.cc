@@ -86,8 +86,9 @@ std::string encode(const TupleEntry& entry) {
   row.reserve(32 + entry.address.size() + entry.pool.size() + entry.sender.size() + entry.recipient.size());
   row += static_cast<char>(kTupleRowVersion);
   row += static_cast<char>(facts.state);
-  for (const auto value : {number(facts.time), number(facts.tarpit.count()), number(facts.first_seen),
-                           number(facts.last_seen), std::uint64_t{facts.tries}, std::uint64_t{facts.passes}}) {
+  for (const auto value :
+       {number(facts.time), number(facts.tarpit.count()), number(facts.first_seen), number(facts.last_seen),
+        std::uint64_t{facts.tries}, std::uint64_t{facts.passes}}) {
     put_varint(row, value);
   }
   for (const auto* field : {&entry.address, &entry.pool, &entry.sender, &entry.recipient}) {

@@ -43,11 +43,11 @@ std::string_view text(TupleState state);
 /// What is known of a tuple besides its texts.
 struct TupleFacts {
   TupleState state = TupleState::pending;
-  Seconds time{};                    ///< pending, tarpit: when it may pass; autowhite: until when it passes
-  std::chrono::seconds tarpit{0};    ///< the shortest wait that the client did not bear
+  Seconds time{};                  ///< pending, tarpit: when it may pass; autowhite: until when it passes
+  std::chrono::seconds tarpit{0};  ///< the shortest wait that the client did not bear
   Seconds first_seen{}, last_seen{};
-  std::uint32_t tries = 0;           ///< that were deferred
-  std::uint32_t passes = 0;          ///< that were let through
+  std::uint32_t tries = 0;   ///< that were deferred
+  std::uint32_t passes = 0;  ///< that were let through
   bool operator==(const TupleFacts&) const = default;
 };
 /// Whether it is forgotten: autowhite after its time; pending and tarpit when `timeout` has gone by after it.

@@ -11,7 +11,8 @@ namespace hikyaku::greylist {
 /// What the rule that greylists a message says (greylist and autowhite, or delay and autowhite of a racl).
 struct GreylistTimes {
   std::chrono::seconds delay = std::chrono::minutes(30);
-  std::chrono::seconds autowhite = std::chrono::days(1);  ///< 0: nothing is whitelisted, and nothing counts as it
+  std::chrono::seconds autowhite =
+      std::chrono::days(1);  ///< 0: nothing is whitelisted, and nothing counts as it
 };
 
 struct TableSettings {
@@ -51,7 +52,7 @@ struct TupleChange {
   bool tell_created = false, tell_passed = false;
   TupleState stored_state = TupleState::pending;  ///< before; of a created one, with which it began
   Seconds stored_time{};
-  TupleFacts facts;   ///< of a removed one that passed, the time is that of the pass
+  TupleFacts facts;                         ///< of a removed one that passed, the time is that of the pass
   std::unique_ptr<const TupleEntry> entry;  ///< its texts, of a created one only
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-
 namespace hikyaku::greylist {
 namespace {
 
@@ -17,14 +16,20 @@ Seconds long_time(std::int64_t seconds) { return Seconds(std::chrono::seconds(se
 }  // namespace
 
 TupleFacts TupleNode::facts() const {
-  return {static_cast<TupleState>(state), long_time(time), std::chrono::seconds(tarpit),
-          long_time(first_seen),          long_time(last_seen), tries, passes};
+  return {static_cast<TupleState>(state),
+          long_time(time),
+          std::chrono::seconds(tarpit),
+          long_time(first_seen),
+          long_time(last_seen),
+          tries,
+          passes};
 }
 
 void TupleNode::set(const TupleFacts& facts) {
   state = static_cast<std::uint32_t>(facts.state) & 3U;
   time = facts.time.time_since_epoch().count();
-  tarpit = static_cast<std::uint32_t>(std::clamp<std::int64_t>(facts.tarpit.count(), 0, kMostTarpit)) & kMostTarpit;
+  tarpit = static_cast<std::uint32_t>(std::clamp<std::int64_t>(facts.tarpit.count(), 0, kMostTarpit)) &
+           kMostTarpit;
   first_seen = short_time(facts.first_seen);
   last_seen = short_time(facts.last_seen);
   tries = facts.tries;

@@ -21,7 +21,7 @@ struct TupleNode {
   std::uint32_t first_seen = 0;  ///< seconds since 1970, until 2106
   std::uint32_t last_seen = 0;
   std::uint32_t tries = 0, passes = 0;
-  std::uint32_t next = 0;        ///< of the same bucket
+  std::uint32_t next = 0;         ///< of the same bucket
   std::uint32_t tarpit : 30 = 0;  ///< seconds
   std::uint32_t state : 2 = 1;
 

@@ -258,7 +258,8 @@ bool TupleShard::peer_passed(const TupleKey& key, Seconds time, Seconds until, S
     const bool same = node.time == time.time_since_epoch().count();
     const bool likely = time == until && node.state != static_cast<std::uint32_t>(TupleState::tarpit);
     if (exact ? !same : !same && !likely) continue;
-    if (found == TupleIndex::kNone || (same && !exact) || node.sequence < index_.at(found).sequence) found = place;
+    if (found == TupleIndex::kNone || (same && !exact) || node.sequence < index_.at(found).sequence)
+      found = place;
     exact = exact || same;
   }
   if (found == TupleIndex::kNone) return false;

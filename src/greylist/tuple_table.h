@@ -48,9 +48,10 @@ class TupleTable {
   TupleShard::Added import(const Tuple& tuple, const TupleEntry& entry);
   /// A peer has met the tuple first. Known already: nothing happens.
   TupleShard::Added peer_add(const Tuple& tuple, Seconds time, Seconds now);
-  /// A peer let the tuple pass and whitens it until `until`; not after now: it forgot it. The entry is the one
-  /// with the same address and with the time `time`; milter-greylist, which names its new time by mistake, so
-  /// that its like never finds it, is understood too: then the earliest with that address is meant.
+  /// A peer let the tuple pass and whitens it until `until`; not after now: it forgot it. The entry is the
+  /// one with the same address and with the time `time`; milter-greylist, which names its new time by
+  /// mistake, so that its like never finds it, is understood too: then the earliest with that address is
+  /// meant.
   bool peer_passed(const Tuple& tuple, Seconds time, Seconds until, Seconds now);
 
   /// For TupleStore:
