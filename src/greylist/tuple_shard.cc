@@ -236,33 +236,56 @@ bool TupleShard::release(const TupleKey& key, std::uint64_t sequence, std::chron
   return true;
 }
 
-TupleShard::Added TupleShard::add(const TupleKey& key, const TupleEntry& entry, bool unless_known) {
+TupleShard::Added TupleShard::import(const TupleKey& key, TupleEntry entry) {
   const std::lock_guard lock(mutex_);
-  std::size_t equal = 0;
-  for (auto place = index_.find(key.hash); place != TupleIndex::kNone; place = index_.next(place)) {
-    const auto& node = index_.at(place);
-    const bool same = node.address == key.address && node.time == entry.facts.time.time_since_epoch().count();
-    if (unless_known && same) return Added::known;
-    if (++equal == kMostEqual) return Added::full;
-  }
-  return create(key, entry) == TupleIndex::kNone ? Added::full : Added::added;
+  return add(key, std::move(entry));
 }
 
-bool TupleShard::peer_passed(const TupleKey& key, Seconds time, Seconds until, Seconds now) {
+TupleShard::Added TupleShard::peer_add(const TupleKey& key, TupleEntry entry, Seconds now) {
   const std::lock_guard lock(mutex_);
+  for (auto place = index_.find(key.hash); place != TupleIndex::kNone; place = index_.next(place)) {
+    const auto& node = index_.at(place);
+    if (node.address != key.address || is_expired(node, now)) continue;
+    const bool white = node.state == static_cast<std::uint32_t>(TupleState::autowhite);
+    if (white || node.time == entry.facts.time.time_since_epoch().count()) return Added::known;
+  }
+  return add(key, std::move(entry));
+}
+
+TupleShard::Added TupleShard::add(const TupleKey& key, TupleEntry entry) {
+  std::size_t equal = 0;
+  for (auto place = index_.find(key.hash); place != TupleIndex::kNone; place = index_.next(place)) {
+    if (++equal == kMostEqual) return Added::full;
+  }
+  return create(key, std::move(entry)) == TupleIndex::kNone ? Added::full : Added::added;
+}
+
+TupleShard::Place TupleShard::find_passed(const TupleKey& key, Seconds time, Seconds now) const {
   auto found = TupleIndex::kNone;
   bool exact = false;
   for (auto place = index_.find(key.hash); place != TupleIndex::kNone; place = index_.next(place)) {
     const auto& node = index_.at(place);
     if (node.address != key.address || is_expired(node, now)) continue;
     const bool same = node.time == time.time_since_epoch().count();
-    const bool likely = time == until && node.state != static_cast<std::uint32_t>(TupleState::tarpit);
-    if (exact ? !same : !same && !likely) continue;
-    if (found == TupleIndex::kNone || (same && !exact) || node.sequence < index_.at(found).sequence)
-      found = place;
+    if (!same && (exact || node.state == static_cast<std::uint32_t>(TupleState::tarpit))) continue;
+    const bool better = found == TupleIndex::kNone || (same && !exact);
+    if (better || node.sequence < index_.at(found).sequence) found = place;
     exact = exact || same;
   }
-  if (found == TupleIndex::kNone) return false;
+  return found;
+}
+
+bool TupleShard::peer_passed(const TupleKey& key, TupleEntry entry, Seconds until, Seconds now) {
+  const std::lock_guard lock(mutex_);
+  const auto found = find_passed(key, entry.facts.time, now);
+  if (found == TupleIndex::kNone) {
+    entry.facts.state = TupleState::autowhite;
+    entry.facts.time = until;
+    return until > now && create(key, std::move(entry)) != TupleIndex::kNone;
+  }
+  const auto facts = index_.at(found).facts();
+  if (facts.state == TupleState::autowhite && facts.time != entry.facts.time && facts.time >= until)
+    return false;
   pass(found, until, now, false);
   return true;
 }

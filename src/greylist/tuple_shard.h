@@ -40,9 +40,9 @@ class TupleShard {
   std::optional<std::chrono::seconds> tarpitted(const TupleKey& key, Seconds now);
   bool release(const TupleKey& key, std::uint64_t sequence, std::chrono::seconds autowhite, Seconds now);
   bool tarpit(const TupleKey& key, std::chrono::seconds wait, Seconds now);
-  /// `known`: an equal one with the same time is there, and `unless_known` says that it suffices.
-  Added add(const TupleKey& key, const TupleEntry& entry, bool unless_known);
-  bool peer_passed(const TupleKey& key, Seconds time, Seconds until, Seconds now);
+  Added import(const TupleKey& key, TupleEntry entry);
+  Added peer_add(const TupleKey& key, TupleEntry entry, Seconds now);
+  bool peer_passed(const TupleKey& key, TupleEntry entry, Seconds until, Seconds now);
   bool erase(const TupleKey& key, std::uint64_t sequence);
   /// Forgets the node without a change for the Kv: false where it is remembered and not expired.
   bool drop_expired(const TupleKey& key, std::uint64_t sequence, Seconds now);
@@ -67,6 +67,9 @@ class TupleShard {
   /// The earliest that is wanted; equal ones that have expired are forgotten on the way.
   Place earliest(const TupleKey& key, Wanted wanted, Seconds now);
   Place earliest_of_client(std::uint64_t client, Place best, Seconds now);
+  Added add(const TupleKey& key, TupleEntry entry);
+  /// The first with this time, else the first that is no tarpit; only of the same address.
+  Place find_passed(const TupleKey& key, Seconds time, Seconds now) const;
   Place find_sequence(const TupleKey& key, std::uint64_t sequence) const;
   Place insert(const TupleKey& key, std::uint64_t sequence, const TupleFacts& facts);
   /// Creates one that the Kv has not; kNone: there is no room.

@@ -3,6 +3,14 @@
 #include "table/fold.h"
 
 namespace hikyaku::greylist {
+namespace {
+
+TupleEntry peers_entry(const Tuple& tuple, Seconds time, Seconds now) {
+  const TupleFacts facts{TupleState::pending, time, {}, now, now, 0, 0};
+  return {tuple.client.address(), tuple.client.pool(), tuple.sender, tuple.recipient, facts};
+}
+
+}  // namespace
 
 TupleTable::TupleTable(const TableSettings& settings, const SipHash::Key& secret) : hash_(secret) {
   common_.settings = settings;
@@ -60,19 +68,17 @@ bool TupleTable::erase(const Tuple& tuple, std::uint64_t sequence) {
 
 TupleShard::Added TupleTable::import(const Tuple& tuple, const TupleEntry& entry) {
   const auto where = key(tuple);
-  return shard(where).add(where, entry, false);
+  return shard(where).import(where, entry);
 }
 
 TupleShard::Added TupleTable::peer_add(const Tuple& tuple, Seconds time, Seconds now) {
   const auto where = key(tuple);
-  const TupleFacts facts{TupleState::pending, time, {}, now, now, 0, 0};
-  return shard(where).add(
-      where, {tuple.client.address(), tuple.client.pool(), tuple.sender, tuple.recipient, facts}, true);
+  return shard(where).peer_add(where, peers_entry(tuple, time, now), now);
 }
 
 bool TupleTable::peer_passed(const Tuple& tuple, Seconds time, Seconds until, Seconds now) {
   const auto where = key(tuple);
-  return shard(where).peer_passed(where, time, until, now);
+  return shard(where).peer_passed(where, peers_entry(tuple, time, now), until, now);
 }
 
 bool TupleTable::load(const Tuple& tuple, std::uint64_t sequence, const TupleFacts& facts) {

@@ -46,12 +46,16 @@ class TupleTable {
   /// Takes in an entry from a dump file, after all that are there, also beside an equal one (until there are
   /// TupleShard::kMostEqual).
   TupleShard::Added import(const Tuple& tuple, const TupleEntry& entry);
-  /// A peer has met the tuple first. Known already: nothing happens.
+  /// A peer has met the tuple first, and lets it pass from `time` on. Nothing happens where the same is known
+  /// already of that address, or it is autowhite.
   TupleShard::Added peer_add(const Tuple& tuple, Seconds time, Seconds now);
-  /// A peer let the tuple pass and whitens it until `until`; not after now: it forgot it. The entry is the
-  /// one with the same address and with the time `time`; milter-greylist, which names its new time by
-  /// mistake, so that its like never finds it, is understood too: then the earliest with that address is
-  /// meant.
+  /// A peer let the tuple, which it had as one of `time`, pass until `until`; not after now: it forgot it. It
+  /// is the entry of the same address with that time, or else the earliest; where there is none, an autowhite
+  /// one is made. False: nothing happened.
+  ///
+  /// milter-greylist looks for the exact time alone. But when it tells a change, it has often forgotten the
+  /// time before and names the new one, and what it could not tell at once it tells in reverse order: a pass
+  /// comes before its tuple, and both with the time of the pass. Its like never finds those.
   bool peer_passed(const Tuple& tuple, Seconds time, Seconds until, Seconds now);
 
   /// For TupleStore:
