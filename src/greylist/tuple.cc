@@ -74,10 +74,12 @@ std::string_view text(TupleState state) {
   return "pending";
 }
 
-Result<Tuple> TupleEntry::tuple(MatchPrefixes prefixes) const {
+Result<Tuple> TupleEntry::tuple(MatchPrefixes prefixes) const& { return TupleEntry(*this).tuple(prefixes); }
+
+Result<Tuple> TupleEntry::tuple(MatchPrefixes prefixes) && {
   auto client = pool.empty() ? ClientKey::of_address(address, prefixes) : ClientKey::of_pool(pool, address);
   if (!client) return std::unexpected(client.error());
-  return Tuple{std::move(*client), sender, recipient};
+  return Tuple{std::move(*client), std::move(sender), std::move(recipient)};
 }
 
 std::string encode(const TupleEntry& entry) {

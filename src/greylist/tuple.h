@@ -65,7 +65,8 @@ struct TupleEntry {
   bool operator==(const TupleEntry&) const = default;
 
   /// Fails with Fault::malformed where the address or the pool is none.
-  Result<Tuple> tuple(MatchPrefixes prefixes) const;
+  Result<Tuple> tuple(MatchPrefixes prefixes) const&;
+  Result<Tuple> tuple(MatchPrefixes prefixes) &&;
 };
 
 /// The version of a row, its first octet. A reader refuses what is newer. Fields that come later are appended

@@ -328,14 +328,16 @@ void TupleShard::find_address(std::uint32_t address, std::vector<std::uint64_t>&
 }
 
 void TupleShard::take_changes(std::vector<TupleChange>& changes) {
-  const std::lock_guard lock(mutex_);
-  changes.reserve(changes.size() + unsaved_.size());
-  for (auto& [sequence, one] : unsaved_) {
-    if (!one.change.removed) one.change.facts = index_.at(one.place).facts();
-    changes.push_back(std::move(one.change));
+  decltype(unsaved_) taken;
+  {
+    const std::lock_guard lock(mutex_);
+    taken.swap(unsaved_);
+    unsaved_created_ = 0;
+    for (auto& [sequence, one] : taken) {
+      if (!one.change.removed) one.change.facts = index_.at(one.place).facts();
+    }
   }
-  unsaved_.clear();
-  unsaved_created_ = 0;
+  for (auto& [sequence, one] : taken) changes.push_back(std::move(one.change));
 }
 
 void TupleShard::count(std::size_t (&states)[4], std::size_t& unsaved, std::size_t& memory) const {

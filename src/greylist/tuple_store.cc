@@ -1,6 +1,7 @@
 #include "greylist/tuple_store.h"
 
 #include <algorithm>
+#include <future>
 #include <iterator>
 #include <utility>
 
@@ -8,34 +9,73 @@
 
 namespace hikyaku::greylist {
 
-Result<TupleStore::Damage> TupleStore::load() {
-  Damage damage;
-  std::uint64_t last = 0;
-  const auto unreadable = [&](std::string_view key, const std::string& why) {
+void TupleStore::load_row(const Kv::Row& row, Part& part) {
+  const auto unreadable = [&part](std::string_view key, const std::string& why) {
+    auto& damage = part.damage;
     if (++damage.rows <= kNamed) damage.first.push_back("row " + escaped(key) + ": " + why);
   };
-  for (std::string from;;) {
-    const auto rows = kv_.scan(settings_.spaces.entries, from, {}, kBatch);
+  const auto sequence = parse_sequence_key(row.first);
+  if (!sequence || *sequence == 0) {
+    unreadable(row.first, "a greylist row has a key that is no sequence");
+    return;
+  }
+  part.last = *sequence;
+  auto entry = decode_tuple(row.second);
+  const auto facts = entry ? entry->facts : TupleFacts();
+  const auto tuple =
+      entry ? std::move(*entry).tuple(settings_.prefixes) : std::unexpected(std::move(entry.error()));
+  if (!tuple) {
+    unreadable(std::to_string(*sequence), tuple.error().text);
+  } else if (!table_.load(*tuple, *sequence, facts)) {
+    ++part.damage.not_remembered;
+  }
+}
+
+Result<TupleStore::Part> TupleStore::load_part(std::string from, const std::string& end) {
+  Part part;
+  for (;;) {
+    const auto rows = kv_.scan(settings_.spaces.entries, from, end, kBatch);
     if (!rows) return std::unexpected(rows.error());
-    for (const auto& [key, row] : *rows) {
-      const auto sequence = parse_sequence_key(key);
-      if (!sequence || *sequence == 0) {
-        unreadable(key, "a greylist row has a key that is no sequence");
-        continue;
-      }
-      last = *sequence;
-      const auto entry = decode_tuple(row);
-      const auto tuple = entry ? entry->tuple(settings_.prefixes) : std::unexpected(entry.error());
-      if (!tuple) {
-        unreadable(std::to_string(*sequence), tuple.error().text);
-      } else if (!table_.load(*tuple, *sequence, entry->facts)) {
-        ++damage.not_remembered;
-      }
-    }
-    if (rows->size() < kBatch) break;
+    for (const auto& row : *rows) load_row(row, part);
+    if (rows->size() < kBatch) return part;
     from = rows->back().first + '\0';
   }
-  table_.start_sequences_at(last + 1);
+}
+
+Result<std::uint64_t> TupleStore::last_sequence() const {
+  std::uint64_t low = 0, high = UINT64_MAX;
+  while (low < high) {
+    const auto middle = low + (high - low) / 2 + 1;
+    const auto row = kv_.scan(settings_.spaces.entries, sequence_key(middle), {}, 1);
+    if (!row) return std::unexpected(row.error());
+    if (row->empty()) {
+      high = middle - 1;
+    } else {
+      low = middle;
+    }
+  }
+  return low;
+}
+
+Result<TupleStore::Damage> TupleStore::load() {
+  const auto last = last_sequence();
+  if (!last) return std::unexpected(last.error());
+  const auto first = kv_.scan(settings_.spaces.entries, {}, {}, 1);
+  if (!first) return std::unexpected(first.error());
+  const auto begin = first->empty() ? 0 : parse_sequence_key(first->front().first).value_or(0);
+  const auto middle = sequence_key(begin + (*last - begin) / 2);
+  auto other = std::async(std::launch::async, [&] { return load_part(middle, {}); });
+  auto part = load_part({}, middle);
+  auto rest = other.get();
+  if (!part) return std::unexpected(part.error());
+  if (!rest) return std::unexpected(rest.error());
+  auto& damage = part->damage;
+  damage.rows += rest->damage.rows;
+  damage.not_remembered += rest->damage.not_remembered;
+  for (auto& one : rest->damage.first) {
+    if (damage.first.size() < kNamed) damage.first.push_back(std::move(one));
+  }
+  table_.start_sequences_at(std::max(part->last, rest->last) + 1);
   return damage;
 }
 

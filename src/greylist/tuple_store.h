@@ -42,7 +42,8 @@ class TupleStore {
   TupleStore(Kv& kv, const Settings& settings, const SipHash::Key& secret)
       : kv_(kv), settings_(settings), table_(settings.table, secret) {}
 
-  /// Reads all that is stored. Once, before anything else. Fails only where the Kv does.
+  /// Reads all that is stored, half of it on a second thread. Once, before anything else. Fails only where
+  /// the Kv does.
   Result<Damage> load();
 
   /// Decisions are asked of it; see there.
@@ -80,10 +81,18 @@ class TupleStore {
   }
 
  private:
+  struct Part {
+    Damage damage;
+    std::uint64_t last = 0;
+  };
   struct Group {
     Kv::Batch batch;
     Saved saved;
   };
+  void load_row(const Kv::Row& row, Part& part);
+  Result<Part> load_part(std::string from, const std::string& end);
+  /// Where the half of the rows is, about.
+  Result<std::uint64_t> last_sequence() const;
   Result<void> flush_locked();
   Result<void> save_waiting();
   Result<Group> group(const TupleChange* begin, const TupleChange* end) const;

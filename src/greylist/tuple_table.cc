@@ -1,7 +1,5 @@
 #include "greylist/tuple_table.h"
 
-#include "table/fold.h"
-
 namespace hikyaku::greylist {
 namespace {
 
@@ -19,14 +17,17 @@ TupleTable::TupleTable(const TableSettings& settings, const SipHash::Key& secret
 }
 
 TupleKey TupleTable::key(const Tuple& tuple) const {
+  const auto& client = tuple.client.text();
   TupleKey key;
-  auto text = tuple.client.text();
-  key.client = hash_.hash(text)[0];
+  key.client = hash_.hash(client)[0];
   key.address = static_cast<std::uint32_t>(hash_.hash(tuple.client.address())[1]);
-  text += '\0';  // in none of the three
-  text += table::ascii_lower(tuple.sender);
-  text += '\0';
-  text += table::ascii_lower(tuple.recipient);
+  std::string text;
+  text.reserve(client.size() + tuple.sender.size() + tuple.recipient.size() + 2);
+  text += client;
+  for (const auto* address : {&tuple.sender, &tuple.recipient}) {
+    text += '\0';  // in none of the three
+    for (const char c : *address) text += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
   key.hash = hash_.hash(text);
   return key;
 }
