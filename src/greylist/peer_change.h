@@ -1,0 +1,24 @@
+#pragma once
+#include <string>
+
+#include "greylist/tuple.h"
+
+namespace hikyaku::greylist {
+
+/// What greylisters tell each other (milter-greylist's MX sync).
+struct PeerChange {
+  enum class Kind : unsigned char {
+    add,    ///< a tuple was met and may pass at `time`
+    del,    ///< version 1: it passed, for as long as the hearer's own autowhite says
+    del2,   ///< it passed, until `autowhite`; not in the future: it is forgotten
+    flush,  ///< everything of the address is forgotten
+  };
+  Kind kind = Kind::add;
+  std::string address;
+  std::string sender, recipient;  ///< not with flush
+  Seconds time{};                 ///< add, del, del2: when the tuple may pass
+  Seconds autowhite{};            ///< del2
+  bool operator==(const PeerChange&) const = default;
+};
+
+}  // namespace hikyaku::greylist
