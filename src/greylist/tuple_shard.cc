@@ -71,7 +71,7 @@ void TupleShard::forget(Place place) {
   gone.change.removed = true;
   gone.change.facts = index_.at(place).facts();
   if (gone.change.created) {  // the Kv never knew it
-    --unsaved_created_;
+    --common_.unsaved_new;
     unsaved_.erase(sequence);
   }
   remove_node(place);
@@ -127,14 +127,14 @@ TupleShard::Place TupleShard::earliest_of_client(std::uint64_t client, Place bes
 
 TupleShard::Place TupleShard::create(const TupleKey& key, TupleEntry entry) {
   if (common_.tuples >= common_.settings.most_tuples ||
-      unsaved_created_ * common_.shards >= common_.settings.most_unsaved) {
+      common_.unsaved_new >= common_.settings.most_unsaved) {
     return TupleIndex::kNone;
   }
   const auto place = insert(key, common_.next_sequence++, entry.facts);
   auto& change = unsaved(place).change;
   change.created = true;
   change.entry = std::make_unique<const TupleEntry>(std::move(entry));
-  ++unsaved_created_;
+  ++common_.unsaved_new;
   return place;
 }
 
@@ -306,7 +306,7 @@ bool TupleShard::drop_expired(const TupleKey& key, std::uint64_t sequence, Secon
     remove_node(place);
   }
   if (const auto at = unsaved_.find(sequence); at != unsaved_.end()) {
-    if (at->second.change.created) --unsaved_created_;
+    if (at->second.change.created) --common_.unsaved_new;
     unsaved_.erase(at);
   }
   return true;
@@ -332,8 +332,8 @@ void TupleShard::take_changes(std::vector<TupleChange>& changes) {
   {
     const std::lock_guard lock(mutex_);
     taken.swap(unsaved_);
-    unsaved_created_ = 0;
     for (auto& [sequence, one] : taken) {
+      if (one.change.created) --common_.unsaved_new;
       if (!one.change.removed) one.change.facts = index_.at(one.place).facts();
     }
   }

@@ -29,6 +29,7 @@ class TupleShard {
     std::size_t shards = 1;
     std::atomic<std::uint64_t> next_sequence{1};
     std::atomic<std::size_t> tuples{0};
+    std::atomic<std::size_t> unsaved_new{0};  ///< that the Kv does not know
   };
   enum class Added : unsigned char { added, known, full };
   /// Equal tuples that are remembered side by side; more are not.
@@ -90,7 +91,6 @@ class TupleShard {
   mutable std::mutex mutex_;
   TupleIndex index_;
   std::unordered_map<std::uint64_t, Unsaved> unsaved_;
-  std::size_t unsaved_created_ = 0;
   std::size_t states_[4] = {};
   // With lazyaw: the autowhite ones of each client in the order of their sequences.
   std::map<std::pair<std::uint64_t, std::uint64_t>, Place> autowhite_;

@@ -217,6 +217,14 @@ Result<std::optional<TupleEntry>> TupleStore::entry(std::uint64_t sequence) cons
 
 Result<std::size_t> TupleStore::flush_address(std::string_view address) {
   const std::lock_guard lock(flushing_);
+  auto gone = remove_address(address);
+  if (gone && *gone != 0) {
+    saved_.told.push_back({PeerChange::Kind::flush, std::string(address), {}, {}, {}, {}});
+  }
+  return gone;
+}
+
+Result<std::size_t> TupleStore::remove_address(std::string_view address) {
   if (auto result = flush_locked(); !result) return std::unexpected(result.error());
   std::vector<std::string> keys;
   for (const auto sequence : table_.find_address(address)) keys.push_back(sequence_key(sequence));
@@ -255,7 +263,8 @@ Result<bool> TupleStore::erase(std::uint64_t sequence) {
 
 Result<bool> TupleStore::apply(const PeerChange& change, std::chrono::seconds autowhite, Seconds now) {
   if (change.kind == PeerChange::Kind::flush) {
-    const auto gone = flush_address(change.address);
+    const std::lock_guard lock(flushing_);
+    const auto gone = remove_address(change.address);
     if (!gone) return std::unexpected(gone.error());
     return *gone != 0;
   }
@@ -273,6 +282,9 @@ Result<bool> TupleStore::import(TupleEntry entry, Seconds now) {
   entry.facts.first_seen = entry.facts.last_seen = now;
   const auto tuple = entry.tuple(settings_.prefixes);
   if (!tuple) return std::unexpected(tuple.error());
+  if (table_.import(*tuple, entry) == TupleShard::Added::added) return true;
+  const std::lock_guard lock(flushing_);  // perhaps only too much is unsaved
+  if (auto result = flush_locked(); !result) return std::unexpected(result.error());
   return table_.import(*tuple, entry) == TupleShard::Added::added;
 }
 

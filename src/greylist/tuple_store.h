@@ -66,13 +66,13 @@ class TupleStore {
 
   /// What a peer said. `autowhite`: for how long version 1's del whitens. False: it changed nothing.
   Result<bool> apply(const PeerChange& change, std::chrono::seconds autowhite, Seconds now);
-  /// Forgets all entries that were learnt from this very address, and gives how many (flushaddr). O(tuples),
-  /// at a few nanoseconds each.
+  /// Forgets all entries that were learnt from this very address, gives how many (flushaddr), and tells the
+  /// peers with the next flush(). O(tuples), at a few nanoseconds each.
   Result<std::size_t> flush_address(std::string_view address);
   /// By a sequence of list(). False: there is none.
   Result<bool> release(std::uint64_t sequence, std::chrono::seconds autowhite, Seconds now);
   Result<bool> erase(std::uint64_t sequence);
-  /// A line of a dump file, met now as far as anybody knows. False: no room.
+  /// A line of a dump file, met now as far as anybody knows. Saves when much is unsaved. False: no room.
   Result<bool> import(TupleEntry entry, Seconds now);
 
   /// What is stored; flush() first, or the last moment is missing.
@@ -98,6 +98,7 @@ class TupleStore {
   Result<Group> group(const TupleChange* begin, const TupleChange* end) const;
   void save(const TupleChange& change, std::optional<TupleEntry> entry, Group& group) const;
   Result<std::size_t> expire_state(TupleState state, Seconds now, std::size_t limit);
+  Result<std::size_t> remove_address(std::string_view address);
   Result<bool> with_entry(std::uint64_t sequence, const std::function<bool(const Tuple&)>& act);
   Result<std::optional<TupleEntry>> entry(std::uint64_t sequence) const;
 

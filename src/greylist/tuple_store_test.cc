@@ -143,6 +143,42 @@ TEST(TupleStore, AppliesWhatPeersSayAndTellsNobody) {
   EXPECT_EQ(store.apply(change, 60s, at(70)).error().fault, Fault::malformed);
 }
 
+TEST(TupleStore, FlushesAnAddressAndTellsPeersOfIt) {
+  Power power;
+  CrashingKv kv(power, 2);
+  TupleStore store(kv, settings({24, 64}), kSecret);
+  for (const char* address : {"192.0.2.1", "192.0.2.2", "192.0.2.1"}) {
+    const auto sender = "<" + std::to_string(store.table().load().pending) + "@x.test>";
+    store.table().decide(tuple(address, sender, "<b@y.test>", {24, 64}), kTimes, at(0));
+  }
+  ASSERT_TRUE(store.flush());
+  EXPECT_EQ(store.flush_address("192.0.2.3"), 0U);
+  EXPECT_EQ(store.flush_address("192.0.2.1"), 2U) << "not the whole network";
+  const auto saved = store.flush();
+  EXPECT_EQ(saved->told, (std::vector{PeerChange{PeerChange::Kind::flush, "192.0.2.1", "", "", {}, {}}}));
+  EXPECT_EQ(kv.rows(0).size(), 1U);
+  expect_consistent(kv);
+}
+
+TEST(TupleStore, ImportsMoreThanMayWaitAndKeepsTheOrder) {
+  Power power;
+  CrashingKv kv(power, 2);
+  auto few = settings();
+  few.table.most_unsaved = 64;
+  TupleStore store(kv, few, kSecret);
+  for (int i = 0; i < 300; ++i) {
+    const auto one = entry(kIp, "<" + std::to_string(i) + "@x.test>", TupleState::pending, at(0));
+    EXPECT_EQ(store.import(one, at(5)), true);
+  }
+  ASSERT_TRUE(store.flush());
+  const auto page = store.list({}, {}, 1000);
+  ASSERT_EQ(page->tuples.size(), 300U);
+  for (std::size_t i = 0; i < 300; ++i) {
+    EXPECT_EQ(page->tuples[i].entry.sender, "<" + std::to_string(i) + "@x.test>");
+  }
+  EXPECT_EQ(page->tuples[0].entry.facts.first_seen, at(5));
+}
+
 TEST(TupleStore, ForgetsWhatHasExpiredInBoundedSteps) {
   Power power;
   CrashingKv kv(power, 2);
