@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cmd/commands.h"
+#include "cmd/greylist_command.h"
 #include "cmd/mailbox_command.h"
 #include "cmd/milters_command.h"
 
@@ -25,6 +26,7 @@ constexpr std::array kCommands{
     Command{"store", store_command, "the databases: mailboxes, status, check, mount after a crash, export"},
     Command{"mailbox", mailbox_command, "list, create, rename, delete, restore mailboxes; quotas"},
     Command{"milters", milters_command, "many filters behind one socket; speak to a filter by hand"},
+    Command{"greylist", greylist_command, "which line of a greylist.conf decides, and why"},
     Command{"config", config_command, "check and show main.cf and master.cf"},
     Command{"table", table_command, "look up and check lookup tables"},
     Command{"ese", ese_command, "look at the databases and logs of an Exchange server: do they mount?"},

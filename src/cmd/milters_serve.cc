@@ -1,19 +1,15 @@
 #include "cmd/milters_serve.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 
 #include "base/escape.h"
 #include "cmd/exit_code.h"
+#include "cmd/process_setup.h"
 #include "io/interfaces.h"
 
 namespace hikyaku::cmd {
@@ -25,34 +21,6 @@ void raise_file_limit(std::size_t wanted) {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = wanted == 0 ? limit.rlim_max : std::min<rlim_t>(wanted, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-Result<void> write_pid(const std::string& name) {
-  if (name.empty()) return {};
-  std::ofstream file(name, std::ios::trunc);
-  file << ::getpid() << '\n';
-  file.close();
-  if (file) return {};
-  return fail(Fault::permanent,
-              "write the number of the process into " + name +
-                  ": there is no such folder, or no access to it; manager.pid_file names it");
-}
-
-/// Once all sockets and files are open. Of no effect when we are not root.
-Result<void> become(const std::string& user, const std::string& group) {
-  if (::geteuid() != 0 || (user.empty() && group.empty())) return {};
-  const auto* of_user = user.empty() ? nullptr : ::getpwnam(user.c_str());
-  if (!user.empty() && of_user == nullptr)
-    return fail(Fault::permanent, "security.effective_user: there is no user '" + user + "'");
-  const auto* of_group = group.empty() ? nullptr : ::getgrnam(group.c_str());
-  if (!group.empty() && of_group == nullptr)
-    return fail(Fault::permanent, "security.effective_group: there is no group '" + group + "'");
-  const gid_t gid = of_group != nullptr ? of_group->gr_gid : of_user->pw_gid;
-  if ((of_user != nullptr && ::initgroups(user.c_str(), gid) != 0) || ::setgid(gid) != 0 ||
-      (of_user != nullptr && ::setuid(of_user->pw_uid) != 0))
-    return fail(Fault::permanent,
-                "become the user '" + user + "', group '" + group + "': " + std::strerror(errno));
-  return {};
 }
 
 }  // namespace
@@ -121,8 +89,10 @@ int MiltersServe::run() {
   };
   auto server = serve::MultiplexerServer::open(*std::move(loaded), load, options_);
   if (!server) return refuse(server.error());
-  if (auto written = write_pid(pid_file); !written) return refuse(written.error());
-  if (auto became = become(user, group); !became) return refuse(became.error());
+  if (auto written = write_process_number(pid_file, "manager.pid_file"); !written)
+    return refuse(written.error());
+  if (auto became = become({user, "security.effective_user"}, {group, "security.effective_group"}); !became)
+    return refuse(became.error());
   const int code = (*server)->run([] {
     std::fputs("ready\n", stderr);
     std::fflush(stderr);

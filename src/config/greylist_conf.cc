@@ -105,6 +105,7 @@ class Reader {
     auto& short_rules = reading_.short_rules;
     rules.insert(rules.begin(), std::make_move_iterator(short_rules.rbegin()),
                  std::make_move_iterator(short_rules.rend()));
+    configuration_.build_index();
     return std::move(configuration_);
   }
 

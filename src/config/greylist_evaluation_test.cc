@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <random>
 #include <string>
 #include <utility>
 #include <variant>
@@ -10,6 +12,7 @@
 
 #include "config/greylist_conf.h"
 #include "greylist/rule_text.h"
+#include "greylist/tuple.h"
 
 // What rules decide, the rules written as in greylist.conf.
 
@@ -33,7 +36,7 @@ struct Situation {
     facts.client_name = "mx.a.example";
     facts.helo = "Helo.A.example";
     facts.raw_sender = "<prvs=1=Joe@a.example>";
-    facts.sender = compared_sender(facts.raw_sender);
+    facts.sender = tuple_sender(facts.raw_sender);
     facts.recipient = "<kim@b.example>";
     facts.country = "JP";
     facts.local_time.tm_hour = 12;
@@ -418,7 +421,7 @@ TEST(GreylistEvaluation, AsksChecksAndKeepsWhatTheyAnswer) {
   const auto& asked = std::get<Questions>(first).checks;
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_EQ(asked[0].url, "http://localhost/?f=Joe%40a.example") << "a sender can't end the part of the URL";
-  situation.answers.checks[asked[0]] = {true, {{"Colour", "Red"}}};
+  situation.answers.checks[asked[0]] = {true, true, {{"Colour", "Red"}}};
   EXPECT_EQ(outcome(decide(rules, situation)), "whitelist by line 2");
 }
 
@@ -452,6 +455,16 @@ TEST(GreylistEvaluation, ExplainsEachRuleByItsFirstClauseThatDidNotHold) {
                           "4: racl greylist default delay 3600s |  |  | greylist"));
 }
 
+TEST(GreylistEvaluation, ExplainsWhatEachClauseOfTheRuleThatHoldsWasTriedOn) {
+  Situation situation;
+  Explanation why;
+  ASSERT_TRUE(std::holds_alternative<Decision>(
+      look_at(Rules("racl whitelist addr 192.0.2.0/24 not geoip \"CN\"\n"), situation, &why)));
+  const auto entries = why.entries();
+  ASSERT_EQ(entries.size(), 1U);
+  EXPECT_EQ(entries[0].operand, "addr 192.0.2.0/24 (192.0.2.7); not geoip \"CN\" (JP)");
+}
+
 TEST(GreylistEvaluation, ExplainsNothingThatWasLookedAtBeforeTheAnswersWereThere) {
   Situation situation;
   Explanation why;
@@ -459,6 +472,90 @@ TEST(GreylistEvaluation, ExplainsNothingThatWasLookedAtBeforeTheAnswersWereThere
       "dnsrbl \"SBL\" sbl.example 127.0.0.2\nracl blacklist geoip \"CN\"\nracl greylist dnsrbl \"SBL\"\n");
   EXPECT_TRUE(std::holds_alternative<Questions>(look_at(rules, situation, &why)));
   EXPECT_THAT(why.entries(), IsEmpty());
+}
+
+/// One of `words`, by a generator of the test's own.
+template <std::size_t N>
+std::string one_of(std::mt19937& random, const std::array<const char*, N>& words) {
+  return words[random() % N];
+}
+
+// Without an explanation rules are found by an index; with one each is looked at. Both decide the same.
+TEST(GreylistEvaluation, FindsByTheIndexWhatLookingAtEachRuleFinds) {
+  static constexpr std::array kClauses = {"addr 192.0.2.0/24",
+                                          "addr 192.0.2.7",
+                                          "addr 0.0.0.0/0",
+                                          "addr 2001:db8::/32",
+                                          "domain a.example",
+                                          "domain AMPLE",
+                                          "domain mx.a.example",
+                                          "domain /mx/",
+                                          "from joe@A.example",
+                                          "from x@y.example",
+                                          "rawfrom /1/",
+                                          "rawfrom prvs=1=joe@a.example",
+                                          "rcpt kim@b.example",
+                                          "rcpt lee@b.example",
+                                          "geoip \"JP\"",
+                                          "geoip \"CN\"",
+                                          "list \"nets\"",
+                                          "list \"mixed\"",
+                                          "not addr 192.0.2.7",
+                                          "not domain a.example",
+                                          "set $n += 1",
+                                          "$n >= 3",
+                                          "helo \"x\"",
+                                          "time \"* 12 * * *\"",
+                                          "not list \"friends\"",
+                                          "list \"friends\"",
+                                          "log \"x\"",
+                                          "not geoip \"CN\""};
+  static constexpr std::array kAddresses = {"192.0.2.7", "192.0.2.8", "198.51.100.9", "2001:db8::1",
+                                            "2001:db9::1"};
+  static constexpr std::array kNames = {"mx.a.example", "A.EXAMPLE", "ample", "[192.0.2.7]", "mx.c.test", ""};
+  static constexpr std::array kSenders = {"<prvs=1=joe@a.example>", "<X@y.example>", "<>", "<joe@a.example>"};
+  static constexpr std::array kRecipients = {"<kim@b.example>", "<LEE@b.example>", "<other@b.example>"};
+  static constexpr std::array kCountries = {"JP", "CN", "ZZ", ""};
+  static constexpr std::array kActions = {"greylist", "whitelist", "blacklist", "continue"};
+  std::mt19937 random(20261129);
+  std::size_t by_rule = 0;
+  for (int round = 0; round < 300; ++round) {
+    std::string text(kDefinitions);
+    text += "list \"mixed\" domain { a.example /c\\.test$/ }\n";
+    if (random() % 4 == 0) text += "domainexact\n";
+    for (int rule = 0; rule < 12; ++rule) {
+      // Some kinds of clauses can be in a rule once.
+      text += "racl " + one_of(random, kActions) + " " + one_of(random, kClauses) + "\n";
+      if (random() % 2 == 0)
+        text += "racl " + one_of(random, kActions) + " helo \"x\" " + one_of(random, kClauses) + "\n";
+      if (random() % 2 == 0)
+        text += "racl " + one_of(random, kActions) + " set $m += 1 " + one_of(random, kClauses) + "\n";
+    }
+    SourceCatalogue sources;
+    Diagnostics diagnostics;
+    const auto configuration = read_greylist_conf(text, sources.add("f"), diagnostics);
+    for (int client = 0; client < 20; ++client) {
+      Situation situation;
+      auto& facts = situation.facts;
+      facts.client = table::Ip::parse(one_of(random, kAddresses));
+      facts.client_name = one_of(random, kNames);
+      facts.helo = random() % 2 == 0 ? "x" : "y";
+      facts.raw_sender = one_of(random, kSenders);
+      facts.sender = tuple_sender(facts.raw_sender);
+      facts.recipient = one_of(random, kRecipients);
+      facts.country = one_of(random, kCountries);
+      Explanation why;
+      const auto all = std::get<Decision>(evaluate(Stage::recipient, configuration, facts,
+                                                   situation.properties, situation.answers, {}, &why));
+      const auto found = std::get<Decision>(
+          evaluate(Stage::recipient, configuration, facts, situation.properties, situation.answers, {}));
+      ASSERT_EQ(outcome(found), outcome(all)) << text;
+      ASSERT_EQ(found.properties, all.properties) << text;
+      ASSERT_EQ(found.log_lines, all.log_lines) << text;
+      if (found.rule != nullptr) ++by_rule;
+    }
+  }
+  EXPECT_GT(by_rule, 1000U) << "or the rules of the test decide nothing";
 }
 
 }  // namespace

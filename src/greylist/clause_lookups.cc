@@ -112,6 +112,7 @@ Outcome ClauseCheck::remote_check(Defined kind, std::size_t index, const std::st
     questions_.checks.push_back(std::move(question));
     return Outcome::open;
   }
+  if (!found->second.answered) return Outcome::not_known;
   for (const auto& [name, value] : found->second.properties)
     properties_.push({lower(name), lower(value), facts_.recipient, clear});
   return outcome(found->second.matched);

@@ -8,6 +8,7 @@
 
 #include "base/origin.h"
 #include "greylist/rule.h"
+#include "greylist/rule_index.h"
 #include "table/ip.h"
 
 namespace hikyaku::greylist {
@@ -151,6 +152,12 @@ struct Configuration {
   /// In the order in which they are looked at: of the old one-clause lines the last one first, then `acl`,
   /// `racl` and `dacl` lines as they stand.
   std::vector<Rule> rules;
+  /// Of the rules as they are above, of each stage; built when all were read.
+  RuleIndex recipient_index, message_index;
+  void build_index();
+  const RuleIndex& index(Stage stage) const {
+    return stage == Stage::recipient ? recipient_index : message_index;
+  }
 };
 
 }  // namespace hikyaku::greylist

@@ -35,27 +35,39 @@ class Walk {
        const Answers& answers, const FormatContext& texts, Explanation* why)
       : stage_(stage),
         configuration_(configuration),
+        facts_(facts),
         check_(stage, configuration, facts, answers, texts, properties, decision_, questions_),
         why_(why) {}
 
   std::variant<Decision, Questions> run() {
-    for (const auto& rule : configuration_.rules) {
-      if (rule.stage != stage_) continue;
-      // A tarpit is the rule's own; one that a rule before began with and did not hold is none.
-      decision_.tarpit = configuration_.tarpit.value;
-      const auto outcome = look_at(rule);
-      if (outcome == Outcome::open) return std::move(questions_);
-      if (outcome != Outcome::yes) continue;
-      apply(rule);
-      if (rule.action != Action::go_on) return finish();
+    // To be explained each rule must be looked at, also one that can't hold.
+    if (why_ != nullptr) {
+      for (const auto& rule : configuration_.rules)
+        if (rule.stage == stage_ && ends(rule)) return result();
+    } else {
+      auto candidates = configuration_.index(stage_).candidates(facts_);
+      for (auto one = candidates.next(); one != RuleIndex::Candidates::kEnd; one = candidates.next())
+        if (ends(configuration_.rules[one])) return result();
     }
     decide_by_default();
-    return finish();
+    return result();
   }
 
  private:
+  /// Looks at a rule; true: it decides, or asks something.
+  bool ends(const Rule& rule) {
+    // A tarpit is the rule's own; one that a rule before began with and did not hold is none.
+    decision_.tarpit = configuration_.tarpit.value;
+    const auto outcome = look_at(rule);
+    open_ = outcome == Outcome::open;
+    if (outcome != Outcome::yes) return open_;
+    apply(rule);
+    return rule.action != Action::go_on;
+  }
+
   Outcome look_at(const Rule& rule) {
     check_.begin(rule);
+    held_.clear();
     reasons_ = negated_ = Reasons();
     for (const auto& clause : rule.clauses) {
       auto outcome = check_.check(clause.test);
@@ -66,6 +78,12 @@ class Walk {
         record(rule, clause, outcome);
         return Outcome::no;
       }
+      if (why_ != nullptr)
+        held_.append(held_.empty() ? "" : "; ")
+            .append(clause.text)
+            .append(" (")
+            .append(check_.operand())
+            .append(")");
       const auto reason = reason_of(clause.test, configuration_);
       reasons_.add(reason);
       if (clause.negated) negated_.add(reason);
@@ -99,27 +117,27 @@ class Walk {
     take_values(rule.values, decision_.values);
     decision_.groups = check_.groups();
     if (why_ != nullptr)
-      why_->add({step_of(stage_), text(rule, configuration_), rule.origin, {}, {}, {}, text(rule.action)});
+      why_->add({step_of(stage_), text(rule, configuration_), rule.origin, {}, {}, held_, text(rule.action)});
   }
 
   void decide_by_default() {
-    const bool pass = configuration_.testmode.value || stage_ == Stage::message;
-    decision_.action = pass ? Action::whitelist : Action::greylist;
+    auto by_default = decision_by_default(stage_, configuration_);
+    decision_.action = by_default.action;
     decision_.rule = nullptr;
-    decision_.reasons = decision_.negated = Reasons();
-    decision_.reasons.add(Reason::by_default);
-    decision_.delay = configuration_.greylist.value;
-    decision_.autowhite = configuration_.autowhite.value;
-    decision_.tarpit = configuration_.tarpit.value;
-    decision_.tarpit_scope = configuration_.tarpit_scope.value;
-    // That no rule of the stage holds is usual at the end of a message: nobody wants a line for it.
-    decision_.values.nolog = stage_ == Stage::message;
+    decision_.reasons = by_default.reasons;
+    decision_.negated = by_default.negated;
+    decision_.delay = by_default.delay;
+    decision_.autowhite = by_default.autowhite;
+    decision_.tarpit = by_default.tarpit;
+    decision_.tarpit_scope = by_default.tarpit_scope;
+    decision_.values.nolog = by_default.values.nolog;
     if (why_ != nullptr)
       why_->add(
           {step_of(stage_), "default", configuration_.testmode.origin, {}, {}, {}, text(decision_.action)});
   }
 
-  Decision finish() {
+  std::variant<Decision, Questions> result() {
+    if (open_) return std::move(questions_);
     decision_.property = check_.property();
     decision_.properties = std::move(check_.properties());
     return std::move(decision_);
@@ -127,14 +145,32 @@ class Walk {
 
   Stage stage_;
   const Configuration& configuration_;
+  const Facts& facts_;
   Decision decision_;
   Questions questions_;
   ClauseCheck check_;
   Explanation* why_;
+  bool open_ = false;
   Reasons reasons_, negated_;
+  std::string held_;  // the clauses of the rule so far, and what each was tried on
 };
 
 }  // namespace
+
+Decision decision_by_default(Stage stage, const Configuration& configuration) {
+  Decision decision;
+  const bool pass = configuration.testmode.value || stage == Stage::message;
+  decision.action = pass ? Action::whitelist : Action::greylist;
+  decision.reasons.add(Reason::by_default);
+  decision.delay = configuration.greylist.value;
+  decision.autowhite = configuration.autowhite.value;
+  decision.tarpit = configuration.tarpit.value;
+  decision.tarpit_scope = configuration.tarpit_scope.value;
+  decision.maxpeek = configuration.maxpeek.value;
+  // That no rule of the stage holds is usual at the end of a message: nobody wants a line for it.
+  decision.values.nolog = stage == Stage::message;
+  return decision;
+}
 
 std::variant<Decision, Questions> evaluate(Stage stage, const Configuration& configuration,
                                            const Facts& facts, const Properties& properties,

@@ -29,6 +29,7 @@ struct CheckQuestion {
   auto operator<=>(const CheckQuestion&) const = default;
 };
 struct CheckAnswer {
+  bool answered = true;  ///< false: nobody answered, and the clause does not hold, negated or not
   bool matched = false;
   /// What the answer says in "name: value" lines, in their order.
   std::vector<std::pair<std::string, std::string>> properties;
@@ -95,7 +96,7 @@ struct Decision {
 /// - domain: the client's name ends with it, at any letter; with `domainexact` at a dot or whole. Without
 /// case.
 /// - helo: the whole name (a format), without case.
-/// - from: compared_sender(); rawfrom: as it came; rcpt: the recipient, at the end of the message any of
+/// - from: tuple_sender(); rawfrom: as it came; rcpt: the recipient, at the end of the message any of
 /// them. The whole
 ///   address, without case, brackets and blanks around it.
 /// - auth: {auth_authen}; tls: {cert_subject} where {verify} is OK. Exactly.
@@ -108,5 +109,8 @@ std::variant<Decision, Questions> evaluate(Stage stage, const Configuration& con
                                            const Facts& facts, const Properties& properties,
                                            const Answers& answers, const FormatContext& texts,
                                            Explanation* why = nullptr);
+
+/// What is decided where no rule of the stage holds.
+Decision decision_by_default(Stage stage, const Configuration& configuration);
 
 }  // namespace hikyaku::greylist

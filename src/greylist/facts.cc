@@ -1,26 +1,8 @@
 #include "greylist/facts.h"
 
-#include <algorithm>
-
 #include "greylist/letter_case.h"
 
 namespace hikyaku::greylist {
-
-std::string printable(std::string_view address) {
-  std::string out(address);
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; }, '_');
-  return out;
-}
-
-std::string compared_sender(std::string_view sender) {
-  auto out = printable(sender);
-  const auto equals = out.rfind('=');
-  if (equals == std::string::npos) return out;
-  out.erase(0, equals);
-  out[0] = '<';
-  return out;
-}
 
 std::string_view without_brackets(std::string_view address) {
   constexpr std::string_view kBefore = "< \t", kBehind = "> \t";

@@ -21,7 +21,7 @@ struct Facts {
   std::string client_name;          ///< "mx.example.org", or "[192.0.2.1]" for a client without a name
   std::string helo;
   std::string raw_sender;             ///< as it was given
-  std::string sender;                 ///< compared_sender() of it
+  std::string sender;                 ///< tuple_sender() of it (tuple.h)
   std::string recipient;              ///< the one that is decided on; empty at the end of the message
   std::vector<std::string> accepted;  ///< recipients so far
   std::string country;                ///< "CN"; "ZZ" if it is of none; empty: there is no database
@@ -45,12 +45,6 @@ struct Facts {
   }
 };
 
-/// What of a sender counts in tuples and in `from` clauses: what follows the last "=" of it, so that an
-/// address made anew for each delivery attempt (BATV, SRS) stays the same. "<prvs=12ab=joe@a.example>" ->
-/// "<joe@a.example>". White space and control octets become "_".
-std::string compared_sender(std::string_view sender);
-/// White space and control octets become "_".
-std::string printable(std::string_view address);
 /// Without angle brackets and blanks around it.
 std::string_view without_brackets(std::string_view address);
 /// Whether both are the same address, with brackets or not; without case.

@@ -152,24 +152,5 @@ INSTANTIATE_TEST_SUITE_P(, Escapes,
                                          EscapeCase{"a_last_backslash", "a\\", "a\\"}),
                          [](const auto& row) { return std::string(row.param.name); });
 
-struct SenderCase {
-  const char* name;
-  const char* given;
-  const char* compared;
-};
-void PrintTo(const SenderCase& row, std::ostream* out) { *out << row.given; }
-class ComparedSender : public testing::TestWithParam<SenderCase> {};
-
-TEST_P(ComparedSender, is) { EXPECT_EQ(compared_sender(GetParam().given), GetParam().compared); }
-
-INSTANTIATE_TEST_SUITE_P(
-    , ComparedSender,
-    testing::Values(SenderCase{"itself", "<joe@a.example>", "<joe@a.example>"},
-                    SenderCase{"the_null_sender", "<>", "<>"},
-                    SenderCase{"of_batv", "<prvs=12ab=joe@a.example>", "<joe@a.example>"},
-                    SenderCase{"of_verp", "<list+joe=b.example@a.example>", "<b.example@a.example>"},
-                    SenderCase{"without_blanks", "<joe\t@a. example>", "<joe_@a._example>"}),
-    [](const auto& row) { return std::string(row.param.name); });
-
 }  // namespace
 }  // namespace hikyaku::greylist

@@ -1,0 +1,55 @@
+#include "cmd/process_setup.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+namespace hikyaku::cmd {
+
+Result<void> write_process_number(const std::string& name, const std::string& setting) {
+  if (name.empty()) return {};
+  std::ofstream file(name, std::ios::trunc);
+  file << ::getpid() << '\n';
+  file.close();
+  if (file) return {};
+  return fail(Fault::permanent, "write the number of the process into " + name +
+                                    ": there is no such folder, or no access to it; " + setting +
+                                    " names it");
+}
+
+Result<void> become(const NamedIn& user, const NamedIn& group) {
+  if (::geteuid() != 0 || (user.name.empty() && group.name.empty())) return {};
+  const auto* of_user = user.name.empty() ? nullptr : ::getpwnam(user.name.c_str());
+  if (!user.name.empty() && of_user == nullptr)
+    return fail(Fault::permanent, user.setting + ": there is no user '" + user.name + "'");
+  const auto* of_group = group.name.empty() ? nullptr : ::getgrnam(group.name.c_str());
+  if (!group.name.empty() && of_group == nullptr)
+    return fail(Fault::permanent, group.setting + ": there is no group '" + group.name + "'");
+  const gid_t gid = of_group != nullptr ? of_group->gr_gid : of_user->pw_gid;
+  if ((of_user != nullptr && ::initgroups(user.name.c_str(), gid) != 0) || ::setgid(gid) != 0 ||
+      (of_user != nullptr && ::setuid(of_user->pw_uid) != 0))
+    return fail(Fault::permanent,
+                "become the user '" + user.name + "', group '" + group.name + "': " + std::strerror(errno));
+  return {};
+}
+
+Result<void> make_folder_for(const std::string& folder, const NamedIn& user) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return fail(Fault::permanent, "make the folder " + folder + ": " + error.message());
+  if (::geteuid() != 0 || user.name.empty()) return {};
+  const auto* of_user = ::getpwnam(user.name.c_str());
+  if (of_user == nullptr)
+    return fail(Fault::permanent, user.setting + ": there is no user '" + user.name + "'");
+  if (::chown(folder.c_str(), of_user->pw_uid, of_user->pw_gid) != 0)
+    return fail(Fault::permanent,
+                "hand " + folder + " to the user '" + user.name + "': " + std::strerror(errno));
+  return {};
+}
+
+}  // namespace hikyaku::cmd

@@ -1,0 +1,42 @@
+#include "config/greylist_unasked.h"
+
+#include <string>
+
+namespace hikyaku::config {
+
+void warn_of_unasked_checks(const greylist::Configuration& configuration, Diagnostics& diagnostics) {
+  const auto warn = [&](const auto& definitions, const char* kind) {
+    for (const auto& one : definitions)
+      diagnostics.warning(one.origin, std::string(kind) + " \"" + one.name +
+                                          "\" is not asked by this version: clauses with it do not hold");
+  };
+  warn(configuration.urlchecks, "urlcheck");
+  warn(configuration.ldapchecks, "ldapcheck");
+  for (const auto& one : configuration.nsupdates)
+    diagnostics.warning(one.origin, "nsupdate \"" + one.name + "\" is not sent by this version");
+  for (const auto& one : configuration.peers)
+    diagnostics.warning(one.origin, "peers are not spoken to by this version: what is remembered stays here",
+                        one.host);
+  if (configuration.syncaddr.given())
+    diagnostics.warning(configuration.syncaddr.origin, "peers are not listened to by this version",
+                        "syncaddr");
+  if (configuration.unbracket.value)
+    diagnostics.warning(configuration.unbracket.origin,
+                        "a client without a name keeps its brackets in this version", "unbracket");
+  if (configuration.logexpired.value)
+    diagnostics.warning(configuration.logexpired.origin, "what expires is not logged by this version",
+                        "logexpired");
+  if (configuration.logfac.given() && configuration.logfac.value != "mail")
+    diagnostics.warning(configuration.logfac.origin, "the log's facility is always mail in this version",
+                        "logfac");
+  if (configuration.verbose.value)
+    diagnostics.warning(configuration.verbose.origin, "there are no more lines in the log to ask for",
+                        "verbose");
+  for (const auto& rule : configuration.rules)
+    for (const auto& clause : rule.clauses)
+      if (std::holds_alternative<greylist::DkimTest>(clause.test))
+        diagnostics.warning(clause.origin, "DKIM is not checked by this version: the clause does not hold",
+                            "dkim");
+}
+
+}  // namespace hikyaku::config

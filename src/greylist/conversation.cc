@@ -1,0 +1,372 @@
+#include "greylist/conversation.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <utility>
+
+#include "greylist/pass_words.h"
+
+namespace hikyaku::greylist {
+namespace {
+
+std::string clock_text(std::chrono::seconds time) {
+  const auto seconds = time.count();
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%02lld:%02lld:%02lld", static_cast<long long>(seconds / 3600),
+                static_cast<long long>(seconds / 60 % 60), static_cast<long long>(seconds % 60));
+  return text.data();
+}
+
+}  // namespace
+
+Conversation::Conversation(std::shared_ptr<const Configuration> configuration, TupleTable& tuples,
+                           MatchPrefixes prefixes, const ProductNames& names)
+    : configuration_(std::move(configuration)), tuples_(tuples), prefixes_(prefixes), names_(names) {}
+
+FormatContext Conversation::context() const {
+  FormatContext context;
+  context.product = names_.product;
+  context.version = names_.version;
+  context.host_name = names_.host_name;
+  if (const auto& own = configuration_->localaddr.value) context.local_address = own->text();
+  context.elapsed = longest_wait_;
+  if (spf_) context.spf_result = text(spf_->status);
+  return context;
+}
+
+void Conversation::connect(std::string name, std::optional<table::Ip> address) {
+  facts_.client_name = std::move(name);
+  facts_.client = address;
+}
+
+void Conversation::helo(std::string_view name) { facts_.helo = tuple_recipient(name); }
+
+void Conversation::mail(std::string_view path) {
+  // What is known of the connection stays; properties of rules too.
+  facts_.raw_sender = path;
+  facts_.sender = tuple_sender(path);
+  facts_.recipient.clear();
+  facts_.accepted.clear();
+  facts_.header_lines.clear();
+  facts_.body_pieces.clear();
+  facts_.message_size = 0;
+  spf_.reset();
+  last_ = Decision();
+  last_pass_ = Reasons();
+  passed_by_rules_ = put_off_ = false;
+  longest_wait_ = remaining_ = std::chrono::seconds{0};
+  peeked_ = 0;
+}
+
+bool Conversation::wants_spf() const { return facts_.client && !configuration_->nospf.value; }
+
+void Conversation::spf(const SpfResult& result) { spf_ = result; }
+
+std::string Conversation::queue_id() const { return std::string(facts_.macro("i").value_or("(unknown id)")); }
+
+std::string Conversation::client() const {
+  return facts_.client_name + "[" + (facts_.client ? facts_.client->text() : "") + "]";
+}
+
+std::string Conversation::rule_name(const Decision& decision) const {
+  auto known = context();
+  take(decision, known);
+  return expand(" (ACL %a)", facts_, known);
+}
+
+std::optional<Tuple> Conversation::tuple(std::string_view recipient) const {
+  if (!facts_.client) return std::nullopt;
+  return Tuple{ClientKey::of_address(*facts_.client, prefixes_), facts_.sender, std::string(recipient)};
+}
+
+std::optional<Verdict> Conversation::owed_to_tarpit() {
+  auto owed = std::exchange(tarpit_, std::nullopt);
+  if (!owed) return std::nullopt;
+  if (owed->action == Action::whitelist) tuples_.release(owed->tuple, owed->autowhite, now());
+  if (owed->action != Action::greylist) return std::nullopt;
+  return Verdict{Verdict::Kind::tempfail, {}, {}};
+}
+
+std::optional<Verdict> Conversation::recipient(std::string_view path) {
+  facts_.recipient = tuple_recipient(path);
+  properties_.forget_recipient();
+  if (auto owed = owed_to_tarpit()) return owed;
+  const auto& all = *configuration_;
+  std::optional<Reason> reason;
+  if (!facts_.client) {
+    reason = Reason::not_by_ip;
+  } else if (!all.noauth.value && facts_.macro("{auth_authen}")) {
+    reason = Reason::auth;
+  } else if (!all.noauth.value && facts_.macro("{verify}") == "OK" && facts_.macro("{cert_subject}")) {
+    reason = Reason::tls;
+  } else if (!all.nospf.value && spf_ && spf_->status == SpfStatus::pass) {
+    if (facts_.accepted.empty())
+      log_.push_back(queue_id() + ": Sender IP " + facts_.client->text() + " and address " + facts_.sender +
+                     " are SPF-compliant, bypassing greylist");
+    reason = Reason::spf;
+  } else if (const auto access = facts_.macro("{greylist}");
+             !all.noaccessdb.value && (access == "WHITE" || access == "RELAY" || access == "OK")) {
+    reason = Reason::access_map;
+  }
+  if (!reason) return std::nullopt;
+  last_ = Decision();
+  last_.action = Action::whitelist;
+  last_pass_ = Reasons();
+  last_pass_.add(*reason);
+  return accept_recipient();
+}
+
+Verdict Conversation::accept_recipient() {
+  facts_.accepted.push_back(facts_.recipient);
+  return {};
+}
+
+Verdict Conversation::recipient_decided(const Decision& decision) {
+  properties_ = decision.properties;
+  log_.insert(log_.end(), decision.log_lines.begin(), decision.log_lines.end());
+  last_ = decision;
+  passed_by_rules_ = false;
+  const bool waits = decision.reasons.has(Reason::tarpit);
+  if (decision.action == Action::whitelist) {
+    log_pass(decision);
+    passed_by_rules_ = decision.reasons.has(Reason::by_default);
+    if (!waits) {
+      last_pass_ = decision.reasons;
+      return accept_recipient();
+    }
+  }
+  if (decision.action == Action::blacklist) {
+    log_refusal(decision, facts_.recipient, "blacklisted");
+    return refuse(decision, Verdict::Kind::reject, {});
+  }
+  const auto met =
+      tuples_.decide(tuple(facts_.recipient).value(), {decision.delay, decision.autowhite}, now());
+  if (met.kind == TupleDecision::Kind::autowhite) {
+    last_pass_ = Reasons();
+    last_pass_.add(Reason::autowhite);
+    return accept_recipient();
+  }
+  if (met.passes()) {
+    longest_wait_ = std::max(longest_wait_, met.elapsed);
+    return accept_recipient();
+  }
+  if (waits) return first_encounter(decision, met);
+  remaining_ = met.remaining;
+  // Callouts that probe an address come from the null sender, and should not be told that it does not exist.
+  if (configuration_->delayedreject.value && facts_.sender == "<>") {
+    put_off_ = true;
+    return accept_recipient();
+  }
+  log_refusal(decision, facts_.recipient, "delayed for " + clock_text(remaining_));
+  return refuse(decision, Verdict::Kind::tempfail, remaining_);
+}
+
+Verdict Conversation::first_encounter(const Decision& decision, const TupleDecision&) {
+  const auto wanted = decision.tarpit.value_or(std::chrono::seconds{0});
+  const auto borne = decision.tarpit_scope == TarpitScope::session ? tarpitted_ : longest_tarpit_;
+  auto wait = wanted > borne ? wanted : std::chrono::seconds{0};
+  if (wait.count() > 0 && decision.tarpit_scope == TarpitScope::session) wait -= tarpitted_;
+  auto verdict = accept_recipient();
+  if (wait.count() > 0) {
+    longest_tarpit_ = std::max(longest_tarpit_, wait);
+    tarpitted_ += wait;
+    tarpit_ = Tarpit{tuple(facts_.recipient).value(), wait, decision.action, decision.autowhite};
+    verdict.wait = wait;
+  } else if (decision.action == Action::whitelist) {
+    tuples_.release(tuple(facts_.recipient).value(), decision.autowhite, now());
+  }
+  if (decision.action == Action::whitelist) last_pass_ = decision.reasons;
+  return verdict;
+}
+
+Verdict Conversation::refuse(const Decision& decision, Verdict::Kind kind, std::chrono::seconds remaining) {
+  auto known = context();
+  known.remaining = remaining;
+  Verdict verdict{kind, reply_of(decision, *configuration_, facts_, known), {}};
+  // A code of the rule's own decides whether the refusal is for good.
+  if (kind == Verdict::Kind::reject && !verdict.reply.final()) verdict.kind = Verdict::Kind::tempfail;
+  take(decision, known);
+  known.code = verdict.reply.code;
+  known.ecode = verdict.reply.ecode;
+  known.message = verdict.reply.text;
+  count(verdict.kind, known);
+  return verdict;
+}
+
+void Conversation::count(Verdict::Kind kind, const FormatContext& context) {
+  const auto& stat = configuration_->stat;
+  if (!stat) return;
+  auto known = context;
+  known.status = kind == Verdict::Kind::accept     ? FormatContext::Status::accept
+                 : kind == Verdict::Kind::tempfail ? FormatContext::Status::tempfail
+                                                   : FormatContext::Status::reject;
+  const auto format = unescaped(stat->format);
+  if (!facts_.recipient.empty()) {
+    statistics_.push_back(expand(format, facts_, known));
+    return;
+  }
+  for (const auto& recipient : facts_.accepted) {
+    facts_.recipient = recipient;
+    statistics_.push_back(expand(format, facts_, known));
+  }
+  facts_.recipient.clear();
+}
+
+void Conversation::log_refusal(const Decision& decision, std::string_view recipient, std::string_view what) {
+  if (decision.values.nolog) return;
+  std::string line = queue_id() + ": addr " + client() + " from " + facts_.sender;
+  if (!recipient.empty()) line.append(" to ").append(recipient);
+  log_.push_back(line.append(" ").append(what).append(rule_name(decision)));
+}
+
+void Conversation::log_pass(const Decision& decision) {
+  if (decision.values.nolog) return;
+  auto known = context();
+  take(decision, known);
+  const auto& recipient = facts_.recipient;
+  log_.push_back(queue_id() + ": skipping greylist because " + why_it_passes(decision, facts_) +
+                 ", (from=" + facts_.sender + ", rcpt=" + (recipient.empty() ? "(nil)" : recipient) +
+                 ", addr=" + client() + ") ACL " + expand("%a", facts_, known));
+}
+
+Verdict Conversation::data() { return owed_to_tarpit().value_or(Verdict{}); }
+
+std::size_t Conversation::peek_limit() const {
+  const auto maxpeek = last_.maxpeek ? last_.maxpeek : configuration_->maxpeek.value;
+  if (!maxpeek || *maxpeek < 0) return kPeekLimit;
+  return static_cast<std::size_t>(*maxpeek);
+}
+
+void Conversation::header(std::string_view name, std::string_view value) {
+  std::string line(name);
+  line.append(": ").append(value).append("\r\n");
+  facts_.message_size += static_cast<std::int64_t>(line.size());
+  if (peeked_ + line.size() > peek_limit()) {
+    peeked_ = peek_limit();
+    return;
+  }
+  peeked_ += line.size();
+  facts_.header_lines.push_back(std::move(line));
+}
+
+void Conversation::body(std::string_view octets) {
+  if (facts_.body_pieces.empty()) {
+    // The empty line between header and body counts as its first one.
+    facts_.body_pieces.emplace_back("\r\n");
+    facts_.message_size += 2;
+    facts_.body_pieces.emplace_back();
+  }
+  facts_.message_size += static_cast<std::int64_t>(octets.size());
+  const auto limit = peek_limit();
+  const auto taken = octets.substr(0, limit - std::min(peeked_, limit));
+  facts_.body_pieces.back() += taken;
+  peeked_ += taken.size();
+}
+
+void Conversation::message_is_complete() { facts_.recipient.clear(); }
+
+void Conversation::add_header(const RuleValues::AddedHeader& header, const FormatContext& context,
+                              std::vector<MessageChange>& changes) {
+  const auto line = expand(header.format, facts_, context);
+  const auto colon = line.find(": ");
+  if (colon == std::string::npos) {
+    log_.push_back(queue_id() + ": bad header \"" + line + "\"");
+    return;
+  }
+  MessageChange change{MessageChange::Kind::add_header, 0, line.substr(0, colon), line.substr(colon + 2)};
+  if (header.index) {
+    change.kind = MessageChange::Kind::insert_header;
+    change.index = *header.index;
+  }
+  changes.push_back(std::move(change));
+}
+
+void Conversation::add_footer(const std::string& format, const FormatContext& context,
+                              std::vector<MessageChange>& changes) const {
+  // Only of a message that was seen whole: what was not is not there to be put in front of the footer.
+  if (peeked_ >= peek_limit() || facts_.body_pieces.size() < 2) return;
+  changes.push_back({MessageChange::Kind::replace_body,
+                     0,
+                     {},
+                     facts_.body_pieces.back() + expand(unescaped(format), facts_, context)});
+}
+
+void Conversation::add_subject_tag(const std::string& format, const FormatContext& context,
+                                   std::vector<MessageChange>& changes) const {
+  constexpr std::string_view kSubject = "Subject: ";
+  const auto found = std::find_if(facts_.header_lines.begin(), facts_.header_lines.end(),
+                                  [&](const auto& line) { return line.starts_with(kSubject); });
+  if (found == facts_.header_lines.end()) return;
+  auto subject = found->substr(kSubject.size());
+  while (subject.ends_with('\n') || subject.ends_with('\r')) subject.pop_back();
+  const auto tag = expand(format, facts_, context);
+  if (subject.find(tag) != std::string::npos) return;
+  changes.push_back({MessageChange::Kind::change_subject, 0, "Subject", tag + subject});
+}
+
+std::optional<std::string> Conversation::report() const {
+  const auto wanted = configuration_->report.value;
+  auto known = context();
+  take(last_, known);
+  const bool delayed = longest_wait_.count() != 0;
+  if (wanted == Report::none || wanted == (delayed ? Report::nodelays : Report::delays)) return std::nullopt;
+  if (last_.values.report) return expand(*last_.values.report, facts_, known);
+  if (delayed) return expand("Delayed for %E by %V", facts_, known);
+  return expand(pass_report(last_pass_) + ", not delayed by %V", facts_, known);
+}
+
+Conversation::MessageVerdict Conversation::end_of_message(const Decision& decision) {
+  properties_ = decision.properties;
+  log_.insert(log_.end(), decision.log_lines.begin(), decision.log_lines.end());
+  if (put_off_) {
+    for (const auto& recipient : facts_.accepted)
+      log_refusal(last_, recipient, "delayed after DATA phase for " + clock_text(remaining_));
+    return {refuse(last_, Verdict::Kind::tempfail, remaining_), {}};
+  }
+  if (decision.action == Action::blacklist) {
+    log_refusal(decision, {}, "blacklisted");
+    return {refuse(decision, Verdict::Kind::reject, {}), {}};
+  }
+  if (decision.action == Action::whitelist) log_pass(decision);
+  if (decision.action == Action::greylist && passed_by_rules_) {
+    // Rules at RCPT left it to those of the message: each recipient is met now.
+    bool all_pass = true;
+    std::chrono::seconds longest{0};
+    for (const auto& recipient : facts_.accepted) {
+      const auto met = tuples_.decide(tuple(recipient).value(), {decision.delay, decision.autowhite}, now());
+      all_pass = all_pass && met.passes();
+      remaining_ = met.remaining;
+      longest = std::max(longest, met.elapsed);
+    }
+    if (!all_pass) {
+      for (const auto& recipient : facts_.accepted)
+        log_refusal(decision, recipient, "delayed for " + clock_text(remaining_));
+      return {refuse(decision, Verdict::Kind::tempfail, remaining_), {}};
+    }
+    longest_wait_ = std::max(longest_wait_, longest);
+  }
+
+  MessageVerdict passed;
+  auto known = context();
+  take(decision, known);
+  const auto& values = decision.values;
+  if (values.addheader) add_header(*values.addheader, known, passed.changes);
+  if (values.addfooter) add_footer(*values.addfooter, known, passed.changes);
+  if (values.subjtag) add_subject_tag(*values.subjtag, known, passed.changes);
+  const auto told = report();
+  if (told) passed.changes.push_back({MessageChange::Kind::add_header, 0, "X-Greylist", *told});
+  auto of_recipient = context();
+  take(last_, of_recipient);
+  of_recipient.report = told.value_or("");
+  if (last_.values.addheader) add_header(*last_.values.addheader, of_recipient, passed.changes);
+  count(Verdict::Kind::accept, of_recipient);
+  return passed;
+}
+
+void Conversation::abort() {
+  const auto owed = std::exchange(tarpit_, std::nullopt);
+  if (owed) tuples_.tarpit(owed->tuple, owed->wait, now());
+}
+
+}  // namespace hikyaku::greylist

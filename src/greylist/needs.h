@@ -1,0 +1,15 @@
+#pragma once
+#include "greylist/configuration.h"
+
+namespace hikyaku::greylist {
+
+/// What of a message a configuration wants to see and to change: what it does not want is not asked of the
+/// MTA.
+struct Needs {
+  bool header = false, body = false;
+  bool changes_subject = false, changes_body = false;
+  bool tarpit = false;
+};
+Needs needs_of(const Configuration& configuration);
+
+}  // namespace hikyaku::greylist

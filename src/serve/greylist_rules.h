@@ -1,0 +1,26 @@
+#pragma once
+#include <memory>
+
+#include "base/origin.h"
+#include "greylist/configuration.h"
+#include "io/geo_databases.h"
+
+namespace hikyaku::serve {
+
+/// The GeoIP databases that a greylist.conf names; nullptr: none.
+std::unique_ptr<io::GeoDatabases> countries_of(const greylist::Configuration& configuration,
+                                               const SourceCatalogue& sources);
+
+/// A greylist.conf in force, with the databases that it names. A connection keeps the one that it began with.
+struct GreylistRules {
+  GreylistRules(greylist::Configuration read, std::shared_ptr<const SourceCatalogue> of)
+      : configuration(std::make_shared<const greylist::Configuration>(std::move(read))),
+        sources(std::move(of)),
+        countries(countries_of(*configuration, *sources)) {}
+
+  const std::shared_ptr<const greylist::Configuration> configuration;
+  const std::shared_ptr<const SourceCatalogue> sources;
+  const std::unique_ptr<io::GeoDatabases> countries;
+};
+
+}  // namespace hikyaku::serve

@@ -1,0 +1,182 @@
+"""`hikyaku greylist` over real sockets: the filter that greylists, and what tells which line decides."""
+import json
+import re
+import subprocess
+import time
+
+from dns import Dns
+from greylists import Greylist, reply
+
+LATER = r"451 4\.7\.1 Greylisting in action, please come back in 00:"
+
+
+def check(lab, conf, *arguments, want=0):
+    """`greylist check` on a file: its rows, and what it said on stderr."""
+    path = lab.folder / "check.conf"
+    path.write_text(conf)
+    done = subprocess.run([lab.binary, "greylist", "check", "-f", path, "--json", *arguments], capture_output=True, text=True, timeout=30)
+    assert done.returncode == want, (done.returncode, done.stdout, done.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def to_kim(client, *more):
+    return ["--client", client, "--client-name", "mx.a.example", "--from", "joe@a.example", "--to", "kim@b.example", *more]
+
+
+def headers(row, name):
+    return [line.split(": ", 1)[1] for line in row["headers"].splitlines() if line.startswith(name + ": ")]
+
+
+def test_the_lines_of_the_seed_work_to_the_letter(lab):
+    conf = 'geoipdb "/usr/share/GeoIP/GeoIP.dat"\nracl blacklist geoip "CN"\nracl greylist default\n'
+    (row,), told = check(lab, conf, *to_kim("1.0.1.1"))
+    assert row["action"] == "blacklist" and row["line"] == 2 and row["reply"] == "551 5.7.1 Go away!", row
+    assert row["country"]["code"] == "CN" and row["country"]["file"] == "/usr/share/GeoIP/GeoIP.dat", row
+    (row,), _ = check(lab, conf, *to_kim("8.8.8.8"))
+    assert row["action"] == "greylist" and row["line"] == 3 and row["delay"] == 1800, row
+    assert row["ledger"][0]["failed"] == 'geoip "CN"' and row["ledger"][0]["operand"] == "US", row["ledger"]
+
+
+def test_a_missing_database_is_told_and_no_country_is_known(lab):
+    conf = 'geoipdb "/nonexistent/GeoIP.dat"\nracl blacklist geoip "CN"\nracl greylist geoip "ZZ"\n'
+    (row,), told = check(lab, conf, *to_kim("1.0.1.1"))
+    assert row["action"] == "greylist" and row["line"] == 3, row
+    assert "geoipdb" in told and "/nonexistent/GeoIP.dat" in told, told
+
+
+def test_each_mistake_of_a_file_is_told_with_its_place(lab):
+    rows, told = check(lab, "racl greylist dfault\nquiet\nracl blacklist geoip CN\n", want=78)
+    assert "check.conf:1:15: error:" in told and "check.conf:3:22: error:" in told and told.count("^") == 2, told
+    rows, told = check(lab, "racl greylist default\n")
+    assert rows == [{"file": str(lab.folder / "check.conf"), "rules": 1}], rows
+
+
+def test_what_rules_ask_the_dns_is_asked(lab):
+    dns = Dns({"7.2.0.192.in-addr.arpa": {"PTR": ["mx.a.example"]}, "mx.a.example": {"A": ["192.0.2.7"]},
+               "7.2.0.192.sbl.example": {"A": ["127.0.0.2"]}, "a.example": {"TXT": ["v=spf1 ip4:192.0.2.7 -all"]}})
+    lab.at_end.append(dns.stop)
+    server = ["--dns-server", f"127.0.0.1@{dns.port}"]
+    conf = 'dnsrbl "SBL" sbl.example 127.0.0.2\nracl whitelist domain a.example dnsrbl "SBL" not spf pass\nracl blacklist dnsrbl "SBL" spf pass\n'
+    (row,), _ = check(lab, conf, "--client", "192.0.2.7", "--from", "joe@a.example", "--to", "kim@b.example", *server)
+    assert row["action"] == "blacklist" and row["line"] == 3, row
+    assert row["ledger"][0]["failed"] == "not spf pass" and row["ledger"][0]["operand"] == "pass for a.example", row["ledger"]
+    assert "dnsrbl \"SBL\" (7.2.0.192.sbl.example)" in row["ledger"][1]["operand"], row["ledger"]
+    assert "PTR 7.2.0.192.in-addr.arpa" in dns.asked(), dns.asked()
+
+
+def test_a_message_is_judged_too(lab):
+    message = lab.folder / "message"
+    message.write_text("Subject: cheap\n watches\nFrom: x@y.example\n\nbuy now\n")
+    conf = 'racl whitelist default\ndacl blacklist header /^Subject: cheap/ body "buy" msg "no %C"\n'
+    first, second = check(lab, conf, *to_kim("192.0.2.7", "--message", str(message)))[0]
+    assert first["action"] == "whitelist" and second["stage"] == "dacl" and second["reply"] == "551 5.7.1 no ", (first, second)
+
+
+def test_mail_is_put_off_and_passes_when_it_comes_again(lab):
+    grey = Greylist(lab, "nospf\ngreylist 1s\n")
+    row = grey.tell()
+    assert row["result"] == "refused" and re.fullmatch(LATER + "00:01", reply(row)), row
+    grey.wait_log(r"addr client\.example\.net\[192\.0\.2\.7\] from <joe@a\.example> to <kim@b\.example> delayed for 00:00:01 \(ACL \)")
+    passed = passes_in_time(grey)
+    (said,) = headers(passed, "X-Greylist")
+    assert re.fullmatch(r"Delayed for 00:00:0\d by milter-greylist-4\.6\.4 \(mail\.example\.com \[0\.0\.0\.0\]\); \w{3}, \d\d \w{3} \d{4} [\d:]{8} [+-]\d{4} \(.*\)", said), said
+    (said,) = headers(grey.tell(), "X-Greylist")
+    assert said.startswith("IP, sender and recipient auto-whitelisted, not delayed by milter-greylist-4.6.4 "), said
+    assert reply(grey.tell(client="192.0.2.8")) is not None, "another client is another tuple"
+
+
+def passes_in_time(grey, **options):
+    """Comes again until it passes: the delay is a second, and there is no event to wait for but the clock's."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        row = grey.tell(**options)
+        if reply(row) is None:
+            return row
+    raise AssertionError(f"it did not pass within 20 s: {row}")
+
+
+def test_what_is_remembered_survives_a_kill(lab):
+    grey = Greylist(lab, "nospf\ngreylist 1h\ndumpfreq 0\n", ["--save", "20"])
+    grey.tell()
+    deadline = time.monotonic() + 20
+    # The dump file is written after the database.
+    while not grey.dump.exists() and time.monotonic() < deadline:
+        grey.tell(client="192.0.2.9")
+    assert grey.dump.exists()
+    grey.kill()
+    mark = grey.mark()
+    grey.start()
+    started = grey.wait_log("started -- ", since=mark)
+    assert "0 rules, 2 pending, 0 autowhite" in started, started
+    grey.stop()
+    lines = [line for line in grey.dump.read_text().splitlines() if line and not line.startswith("#")]
+    assert any(re.match(r"192\.0\.2\.7\t<joe@a\.example>\t<kim@b\.example>\t\d+ # \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line) for line in lines), lines
+
+
+def test_a_dump_file_of_milter_greylist_is_gone_on_with(lab):
+    grey = Greylist(lab, "nospf\n", start=False)
+    until = int(time.time()) + 3600
+    grey.dump.write_text(f"192.0.2.7\t<joe@a.example>\t<kim@b.example>\t{until} AUTO # later\n192.0.2.8\tbroken\n")
+    grey.start()
+    assert reply(grey.tell()) is None
+    grey.wait_log(r"greylist\.db:2:\d+: ")
+
+
+def test_a_damaged_state_is_set_aside_and_mail_goes_on(lab):
+    grey = Greylist(lab, "nospf\ngreylist 1h\n", ["--save", "20"])
+    grey.tell()
+    grey.stop()
+    for header in grey.state.glob("header*"):
+        header.write_bytes(b"not a header")
+    grey.start()
+    grey.wait_log(r"set aside as .*greylist\.db\.state\.damaged-")
+    assert list(grey.folder.glob("greylist.db.state.damaged-*")), list(grey.folder.iterdir())
+    assert reply(grey.tell()) is not None
+
+
+def test_a_changed_file_counts_and_a_bad_one_does_not(lab):
+    grey = Greylist(lab, "nospf\nracl whitelist default\n")
+    assert reply(grey.tell()) is None
+    mark = grey.mark()
+    grey.write("nospf\nracl blacklist default\n")
+    grey.wait_log("reloaded .*greylist.conf", since=mark)
+    assert reply(grey.tell()) == "551 5.7.1 Go away!"
+    mark = grey.mark()
+    grey.write("nospf\nracl allow default\n")
+    grey.wait_log(r"greylist\.conf:4: .*whitelist", since=mark)
+    grey.wait_log("the configuration in force stays", since=mark)
+    assert reply(grey.tell()) == "551 5.7.1 Go away!"
+
+
+def test_a_message_is_changed_and_refused_by_its_rules(lab):
+    grey = Greylist(lab, 'nospf\nreport none\nracl whitelist default addheader "X-Last: %i"\ndacl blacklist body "offer" msg "no %f"\n'
+                         'dacl continue default addheader "X-First: 1", 0 addfooter "seen\\r\\n" subjtag "[new] "\n')
+    row = grey.tell("--header", "Subject: hello", "--body", "text")
+    assert row["result"] == "passed", row
+    assert headers(row, "X-Last") == ["192.0.2.7"] and headers(row, "X-First") == ["1"] and headers(row, "Subject") == ["[new] hello"], row["headers"]
+    assert row["body"] == "text\r\nseen\r\n", row
+    row = grey.tell("--header", "Subject: hello", "--body", "an offer")
+    assert row["result"] == "refused" and row["reply"] == {"code": 551, "enhanced": "5.7.1", "text": "no joe@a.example"}, row
+
+
+def test_logins_and_limits_and_statistics(lab):
+    grey = Greylist(lab, 'nospf\nratelimit "few" rcpt 2 / 1h\nracl blacklist ratelimit "few" msg "too many"\nracl whitelist default\n'
+                         f'stat ">>{lab.folder}/stat" "%r %S\\n"\n')
+    assert [reply(grey.tell()) for _ in range(4)] == [None, None, "551 5.7.1 too many", "551 5.7.1 too many"]
+    assert reply(grey.tell("--authenticated-name", "joe")) is None
+    grey.stop()
+    assert (lab.folder / "stat").read_text() == "kim@b.example accept\n" * 2 + "kim@b.example reject\n" * 2 + "kim@b.example accept\n"
+
+
+def test_the_senders_spf_lets_it_pass(lab):
+    dns = Dns({"a.example": {"TXT": ["v=spf1 ip4:192.0.2.7 -all"]}})
+    lab.at_end.append(dns.stop)
+    grey = Greylist(lab, "racl blacklist default\n", ["--dns-server", f"127.0.0.1@{dns.port}"])
+    assert reply(grey.tell()) is None
+    assert reply(grey.tell(client="192.0.2.8")) == "551 5.7.1 Go away!"
+
+
+def test_what_this_version_does_not_do_is_told(lab):
+    _, told = check(lab, 'peer 192.0.2.1\nurlcheck "u" "http://localhost/" 5\nracl greylist urlcheck "u"\nlogfac local3\n')
+    assert "check.conf:1:6: warning: peers are not spoken to" in told, told
+    assert 'check.conf:2: warning: urlcheck "u" is not asked' in told and "check.conf:4:1: warning:" in told, told
