@@ -1,6 +1,5 @@
 #include "serve/greylist_session.h"
 
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -14,6 +13,7 @@
 #include "greylist/needs.h"
 #include "serve/dns_lookup.h"
 #include "serve/greylist_decision.h"
+#include "serve/read_room.h"
 
 namespace hikyaku::serve {
 
@@ -49,11 +49,6 @@ std::string header_value(std::string_view value) {
   for (const char c : value)
     if (c != '\r' && c != '\0') out += c;
   return out;
-}
-
-std::array<char, 64 * 1024>& read_room() {
-  thread_local std::array<char, 64 * 1024> room;
-  return room;
 }
 
 }  // namespace
@@ -115,7 +110,7 @@ asio::awaitable<bool> GreylistSession::exchange() {
     if (!written) co_return false;
   }
   stream_.set_deadline(kSilence, "the MTA");
-  auto& room = read_room();
+  const auto room = read_room();
   const auto got = co_await stream_.read_some(room);
   if (!got || *got == 0) co_return false;
   filter_.feed(std::string_view(room.data(), *got));

@@ -1,7 +1,6 @@
 #include "serve/multiplexer_session.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -10,6 +9,7 @@
 
 #include "base/escape.h"
 #include "serve/milter_connection.h"
+#include "serve/read_room.h"
 
 namespace hikyaku::serve {
 
@@ -18,15 +18,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kReadSize = 64 * 1024;
 constexpr std::chrono::seconds kFarewell{10};  // for the MTA to take the last of our answer
-
-/// Where a read puts its octets, which are handed on before anything else is read: one for all connections
-/// of a thread.
-std::array<char, kReadSize>& read_room() {
-  thread_local std::array<char, kReadSize> room;
-  return room;
-}
 
 }  // namespace
 
@@ -178,7 +170,7 @@ asio::awaitable<void> MultiplexerSession::until_free() {
 }
 
 asio::awaitable<void> MultiplexerSession::read_from(std::size_t number, PeerPointer peer) {
-  auto& room = read_room();
+  const auto room = read_room();
   for (;;) {
     while (number == kParent && (!want_parent_ || busy_) && !over_) co_await gate_.async_wait(kQuiet);
     if (over_) co_return;
