@@ -16,7 +16,7 @@ namespace hikyaku::greylist {
 struct FormatContext {
   const Properties* properties = nullptr;
   const Rule* matched = nullptr;  ///< %A, %a
-  const Rule* current = nullptr;  ///< %cA, %ca: the rule that is looked at
+  const Rule* current = nullptr;  ///< %cA, %ca: the rule that is looked at, then the one that decided
   std::vector<std::string>
       groups;  ///< %g{\1}: what the groups of expressions matched, the last expression's first
   std::optional<Properties::Property> property;  ///< %pn, %pv, %pr: the one that a clause compared last

@@ -4,7 +4,7 @@ namespace hikyaku::greylist {
 
 void take(const Decision& decision, FormatContext& context) {
   context.properties = &decision.properties;
-  context.matched = decision.rule;
+  context.matched = context.current = decision.rule;
   context.groups = decision.groups;
   context.property = decision.property;
   context.dnsrbls = decision.dnsrbls;

@@ -27,7 +27,7 @@ class Greylist:
         return f"unix:{self.socket}"
 
     def write(self, conf):
-        self.conf.write_text(f'socket "{self.socket}"\ndumpfile "{self.dump}"\n{conf}')
+        self.conf.write_text(f'{conf}socket "{self.socket}"\ndumpfile "{self.dump}"\n')
 
     def start(self):
         mark = self.mark()
