@@ -1,12 +1,12 @@
 #include "greylist/clause_check.h"
 
+#include "table/fold.h"
+
 #include <fnmatch.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
-
-#include "greylist/letter_case.h"
 
 namespace hikyaku::greylist {
 namespace {
@@ -83,7 +83,7 @@ Outcome ClauseCheck::apply(const TextTest& test) {
     case Subject::helo:
       operand_ = facts_.helo;
       if (test.pattern.is_regex()) return match(test.pattern, facts_.helo);
-      return outcome(same_without_case(facts_.helo, expanded(test.pattern.text())));
+      return outcome(table::equal_ascii_nocase(facts_.helo, expanded(test.pattern.text())));
     case Subject::from:
       return address(test.pattern, facts_.sender);
     case Subject::rawfrom:
@@ -109,7 +109,7 @@ bool ClauseCheck::ends_with_domain(std::string_view domain) const {
   if (name.empty() || domain.empty()) return name.empty() && domain.empty();
   if (name.size() < domain.size()) return false;
   const auto rest = name.size() - domain.size();
-  if (!same_without_case(name.substr(rest), domain)) return false;
+  if (!table::equal_ascii_nocase(name.substr(rest), domain)) return false;
   return !configuration_.domainexact.value || rest == 0 || name[rest - 1] == '.';
 }
 
@@ -152,7 +152,7 @@ Outcome ClauseCheck::apply(const ContentPropertyTest& test) {
   const auto& lines = test.subject == Subject::header ? facts_.header_lines : facts_.body_pieces;
   const auto syntax = configuration_.extendedregex.value ? Pattern::Syntax::extended : Pattern::Syntax::basic;
   for (const auto& property : properties_.all()) {
-    if (!same_without_case(property.name, test.property.name)) continue;
+    if (!table::equal_ascii_nocase(property.name, test.property.name)) continue;
     const std::string_view value = property.value;
     auto pattern = Pattern::literal(property.value);
     if (value.size() > 2 && value.starts_with('/') && value.ends_with('/')) {
@@ -283,11 +283,11 @@ Outcome ClauseCheck::apply(const PropertyTest& test) {
   }
   operand_ = "unset";
   for (const auto& property : properties_.all()) {
-    if (!same_without_case(property.name, test.property.name)) continue;
+    if (!table::equal_ascii_nocase(property.name, test.property.name)) continue;
     operand_ = property.value;
     auto one = Outcome::no;
     if (const auto* equals = std::get_if<PropertyTest::Equals>(&test.test)) {
-      one = outcome(same_without_case(property.value, expanded(equals->format)));
+      one = outcome(table::equal_ascii_nocase(property.value, expanded(equals->format)));
     } else if (const auto* pattern = std::get_if<PropertyTest::IsPatternFor>(&test.test)) {
       one = outcome(fnmatch(property.value.c_str(), expanded(pattern->format).c_str(), FNM_CASEFOLD) == 0);
     } else {

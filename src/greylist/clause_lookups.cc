@@ -2,7 +2,8 @@
 #include <utility>
 
 #include "greylist/clause_check.h"
-#include "greylist/letter_case.h"
+
+#include "table/fold.h"
 
 // The tests that ask somebody else: the DNS, counters, checks by URL and LDAP.
 
@@ -24,8 +25,8 @@ std::string url_encoded(std::string_view value) {
   std::string out;
   for (const char c : value) {
     const auto octet = static_cast<unsigned char>(c);
-    if ((lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
-        c == '~') {
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+        c == '.' || c == '~') {
       out += c;
     } else {
       out.append({'%', kHex[octet >> 4], kHex[octet & 15]});
@@ -114,7 +115,7 @@ Outcome ClauseCheck::remote_check(Defined kind, std::size_t index, const std::st
   }
   if (!found->second.answered) return Outcome::not_known;
   for (const auto& [name, value] : found->second.properties)
-    properties_.push({lower(name), lower(value), facts_.recipient, clear});
+    properties_.push({table::ascii_lower(name), table::ascii_lower(value), facts_.recipient, clear});
   return outcome(found->second.matched);
 }
 

@@ -1,6 +1,6 @@
 #include "greylist/facts.h"
 
-#include "greylist/letter_case.h"
+#include "table/fold.h"
 
 namespace hikyaku::greylist {
 
@@ -13,7 +13,7 @@ std::string_view without_brackets(std::string_view address) {
 }
 
 bool same_address(std::string_view one, std::string_view other) {
-  return same_without_case(without_brackets(one), without_brackets(other));
+  return table::equal_ascii_nocase(without_brackets(one), without_brackets(other));
 }
 
 }  // namespace hikyaku::greylist

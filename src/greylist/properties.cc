@@ -1,10 +1,10 @@
 #include "greylist/properties.h"
 
+#include "table/fold.h"
+
 #include <algorithm>
 #include <limits>
 #include <utility>
-
-#include "greylist/letter_case.h"
 
 namespace hikyaku::greylist {
 
@@ -15,7 +15,7 @@ void Properties::push(Property property) {
 }
 
 void Properties::assign(Property property) {
-  std::erase_if(all_, [&](const auto& one) { return same_without_case(one.name, property.name); });
+  std::erase_if(all_, [&](const auto& one) { return table::equal_ascii_nocase(one.name, property.name); });
   push(std::move(property));
 }
 
@@ -25,7 +25,7 @@ void Properties::forget_recipient() {
 
 std::optional<std::string_view> Properties::find(std::string_view name) const {
   const auto found = std::find_if(all_.begin(), all_.end(),
-                                  [&](const auto& one) { return same_without_case(one.name, name); });
+                                  [&](const auto& one) { return table::equal_ascii_nocase(one.name, name); });
   if (found == all_.end()) return std::nullopt;
   return found->value;
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "greylist/configuration.h"
-#include "greylist/letter_case.h"
+#include "table/fold.h"
 
 namespace hikyaku::greylist {
 namespace {
@@ -75,12 +75,12 @@ bool RuleIndex::add(const Test& test, Number number, const Configuration& config
   } else if (const auto* text = std::get_if<TextTest>(&test)) {
     const auto& written = text->pattern.text();
     if (text->subject == Subject::domain) {
-      domains_[written.size()][lower(written)].push_back(number);
+      domains_[written.size()][table::ascii_lower(written)].push_back(number);
     } else {
       auto& addresses = text->subject == Subject::from      ? senders_
                         : text->subject == Subject::rawfrom ? raw_senders_
                                                             : recipients_;
-      addresses[lower(without_brackets(written))].push_back(number);
+      addresses[table::ascii_lower(without_brackets(written))].push_back(number);
     }
   } else if (const auto* list = std::get_if<DefinedTest>(&test)) {
     for (const auto& one : configuration.lists[list->index].tests) add(one, number, configuration);
@@ -112,15 +112,16 @@ RuleIndex::Candidates RuleIndex::candidates(const Facts& facts) const {
   if (facts.client) find_networks(*facts.client, found);
   find(countries_, facts.country, found);
   if (!domains_.empty()) {
-    const auto name = lower(facts.client_name);
+    const auto name = table::ascii_lower(facts.client_name);
     for (const auto& [length, domains] : domains_) {
       if (length > name.size()) break;
       find(domains, std::string_view(name).substr(name.size() - length), found);
     }
   }
-  if (!senders_.empty()) find(senders_, lower(without_brackets(facts.sender)), found);
-  if (!raw_senders_.empty()) find(raw_senders_, lower(without_brackets(facts.raw_sender)), found);
-  if (!recipients_.empty()) find(recipients_, lower(without_brackets(facts.recipient)), found);
+  if (!senders_.empty()) find(senders_, table::ascii_lower(without_brackets(facts.sender)), found);
+  if (!raw_senders_.empty())
+    find(raw_senders_, table::ascii_lower(without_brackets(facts.raw_sender)), found);
+  if (!recipients_.empty()) find(recipients_, table::ascii_lower(without_brackets(facts.recipient)), found);
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return out;

@@ -2,19 +2,13 @@
 
 #include <algorithm>
 
-#include "table/fold.h"
+#include "greylist/facts.h"
 
 namespace hikyaku::greylist {
 namespace {
 
-std::string_view without_brackets(std::string_view path) {
-  if (path.starts_with('<') && path.ends_with('>')) path = path.substr(1, path.size() - 2);
-  return path;
-}
-
 bool same_path(const std::optional<std::string>& wanted, std::string_view path) {
-  return !wanted ||
-         table::ascii_lower(without_brackets(*wanted)) == table::ascii_lower(without_brackets(path));
+  return !wanted || same_address(*wanted, path);
 }
 
 /// Adds one row to the page, if it is wanted.

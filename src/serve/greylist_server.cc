@@ -26,6 +26,7 @@
 #include "serve/greylist_state.h"
 #include "serve/io_thread.h"
 #include "serve/multiplexer_listener.h"
+#include "serve/service_signals.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -105,7 +106,6 @@ struct GreylistServer::State {
   asio::awaitable<void> look_at_files();
   asio::awaitable<void> keep_state();
   asio::awaitable<void> keep_dump();
-  asio::awaitable<void> handle_signals(asio::signal_set& signals);
   asio::awaitable<void> stop();
   void close();
 };
@@ -299,23 +299,6 @@ asio::awaitable<void> GreylistServer::State::keep_dump() {
   }
 }
 
-asio::awaitable<void> GreylistServer::State::handle_signals(asio::signal_set& signals) {
-  for (;;) {
-    const auto [error, number] = co_await signals.async_wait(kQuiet);
-    if (error) co_return;
-    if (number == SIGHUP) {
-      sd_notify(0, "RELOADING=1");
-      reload("SIGHUP");
-      sd_notify(0, "READY=1");
-      continue;
-    }
-    if (stopping) continue;
-    sd_notify(0, "STOPPING=1");
-    co_await stop();
-    co_return;
-  }
-}
-
 asio::awaitable<void> GreylistServer::State::stop() {
   stopping = true;
   log->info("greylist", "terminating");
@@ -337,7 +320,9 @@ asio::awaitable<void> GreylistServer::State::stop() {
 int GreylistServer::run(const std::function<void()>& ready) {
   auto& state = *state_;
   asio::signal_set signals(state.main, SIGTERM, SIGINT, SIGHUP);
-  asio::co_spawn(state.main, state.handle_signals(signals), asio::detached);
+  auto reload = [&state] { state.reload("SIGHUP"); };
+  auto stop = [&state] { return state.stop(); };
+  asio::co_spawn(state.main, handle_signals(signals, reload, stop), asio::detached);
   asio::co_spawn(state.main, state.look_at_files(), asio::detached);
   asio::co_spawn(state.main, state.keep_state(), asio::detached);
   asio::co_spawn(state.main, state.keep_dump(), asio::detached);

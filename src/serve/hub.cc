@@ -31,6 +31,7 @@
 #include "serve/pickup.h"
 #include "serve/pop3_conversation.h"
 #include "serve/server_conversation.h"
+#include "serve/service_signals.h"
 #include "serve/services.h"
 
 namespace hikyaku::serve {
@@ -106,7 +107,6 @@ struct Hub::State {
   asio::awaitable<void> scan_loop();
   asio::awaitable<void> refresh_loop();
   asio::awaitable<void> upkeep_loop();
-  asio::awaitable<void> handle_signals(asio::signal_set& signals);
   void wake_scan();
   void reload();
   void tell_diagnostics(const config::Diagnostics& diagnostics, const SourceCatalogue& sources);
@@ -496,23 +496,6 @@ void Hub::State::reload() {
   log->info("master", "reload -- configuration " + next->files.main.text("config_directory").text);
 }
 
-asio::awaitable<void> Hub::State::handle_signals(asio::signal_set& signals) {
-  for (;;) {
-    const auto [error, number] = co_await signals.async_wait(kQuiet);
-    if (error) co_return;
-    if (number == SIGHUP) {
-      sd_notify(0, "RELOADING=1");
-      reload();
-      sd_notify(0, "READY=1");
-      continue;
-    }
-    if (stopping) continue;
-    sd_notify(0, "STOPPING=1");
-    co_await stop();
-    co_return;
-  }
-}
-
 /// Ends politely: no new connections; idle clients get 421; what is under way may finish for a while.
 asio::awaitable<void> Hub::State::stop() {
   stopping = true;
@@ -548,7 +531,9 @@ asio::awaitable<void> Hub::State::stop() {
 int Hub::run(const std::function<void()>& ready) {
   auto& state = *state_;
   asio::signal_set signals(state.main, SIGTERM, SIGINT, SIGHUP);
-  asio::co_spawn(state.main, state.handle_signals(signals), asio::detached);
+  auto reload = [&state] { state.reload(); };
+  auto stop = [&state] { return state.stop(); };
+  asio::co_spawn(state.main, handle_signals(signals, reload, stop), asio::detached);
   for (auto& thread : state.threads) thread->start();
   state.control->start();
   asio::co_spawn(state.main, state.scan_loop(), asio::detached);

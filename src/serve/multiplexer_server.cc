@@ -27,6 +27,7 @@
 #include "serve/multiplexer_services.h"
 #include "serve/multiplexer_session.h"
 #include "serve/multiplexer_statistics.h"
+#include "serve/service_signals.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -97,7 +98,6 @@ struct MultiplexerServer::State {
   void reload(std::string_view why);
   void refresh_tables();
   asio::awaitable<void> look_at_files();
-  asio::awaitable<void> handle_signals(asio::signal_set& signals);
   asio::awaitable<void> stop();
   void close();
 };
@@ -266,23 +266,6 @@ asio::awaitable<void> MultiplexerServer::State::look_at_files() {
   }
 }
 
-asio::awaitable<void> MultiplexerServer::State::handle_signals(asio::signal_set& signals) {
-  for (;;) {
-    const auto [error, number] = co_await signals.async_wait(kQuiet);
-    if (error) co_return;
-    if (number == SIGHUP) {
-      sd_notify(0, "RELOADING=1");
-      reload("SIGHUP");
-      sd_notify(0, "READY=1");
-      continue;
-    }
-    if (stopping) continue;
-    sd_notify(0, "STOPPING=1");
-    co_await stop();
-    co_return;
-  }
-}
-
 /// Ends politely: no new connections, those between messages end, messages under way may finish for a while.
 asio::awaitable<void> MultiplexerServer::State::stop() {
   stopping = true;
@@ -308,7 +291,9 @@ asio::awaitable<void> MultiplexerServer::State::stop() {
 int MultiplexerServer::run(const std::function<void()>& ready) {
   auto& state = *state_;
   asio::signal_set signals(state.main, SIGTERM, SIGINT, SIGHUP);
-  asio::co_spawn(state.main, state.handle_signals(signals), asio::detached);
+  auto reload = [&state] { state.reload("SIGHUP"); };
+  auto stop = [&state] { return state.stop(); };
+  asio::co_spawn(state.main, handle_signals(signals, reload, stop), asio::detached);
   asio::co_spawn(state.main, state.look_at_files(), asio::detached);
   for (auto& worker : state.workers) worker->thread.start();
   state.serve(*state.listener);
