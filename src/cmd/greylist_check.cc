@@ -33,11 +33,6 @@ using nlohmann::json;
 
 constexpr std::string_view kName = "hikyaku greylist check";
 
-/// "joe@a.example" as the filter protocol hands it.
-std::string bracketed(const std::string& address) {
-  return address.starts_with('<') ? address : "<" + address + ">";
-}
-
 /// The header lines and the rest of a message, as `header` and `body` clauses see them.
 void take_message(const std::string& text, greylist::Facts& facts) {
   std::string with_ends;
@@ -223,7 +218,7 @@ int GreylistCheck::run() const {
   localtime_r(&seconds, &facts.local_time);
   facts.client_name = client_name_.empty() ? trial.name_of(client_) : client_name_;
   facts.helo = helo_;
-  facts.raw_sender = bracketed(from_);
+  facts.raw_sender = greylist::bracketed(from_);
   facts.sender = greylist::tuple_sender(facts.raw_sender);
   std::vector<std::pair<std::string, std::string>> macros;
   for (const auto& one : macros_) {
@@ -241,7 +236,7 @@ int GreylistCheck::run() const {
 
   json rows = json::array();
   for (const auto& recipient : to_) {
-    facts.recipient = greylist::tuple_recipient(bracketed(recipient));
+    facts.recipient = greylist::tuple_recipient(greylist::bracketed(recipient));
     rows.push_back(trial.decide(greylist::Stage::recipient));
     facts.accepted.push_back(facts.recipient);
   }

@@ -85,12 +85,12 @@ int GreylistServe::run() {
   if (options_.log.file.empty() && ::access("/dev/log", W_OK) != 0) options_.log.file = "-";
   options_.state = state_.empty() ? configuration->dumpfile.value + ".state" : state_;
   options_.save = std::chrono::milliseconds(save_);
-  const auto [user, group] = process_owner(configuration->user.value);
+  const auto owner = process_owner(configuration->user.value);
   const auto pid_file = configuration->pidfile.value;
-  if (auto made = make_folder_for(options_.state, user); !made) return refuse(made.error());
-  options_.drop_privileges = [&user = user, &group = group, &pid_file]() -> Result<void> {
+  if (auto made = make_folder_for(options_.state, owner.first); !made) return refuse(made.error());
+  options_.drop_privileges = [&owner, &pid_file]() -> Result<void> {
     if (auto written = write_process_number(pid_file, "pidfile"); !written) return written;
-    return become(user, group);
+    return become(owner.first, owner.second);
   };
   auto server = serve::GreylistServer::open(std::move(*configuration), std::move(sources), load, options_);
   if (!server) return refuse(server.error());

@@ -12,6 +12,11 @@ std::string_view without_brackets(std::string_view address) {
   return address;
 }
 
+std::string bracketed(std::string_view address) {
+  if (address.starts_with('<')) return std::string(address);
+  return "<" + std::string(address) + ">";
+}
+
 bool same_address(std::string_view one, std::string_view other) {
   return table::equal_ascii_nocase(without_brackets(one), without_brackets(other));
 }

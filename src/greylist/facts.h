@@ -47,6 +47,8 @@ struct Facts {
 
 /// Without angle brackets and blanks around it.
 std::string_view without_brackets(std::string_view address);
+/// As the filter protocol hands an address that people type: in angle brackets.
+std::string bracketed(std::string_view address);
 /// Whether both are the same address, with brackets or not; without case.
 bool same_address(std::string_view one, std::string_view other);
 

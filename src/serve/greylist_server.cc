@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 #include <utility>
@@ -22,6 +23,8 @@
 #include "io/stable_file.h"
 #include "io/system_clock.h"
 #include "io/system_random.h"
+#include "serve/control_server.h"
+#include "serve/greylist_administration.h"
 #include "serve/greylist_session.h"
 #include "serve/greylist_state.h"
 #include "serve/io_thread.h"
@@ -87,6 +90,7 @@ struct GreylistServer::State {
   io::FileStamp file;
   std::vector<std::unique_ptr<Worker>> workers;
   std::unique_ptr<MultiplexerListener> listener;
+  std::unique_ptr<ControlServer> control;
   asio::io_context main{1};
   bool stopping = false;
   std::atomic<std::size_t> unsaved_dump{0};  // changes since the last dump file
@@ -156,6 +160,14 @@ Result<void> GreylistServer::State::open(greylist::Configuration configuration,
       new GreylistServices{clock, *log, *pool, *resolver, tuples->store(), statistics, options.names, rates});
   file = io::stamp_of(options.file);
   use(std::move(configuration), std::move(sources));
+
+  const auto answer = [this](const nlohmann::json& request, const ControlServer::Row& row,
+                             const ControlServer::Body&) {
+    return answer_greylist(request, *tuples, *current()->configuration, clock.now(), row);
+  };
+  auto listening_to = ControlServer::open(main, (options.state / "control").string(), *pool, *pool, answer);
+  if (!listening_to) return std::unexpected(std::move(listening_to.error()));
+  control = std::move(*listening_to);
 
   const auto threads = std::max(1U, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < std::min(threads, 64U); ++i) workers.push_back(std::make_unique<Worker>(random));
@@ -302,6 +314,7 @@ asio::awaitable<void> GreylistServer::State::keep_dump() {
 asio::awaitable<void> GreylistServer::State::stop() {
   stopping = true;
   log->info("greylist", "terminating");
+  control->stop();
   listener->close();
   for (auto& worker : workers)
     asio::post(worker->thread.context(), [&one = *worker] {
@@ -333,6 +346,7 @@ int GreylistServer::run(const std::function<void()>& ready) {
         [&state, &one = *worker](io::Stream::Socket socket) { state.begin(one, std::move(socket)); },
         [] { return false; });
   }
+  state.control->start();
   const auto load = state.tuples->store().table().load();
   state.log->info("greylist", "started -- " + state.listener->spec().text() + ", " +
                                   std::to_string(state.current()->configuration->rules.size()) + " rules, " +
@@ -353,6 +367,7 @@ void GreylistServer::State::close() {
   // Before the contexts that their sockets belong to.
   for (auto& worker : workers) worker->sessions.clear();
   listener.reset();
+  control.reset();
   workers.clear();
   if (tuples && current()) {
     save();

@@ -44,6 +44,7 @@ class Greylist:
         process, self.process = self.process, None
         if process is None:
             return
+        mark = self.mark()
         process.send_signal(signal.SIGTERM)
         try:
             code = process.wait(10)
@@ -51,12 +52,15 @@ class Greylist:
             process.kill()
             process.wait()
             raise AssertionError("it did not end within 10 s of SIGTERM") from None
+        self.wait_log("^--- end$", since=mark)
         assert code == 0, f"it ended with {code}:\n" + "\n".join(self.lines[-30:])
 
     def kill(self):
         process, self.process = self.process, None
+        mark = self.mark()
         process.kill()
         process.wait()
+        self.wait_log("^--- end$", since=mark)
 
     def tell(self, *arguments, client="192.0.2.7", timeout=60):
         """A message of joe to kim through it: the JSON of `milters test`."""

@@ -180,3 +180,45 @@ def test_what_this_version_does_not_do_is_told(lab):
     _, told = check(lab, 'peer 192.0.2.1\nurlcheck "u" "http://localhost/" 5\nracl greylist urlcheck "u"\nlogfac local3\n')
     assert "check.conf:1:6: warning: peers are not spoken to" in told, told
     assert 'check.conf:2: warning: urlcheck "u" is not asked' in told and "check.conf:4:1: warning:" in told, told
+
+
+def manage(grey, command, *arguments, want=0):
+    """`greylist COMMAND` on the state of a filter: its rows."""
+    done = subprocess.run([grey.lab.binary, "greylist", command, "-f", str(grey.conf), "--json", *arguments], capture_output=True, text=True, timeout=30)
+    assert done.returncode == want, (done.returncode, done.stdout, done.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_what_is_remembered_is_shown_and_changed_while_the_filter_runs(lab):
+    grey = Greylist(lab, "nospf\ngreylist 1h\n")
+    grey.tell()
+    grey.tell("--mail-from", "joe@a.example", "--rcpt-to", "lee@b.example")
+    assert [(r["client"], r["sender"], r["recipient"], r["state"], r["tries"]) for r in manage(grey, "show", "--to", "KIM@b.example")] == [
+        ("192.0.2.7", "<joe@a.example>", "<kim@b.example>", "pending", 1)]
+    (told,) = manage(grey, "status", "--until", "2099-01-01T00:00Z")
+    assert (told["pending"], told["autowhite"], told["passing"]["tuples"]) == (2, 0, 2), told
+    assert told["top_senders"] == [{"sender": "<joe@a.example>", "tuples": 2}], told
+    (released,) = manage(grey, "release", "--to", "kim@b.example")
+    assert released["recipient"] == "<kim@b.example>", released
+    assert reply(grey.tell()) is None
+    assert len(manage(grey, "forget", "--client", "192.0.2.7")) == 2
+    assert manage(grey, "forget", "--client", "192.0.2.7", want=66) == []
+    assert reply(grey.tell()) is not None
+    manage(grey, "whitelist", "--client", "192.0.2.9", "--from", "new@a.example", "--to", "kim@b.example")
+    assert reply(grey.tell("--mail-from", "new@a.example", client="192.0.2.9")) is None
+    manage(grey, "release", want=64)
+
+
+def test_and_when_it_does_not(lab):
+    grey = Greylist(lab, "nospf\ngreylist 1h\n")
+    grey.tell()
+    manage(grey, "export", str(grey.folder / "out"))
+    grey.stop()
+    text = (grey.folder / "out").read_text()
+    assert re.search(r"^192\.0\.2\.7\t<joe@a\.example>\t<kim@b\.example>\t\d+ # ", text, re.M) and "1 greylisted" in text.lower() or "Summary" in text, text
+    assert len(manage(grey, "forget", "--from", "joe@a.example")) == 1
+    (read,) = manage(grey, "import", str(grey.folder / "out"))
+    assert read == {"tuples": 1, "notes": []}, read
+    grey.start()
+    assert reply(grey.tell()) is not None
+    assert [r["tries"] for r in manage(grey, "show")] == [1], "it was met once here; what was before is not in a dump file"
