@@ -348,10 +348,11 @@ TEST(GreylistEvaluation, TakesTimesFromTheRuleOrTheSettings) {
 
 TEST(GreylistEvaluation, KeepsWhatContinuedRulesSay) {
   Situation situation;
-  const auto decision = decide(Rules("racl continue addr 192.0.2.7 msg \"first\" report \"r\" delay 1h\nracl "
-                                     "continue domain c.example msg "
-                                     "\"no\"\nracl blacklist default code \"554\"\n"),
-                               situation);
+  const Rules rules(
+      "racl continue addr 192.0.2.7 msg \"first\" report \"r\" delay 1h\nracl "
+      "continue domain c.example msg "
+      "\"no\"\nracl blacklist default code \"554\"\n");
+  const auto decision = decide(rules, situation);
   EXPECT_EQ(outcome(decision), "blacklist by line 3");
   EXPECT_EQ(decision.values.msg, "first");
   EXPECT_EQ(decision.values.report, "r");
