@@ -21,7 +21,7 @@ class MountCrash : public testing::TestWithParam<Kind> {
     there.clear();
     unknown.clear();
     moving.reset();
-    next = 0;
+    next = under_way = 0;
   }
 
   /// A writer in a process of its own, which acknowledges over a pipe. `work` gets the database, opened, and
@@ -81,6 +81,7 @@ class MountCrash : public testing::TestWithParam<Kind> {
       if (one.kind == '+') there[one.name] = one.checksum;
       if (one.kind == '-') there.erase(one.name);
       if (one.kind == '=') next = std::stoull(one.name) + 1;
+      if (one.kind == '=' || one.kind == '!') under_way = std::stoull(one.name) + 1;
       if (one.kind == '!') unknown.insert(std::stoull(one.name));
       if (one.kind == '>') moving = one;
       if (one.kind == '<') moving.reset();
@@ -155,6 +156,7 @@ class MountCrash : public testing::TestWithParam<Kind> {
   DatabaseSettings to_compare;  ///< of the mount that looks at what is there
   std::map<std::string, std::uint32_t> there;
   std::uint64_t next = 0;              ///< after the last that was acknowledged
+  std::uint64_t under_way = 0;         ///< after the last that was told of, acknowledged or not
   std::set<std::uint64_t> unknown;     ///< changes that were begun and not acknowledged
   std::optional<Acknowledged> moving;  ///< Mailboxes::move() that was begun and not acknowledged
 };
