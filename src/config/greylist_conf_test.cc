@@ -441,6 +441,15 @@ INSTANTIATE_TEST_SUITE_P(
         ToldCase{"a_code_that_is_none",
                  "racl blacklist default code \"250\"\n",
                  {"1:29 error: a reply's code is three digits that begin with 4 or 5"}},
+        ToldCase{
+            "an_enhanced_code_that_is_none",
+            "racl blacklist default ecode \"5.7\"\n",
+            {"1:30 error: an enhanced code is three numbers, of which the first is 4 or 5, such as 4.7.1"}},
+        ToldCase{"codes_of_two_classes",
+                 "racl greylist default code \"451\" ecode \"5.7.1\"\nracl blacklist default code \"451\"\n",
+                 {"1:40 warning: code and ecode are of different classes: the ecode will begin with the "
+                  "code's digit",
+                  "2:29 warning: this rule is never looked at: one above it is the default"}},
         ToldCase{"a_header_that_is_none",
                  "dacl whitelist default addheader \"X-A\"\n",
                  {"1:34 error: a header is \"Name: value\""}},

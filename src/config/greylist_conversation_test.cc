@@ -191,6 +191,14 @@ TEST(GreylistConversation, RefusesInTheRulesOwnWords) {
                           "blacklisted (ACL mine)"));
 }
 
+TEST(GreylistConversation, AnswersCodesOfOneClass) {
+  Talk talk("nospf\nracl blacklist from joe@a.example code \"451\"\nracl greylist default code \"554\"\n");
+  talk.mail();
+  EXPECT_EQ(talk.rcpt(), "451 4.7.1 Go away!");
+  talk.mail("<x@y.example>");
+  EXPECT_EQ(talk.rcpt(), "554 5.7.1 Greylisting in action, please come back in 00:30:00");
+}
+
 struct BypassCase {
   const char* name;
   const char* settings;

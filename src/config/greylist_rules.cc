@@ -126,9 +126,10 @@ class RuleReader {
     auto& all = rule_.values;
     if (text_value("code", all.code)) {
       check_code(*all.code);
-    } else if (text_value("ecode", all.ecode) || text_value("msg", all.msg) ||
-               text_value("report", all.report) || text_value("addfooter", all.addfooter) ||
-               text_value("subjtag", all.subjtag)) {
+    } else if (text_value("ecode", all.ecode)) {
+      check_ecode(*all.ecode);
+    } else if (text_value("msg", all.msg) || text_value("report", all.report) ||
+               text_value("addfooter", all.addfooter) || text_value("subjtag", all.subjtag)) {
     } else if (scanner_.take_word("delay")) {
       once_set(all.delay, values::duration(scanner_));
     } else if (scanner_.take_word("autowhite")) {
@@ -167,7 +168,31 @@ class RuleReader {
     if (!good && !scanner_.failed()) scanner_.error("a reply's code is three digits that begin with 4 or 5");
   }
 
+  /// "4.7.1" (RFC 3463 s. 2).
+  void check_ecode(const std::string& ecode) {
+    std::size_t dots = 0, digits = 0;
+    bool good = ecode.starts_with("4.") || ecode.starts_with("5.");
+    for (const char c : ecode) {
+      const bool digit = c >= '0' && c <= '9';
+      good = good && (digit ? ++digits <= 3 : c == '.' && digits != 0);
+      if (c == '.') {
+        ++dots;
+        digits = 0;
+      }
+    }
+    if ((!good || dots != 2 || digits == 0) && !scanner_.failed())
+      scanner_.error("an enhanced code is three numbers, of which the first is 4 or 5, such as 4.7.1");
+  }
+
+  /// An MTA takes no reply whose codes are of different classes.
+  void check_classes() {
+    const auto& all = rule_.values;
+    if (all.code && all.ecode && all.code->front() != all.ecode->front())
+      scanner_.warning("code and ecode are of different classes: the ecode will begin with the code's digit");
+  }
+
   void keep(bool is_default) {
+    check_classes();
     auto& ended =
         rule_.stage == Stage::recipient ? reading_.recipient_rules_ended : reading_.message_rules_ended;
     if (ended) scanner_.warning("this rule is never looked at: one above it is the default");

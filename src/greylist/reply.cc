@@ -21,7 +21,8 @@ ReplyText reply_of(const Decision& decision, const Configuration& configuration,
                                                   : "Greylisting in action, please come back in %R";
   ReplyText reply;
   reply.code = decision.values.code.value_or(refused ? "551" : "451");
-  reply.ecode = decision.values.ecode.value_or(refused ? "5.7.1" : "4.7.1");
+  reply.ecode = decision.values.ecode.value_or("4.7.1");
+  reply.ecode.front() = reply.code.front();
   context.code = reply.code;
   context.ecode = reply.ecode;
   reply.text = expand(decision.values.msg.value_or(words), facts, context);

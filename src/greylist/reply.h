@@ -16,7 +16,8 @@ struct ReplyText {
 
 /// Of a decision to greylist: "451 4.7.1 Greylisting in action, please come back in 00:30:00", or with
 /// `quiet` without the time. Of one to blacklist: "551 5.7.1 Go away!". The decision's own code, ecode and
-/// msg take their place. `context` is what formats know beside the decision; its `remaining` is the time.
+/// msg take their place; an ecode of another class than the code, which no MTA would take, begins with the
+/// code's digit. `context` is what formats know beside the decision; its `remaining` is the time.
 ReplyText reply_of(const Decision& decision, const Configuration& configuration, const Facts& facts,
                    FormatContext context);
 

@@ -41,6 +41,7 @@ constexpr std::chrono::seconds kLook{1};      // between looks at the files
 constexpr std::chrono::seconds kExpire{30};   // between looks for what has expired
 constexpr std::chrono::seconds kFarewell{8};  // for messages to end in, at SIGTERM
 constexpr std::size_t kExpireStep = 4096;
+constexpr std::chrono::seconds kDnsTimeout{5};  // for a question: an MTA waits for the decision
 
 /// A thread and the connections on it, which only it may touch.
 struct Worker {
@@ -142,6 +143,7 @@ Result<void> GreylistServer::State::open(greylist::Configuration configuration,
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
   io::Resolver::Settings dns;
   dns.forward = options.dns_server;
+  dns.timeout = kDnsTimeout;
   resolver = std::make_unique<io::Resolver>(dns);
 
   GreylistState::Options kept;

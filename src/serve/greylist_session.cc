@@ -26,7 +26,8 @@ constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
 // An MTA may keep a connection open between messages for as long as its client does.
 constexpr std::chrono::seconds kSilence{7200};
 constexpr std::chrono::seconds kWrite{300};
-constexpr std::size_t kReplyLine = 980;  // octets that a filter may put into one line of a reply
+constexpr std::chrono::seconds kSpf{10};  // for all questions of a check but the last
+constexpr std::size_t kReplyLine = 980;   // octets that a filter may put into one line of a reply
 constexpr std::size_t kReplyLines = 30;
 
 /// A format may have put anything into it: a reply's line has neither control octets nor more than it may.
@@ -197,7 +198,10 @@ asio::awaitable<void> GreylistSession::check_spf() {
   const greylist::SpfRequest request{*facts.client, facts.helo,
                                      std::string(greylist::without_brackets(facts.sender)),
                                      std::string(facts.macro("j").value_or("")), facts.now};
-  for (unsigned round = 0; round < greylist::kMostSpfRounds; ++round) {
+  // One that is given up is no pass; the rules are asked.
+  const auto until = std::chrono::steady_clock::now() + kSpf;
+  for (unsigned round = 0; round < greylist::kMostSpfRounds && std::chrono::steady_clock::now() < until;
+       ++round) {
     auto outcome = greylist::check_spf(request, answers_.dns, {.explain = false});
     if (const auto* result = std::get_if<greylist::SpfResult>(&outcome)) {
       conversation_.spf(*result);
