@@ -27,45 +27,18 @@
 #include "serve/greylist_rules.h"
 
 namespace hikyaku::cmd {
-namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kName = "hikyaku greylist check";
-
-/// The header lines and the rest of a message, as `header` and `body` clauses see them.
-void take_message(const std::string& text, greylist::Facts& facts) {
-  std::string with_ends;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) with_ends += '\r';
-    with_ends += text[i];
-  }
-  facts.message_size = static_cast<std::int64_t>(with_ends.size());
-  const auto end = with_ends.find("\r\n\r\n");
-  const std::string_view header =
-      std::string_view(with_ends).substr(0, end == std::string::npos ? end : end + 2);
-  for (std::size_t from = 0; from < header.size();) {
-    auto next = header.find("\r\n", from);
-    // A folded line belongs to the one before.
-    while (next != std::string_view::npos && next + 2 < header.size() &&
-           (header[next + 2] == ' ' || header[next + 2] == '\t'))
-      next = header.find("\r\n", next + 2);
-    next = next == std::string_view::npos ? header.size() : next + 2;
-    facts.header_lines.emplace_back(header.substr(from, next - from));
-    from = next;
-  }
-  facts.body_pieces.emplace_back("\r\n");
-  if (end != std::string::npos) facts.body_pieces.push_back(with_ends.substr(end + 4));
-}
-
 /// Asks the rules one stage after the other.
-class Trial {
+class GreylistTrial {
  public:
-  Trial(const greylist::Configuration& configuration, const SourceCatalogue& sources,
-        const std::string& dns_server)
+  GreylistTrial(const greylist::Configuration& configuration, const SourceCatalogue& sources,
+                const std::string& dns_server)
       : configuration_(configuration), sources_(sources), resolver_(lookups(dns_server)) {}
 
   greylist::Facts facts;
+  std::vector<std::pair<std::string, std::string>> macros;  ///< what facts.macro tells
   json country = nullptr;
 
   /// The verified name of the client, as an MTA finds it; "[192.0.2.7]" where there is none.
@@ -130,6 +103,35 @@ class Trial {
   greylist::Properties properties_;
 };
 
+namespace {
+
+constexpr std::string_view kName = "hikyaku greylist check";
+
+/// The header lines and the rest of a message, as `header` and `body` clauses see them.
+void take_message(const std::string& text, greylist::Facts& facts) {
+  std::string with_ends;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) with_ends += '\r';
+    with_ends += text[i];
+  }
+  facts.message_size = static_cast<std::int64_t>(with_ends.size());
+  const auto end = with_ends.find("\r\n\r\n");
+  const std::string_view header =
+      std::string_view(with_ends).substr(0, end == std::string::npos ? end : end + 2);
+  for (std::size_t from = 0; from < header.size();) {
+    auto next = header.find("\r\n", from);
+    // A folded line belongs to the one before.
+    while (next != std::string_view::npos && next + 2 < header.size() &&
+           (header[next + 2] == ' ' || header[next + 2] == '\t'))
+      next = header.find("\r\n", next + 2);
+    next = next == std::string_view::npos ? header.size() : next + 2;
+    facts.header_lines.emplace_back(header.substr(from, next - from));
+    from = next;
+  }
+  facts.body_pieces.emplace_back("\r\n");
+  if (end != std::string::npos) facts.body_pieces.push_back(with_ends.substr(end + 4));
+}
+
 void print_row(const json& row) {
   const auto what = row.contains("recipient") ? "<" + escaped(row["recipient"].get<std::string>()) + ">"
                                               : std::string("end of the message");
@@ -185,33 +187,43 @@ GreylistCheck::GreylistCheck(CommandLine& app)
 
 int GreylistCheck::run() const {
   const auto file = io::read_stable_file(file_);
-  if (!file) return tell_error(kName, {file.error().fault, escaped(file.error().text)});
+  if (!file) return refuse(file.error());
   config::Diagnostics diagnostics;
   SourceCatalogue sources;
   const auto configuration = config::read_greylist_conf(file->text, sources.add(file_), diagnostics);
   config::warn_of_unasked_checks(configuration, diagnostics);
   std::fputs(config::text(diagnostics, sources).c_str(), stderr);
   if (diagnostics.failed()) return EX_CONFIG;
-  if (client_.empty()) {
-    if (!to_.empty()) return tell_error(kName, {Fault::malformed, "--to needs a --client"});
-    if (!as_json_) fmt::print("{}: {} rules, no mistake\n", escaped(file_), configuration.rules.size());
-    if (as_json_) print_json({{"file", file_}, {"rules", configuration.rules.size()}});
+  if (client_.empty() && to_.empty()) {
+    if (as_json_) {
+      print_json({{"file", file_}, {"rules", configuration.rules.size()}});
+    } else {
+      fmt::print("{}: {} rules, no mistake\n", escaped(file_), configuration.rules.size());
+    }
     return EX_OK;
   }
-  if (to_.empty())
-    return tell_error(kName, {Fault::malformed, "--client needs a --to: rules are asked for each recipient"});
+  if (client_.empty() || to_.empty())
+    return refuse({Fault::malformed, "rules are asked for a --client and each --to: one of them is missing"});
   if (!dns_server_.empty() && !io::Resolver::is_server(dns_server_))
-    return tell_error(kName,
-                      {Fault::malformed, "--dns-server is an address, as 192.0.2.53 or 192.0.2.53@5353"});
+    return refuse({Fault::malformed, "--dns-server is an address, as 192.0.2.53 or 192.0.2.53@5353"});
+  GreylistTrial trial(configuration, sources, dns_server_);
+  if (auto known = know(trial); !known) return refuse(known.error());
+  look_up_country(configuration, sources, trial.facts, trial.country);
+  return decide(trial);
+}
 
-  Trial trial(configuration, sources, dns_server_);
+int GreylistCheck::refuse(const Error& error) {
+  return tell_error(kName, {error.fault, escaped(error.text)});
+}
+
+Result<void> GreylistCheck::know(GreylistTrial& trial) const {
   auto& facts = trial.facts;
   facts.client = table::Ip::parse(client_);
-  if (!facts.client) return tell_error(kName, {Fault::malformed, escaped(client_) + " is not an address"});
+  if (!facts.client) return fail(Fault::malformed, client_ + " is not an address");
   facts.now = io::SystemClock().now();
   if (!time_.empty()) {
     const auto time = parse_iso_time(time_);
-    if (!time) return tell_error(kName, {Fault::malformed, "--time is as 2026-11-29T12:00Z"});
+    if (!time) return fail(Fault::malformed, "--time is as 2026-11-29T12:00Z");
     facts.now = *time;
   }
   const auto seconds = std::chrono::system_clock::to_time_t(facts.now);
@@ -220,40 +232,40 @@ int GreylistCheck::run() const {
   facts.helo = helo_;
   facts.raw_sender = greylist::bracketed(from_);
   facts.sender = greylist::tuple_sender(facts.raw_sender);
-  std::vector<std::pair<std::string, std::string>> macros;
   for (const auto& one : macros_) {
     const auto equals = one.find('=');
     if (equals == 0 || equals == std::string::npos)
-      return tell_error(kName, {Fault::malformed, "--macro is as {auth_authen}=joe"});
-    macros.emplace_back(one.substr(0, equals), one.substr(equals + 1));
+      return fail(Fault::malformed, "--macro is as {auth_authen}=joe");
+    trial.macros.emplace_back(one.substr(0, equals), one.substr(equals + 1));
   }
-  facts.macro = [&macros](std::string_view name) -> std::optional<std::string_view> {
-    for (const auto& [macro, value] : macros)
+  facts.macro = [&trial](std::string_view name) -> std::optional<std::string_view> {
+    for (const auto& [macro, value] : trial.macros)
       if (macro == name) return value;
     return std::nullopt;
   };
-  look_up_country(configuration, sources, facts, trial.country);
+  return {};
+}
 
-  json rows = json::array();
-  for (const auto& recipient : to_) {
-    facts.recipient = greylist::tuple_recipient(greylist::bracketed(recipient));
-    rows.push_back(trial.decide(greylist::Stage::recipient));
-    facts.accepted.push_back(facts.recipient);
-  }
-  if (!message_file_.empty()) {
-    const auto message = io::read_stable_file(message_file_);
-    if (!message) return tell_error(kName, {message.error().fault, escaped(message.error().text)});
-    take_message(message->text, facts);
-    facts.recipient.clear();
-    rows.push_back(trial.decide(greylist::Stage::message));
-  }
-  for (const auto& row : rows) {
+int GreylistCheck::decide(GreylistTrial& trial) const {
+  auto& facts = trial.facts;
+  const auto tell = [this](const json& row) {
     if (as_json_) {
       print_json(row);
     } else {
       print_row(row);
     }
+  };
+  for (const auto& recipient : to_) {
+    facts.recipient = greylist::tuple_recipient(greylist::bracketed(recipient));
+    tell(trial.decide(greylist::Stage::recipient));
+    facts.accepted.push_back(facts.recipient);
   }
+  if (message_file_.empty()) return EX_OK;
+  const auto message = io::read_stable_file(message_file_);
+  if (!message) return refuse(message.error());
+  take_message(message->text, facts);
+  facts.recipient.clear();
+  tell(trial.decide(greylist::Stage::message));
   return EX_OK;
 }
 
