@@ -2,10 +2,17 @@
 import json
 import re
 import subprocess
+import sys
 import time
+from pathlib import Path
 
+from client import Client
 from dns import Dns
 from greylists import Greylist, reply
+from hub import free_port
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "oracle"))
+from private_postfix import Postfix  # noqa: E402
 
 LATER = r"451 4\.7\.1 Greylisting in action, please come back in 00:"
 
@@ -222,3 +229,38 @@ def test_and_when_it_does_not(lab):
     grey.start()
     assert reply(grey.tell()) is not None
     assert [r["tries"] for r in manage(grey, "show")] == [1], "it was met once here; what was before is not in a dump file"
+
+
+def conversation_through(port, sink, grey):
+    """One mail, tried until it passes: what was answered first, and the header that it came with."""
+    first, deadline = None, time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with Client(port) as client:
+            client.ehlo()
+            client.command("MAIL FROM:<joe@a.example>", 250)
+            answer = client.command("RCPT TO:<kim@b.example>")
+            first = first or answer
+            if answer.startswith("250"):
+                client.data(b"Subject: hello\r\n\r\nbody\r\n")
+                client.command("QUIT", 221)
+                header = sink.wait(1)[0].header().decode()
+                return first, re.search(r"^X-Greylist: (.*?)\r\n\S", header + "\r\nx", re.M | re.S).group(1)
+    raise AssertionError(f"it did not pass within 20 s: {answer}\n" + "\n".join(grey.lines))
+
+
+def test_in_front_of_the_hub(lab):
+    grey, sink = Greylist(lab, "nospf\ngreylist 1s\n"), lab.sink()
+    hub = lab.hub(f"default_transport = smtp:{sink.next_hop}\nsmtpd_milters = {grey.spec}\n")
+    first, header = conversation_through(hub.port, sink, grey)
+    assert re.match(LATER, first) and header.startswith("Delayed for 00:00:0"), (first, header)
+
+
+def test_in_front_of_postfix(lab):
+    grey, sink = Greylist(lab, "nospf\ngreylist 1s\n", ["-p", f"inet:{free_port()}@127.0.0.1"]), lab.sink()
+    port = free_port()
+    postfix = Postfix(f"compatibility_level = 3.6\nmyhostname = hub.example\nmydestination =\ninet_interfaces = 127.0.0.1\nmynetworks = 127.0.0.0/8\n"
+                      f"alias_maps =\nlocal_recipient_maps =\nsmtp_dns_support_level = disabled\ndefault_transport = smtp:{sink.next_hop}\n"
+                      f"smtpd_milters = inet:127.0.0.1:{grey.options[1].split(':')[1].split('@')[0]}\n", f"127.0.0.1:{port} inet n - n - - smtpd\n")
+    lab.at_end.append(postfix.close)
+    first, header = conversation_through(port, sink, grey)
+    assert re.match(LATER, first) and header.startswith("Delayed for 00:00:0"), (first, header)
