@@ -1,5 +1,9 @@
 #include "cmd/greylist_command.h"
 
+#include <sysexits.h>
+
+#include <cstdio>
+
 #include "cmd/command_line.h"
 #include "cmd/greylist_check.h"
 #include "cmd/greylist_serve.h"
@@ -9,12 +13,26 @@ namespace hikyaku::cmd {
 
 int greylist_command(int argc, char** argv) {
   CommandLine app{"hikyaku greylist", "Greylisting by greylist.conf, as milter-greylist reads it."};
-  GreylistServe serve(app);
+  GreylistServe serve(app.subcommand("serve", "be a greylisting filter (milter) for an MTA"));
   GreylistCheck check(app);
   GreylistStateCommands state(app);
   if (const auto end = app.parse(argc, argv)) return *end;
   if (serve.called()) return serve.run();
   return state.called() ? state.run() : check.run();
+}
+
+int milter_greylist_command(int argc, char** argv, const char* version) {
+  CommandLine app{"milter-greylist", "A greylisting filter (milter) for an MTA: `hikyaku greylist serve`."};
+  bool release = false;
+  app.flag("-r", release, "tell the release, and end");
+  GreylistServe serve(app);
+  if (const auto end = app.parse(argc, argv)) return *end;
+  if (release) {
+    std::printf("hikyaku %s, in place of milter-greylist-4.6.4\n", version);
+    return EX_OK;
+  }
+  serve.leave_terminal();
+  return serve.run();
 }
 
 }  // namespace hikyaku::cmd

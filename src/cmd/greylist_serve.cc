@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "base/escape.h"
@@ -27,10 +28,11 @@ std::pair<NamedIn, NamedIn> process_owner(const std::string& user) {
           {colon == std::string::npos ? "" : user.substr(colon + 1), "user"}};
 }
 
+int refuse(const Error& error) { return tell_error(kName, {error.fault, escaped(error.text)}); }
+
 }  // namespace
 
-GreylistServe::GreylistServe(CommandLine& app)
-    : app_(app.subcommand("serve", "be a greylisting filter (milter) for an MTA")) {
+GreylistServe::GreylistServe(CommandLine& command) : app_(command) {
   options_.file = "/etc/milter-greylist/greylist.conf";
   options_.log.name = "milter-greylist";
   options_.log.tags = false;
@@ -38,8 +40,8 @@ GreylistServe::GreylistServe(CommandLine& app)
   options_.names.product = "milter-greylist-4.6.4";
   options_.names.version = "4.6.4";
   app_.option("-f,--file", &options_.file, "greylist.conf");
-  app_.option("-p,--socket", &socket_,
-              "where the MTA connects, in place of the file's: /run/g.sock, inet:7890@127.0.0.1");
+  given_.add_to(app_);
+  app_.flag("-c", check_only_, "check the file, and end");
   app_.option("--state", &state_,
               "the folder of what is remembered (default: the file's dumpfile, with .state behind it)");
   app_.option("--save", &save_, "milliseconds that a change may be in memory alone");
@@ -54,49 +56,74 @@ GreylistServe::GreylistServe(CommandLine& app)
       "file, has it read the file again and keep what is in force if the new one is bad. What was remembered "
       "is in the\n"
       "folder of --state; the dumpfile is read when that is new, and written for milter-greylist to go on "
-      "with. Exit\n"
-      "codes: 78 the file is bad, 66 it can't be read, 69 the socket or the state can't be had.");
+      "with.\n"
+      "Options of one capital or small letter are milter-greylist's, and go before the file. Called by that "
+      "name it leaves\n"
+      "the terminal as that does, unless -D or `nodetach` is there. Exit codes: 78 the file is bad, 66 it "
+      "can't be read,\n"
+      "69 the socket or the state can't be had.");
+}
+
+Result<greylist::Configuration> GreylistServe::load(config::Diagnostics& diagnostics,
+                                                    SourceCatalogue& sources) const {
+  const auto file = io::read_stable_file(options_.file);
+  if (!file) return std::unexpected(file.error());
+  auto configuration = config::read_greylist_conf(file->text, sources.add(options_.file), diagnostics);
+  given_.apply(configuration, diagnostics, sources);
+  config::warn_of_unasked_checks(configuration, diagnostics);
+  return configuration;
 }
 
 int GreylistServe::run() {
-  const auto refuse = [](const Error& error) {
-    return tell_error(kName, {error.fault, escaped(error.text)});
-  };
   std::signal(SIGPIPE, SIG_IGN);
-  const auto load = [this](config::Diagnostics& diagnostics,
-                           SourceCatalogue& sources) -> Result<greylist::Configuration> {
-    const auto file = io::read_stable_file(options_.file);
-    if (!file) return std::unexpected(file.error());
-    auto configuration = config::read_greylist_conf(file->text, sources.add(options_.file), diagnostics);
-    config::warn_of_unasked_checks(configuration, diagnostics);
-    if (!socket_.empty()) configuration.socket.set(socket_, configuration.socket.origin);
-    return configuration;
-  };
   config::Diagnostics diagnostics;
   auto sources = std::make_shared<SourceCatalogue>();
   auto configuration = load(diagnostics, *sources);
   std::fputs(config::text(diagnostics, *sources).c_str(), stderr);
   if (!configuration) return refuse(configuration.error());
   if (diagnostics.failed()) return EX_CONFIG;
+  if (check_only_) {
+    std::fputs(("config file \"" + escaped(options_.file) + "\" is okay\n").c_str(), stderr);
+    return EX_OK;
+  }
+  if (given_.names_user() && ::geteuid() != 0)
+    return refuse({Fault::malformed, "-u: only root can become another user"});
+  return serve(std::move(*configuration), std::move(sources));
+}
 
+int GreylistServe::serve(greylist::Configuration configuration,
+                         std::shared_ptr<const SourceCatalogue> sources) {
   const auto host = io::host_name();
   options_.names.host_name = host;
   options_.log.hostname = host.substr(0, host.find('.'));
+  const bool leave = leave_terminal_ && !configuration.nodetach.value;
   if (options_.log.file.empty() && ::access("/dev/log", W_OK) != 0) options_.log.file = "-";
-  options_.state = state_.empty() ? configuration->dumpfile.value + ".state" : state_;
+  if (leave && options_.log.file == "-")
+    return refuse({Fault::permanent, "no syslog takes the log (/dev/log): give a file with --log, or -D"});
+  options_.state = state_.empty() ? configuration.dumpfile.value + ".state" : state_;
   options_.save = std::chrono::milliseconds(save_);
-  const auto owner = process_owner(configuration->user.value);
-  const auto pid_file = configuration->pidfile.value;
+  const auto owner = process_owner(configuration.user.value);
+  const auto pid_file = configuration.pidfile.value;
   if (auto made = make_folder_for(options_.state, owner.first); !made) return refuse(made.error());
   options_.drop_privileges = [&owner, &pid_file]() -> Result<void> {
     if (auto written = write_process_number(pid_file, "pidfile"); !written) return written;
     return become(owner.first, owner.second);
   };
-  auto server = serve::GreylistServer::open(std::move(*configuration), std::move(sources), load, options_);
+  std::optional<Background> background;
+  if (leave) {
+    auto entered = Background::enter();
+    if (!entered) return refuse(entered.error());
+    background.emplace(std::move(*entered));
+  }
+  const auto again = [this](config::Diagnostics& diagnostics, SourceCatalogue& catalogue) {
+    return load(diagnostics, catalogue);
+  };
+  auto server = serve::GreylistServer::open(std::move(configuration), std::move(sources), again, options_);
   if (!server) return refuse(server.error());
-  const int code = (*server)->run([] {
+  const int code = (*server)->run([&background] {
     std::fputs("ready\n", stderr);
     std::fflush(stderr);
+    if (background) background->ready();
   });
   // Another user than the one who made it may not: then the next run takes its place.
   if (!pid_file.empty()) ::unlink(pid_file.c_str());

@@ -42,8 +42,8 @@ void print_usage(std::FILE* out) {
   }
   std::fputs(
       "\nhikyaku COMMAND --help tells the options of a command, with examples. -c DIR names the folder of\n"
-      "main.cf and master.cf (default /etc/hikyaku). Called as sendmail, mailq or newaliases it does what\n"
-      "those do.\n",
+      "main.cf and master.cf (default /etc/hikyaku). Called as sendmail, mailq, newaliases or\n"
+      "milter-greylist it does what those do.\n",
       out);
 }
 
@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
   const auto called_as = base_name(argv[0]);
   if (called_as == "mailq") return mailq_command(argc, argv);
   if (called_as == "sendmail") return sendmail_command(argc, argv);
+  if (called_as == "milter-greylist") return milter_greylist_command(argc, argv, HIKYAKU_VERSION);
   if (called_as == "newaliases") return newaliases_command(argc, argv);
   if (argc < 2) {
     print_usage(stderr);

@@ -1,10 +1,15 @@
 #include "cmd/process_setup.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -50,6 +55,61 @@ Result<void> make_folder_for(const std::string& folder, const NamedIn& user) {
     return fail(Fault::permanent,
                 "hand " + folder + " to the user '" + user.name + "': " + std::strerror(errno));
   return {};
+}
+
+namespace {
+
+/// Ends as the process that we began has: 0 once it has written, which is before it ends.
+[[noreturn]] void end_as(pid_t child, int told) {
+  char octet = 0;
+  ssize_t got = 0;
+  while ((got = ::read(told, &octet, 1)) < 0 && errno == EINTR) {
+  }
+  if (got == 1) ::_exit(EX_OK);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE);
+}
+
+}  // namespace
+
+Result<Background> Background::enter() {
+  const auto failed = [](const char* what) {
+    return fail(Fault::temporary,
+                std::string("go into the background: ") + what + ": " + std::strerror(errno));
+  };
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed("pipe");
+  std::fflush(nullptr);
+  const auto child = ::fork();
+  if (child < 0) {
+    auto why = failed("fork");
+    ::close(ends[0]);
+    ::close(ends[1]);
+    return why;
+  }
+  if (child > 0) {
+    ::close(ends[1]);
+    end_as(child, ends[0]);
+  }
+  ::close(ends[0]);
+  ::setsid();  // can't fail in a new process
+  return Background(ends[1]);
+}
+
+Background::~Background() {
+  if (told_ >= 0) ::close(told_);
+}
+
+void Background::ready() {
+  const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (nothing >= 0) {
+    for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(nothing, standard);
+    if (nothing > STDERR_FILENO) ::close(nothing);
+  }
+  // The old process may have been killed; then nobody waits.
+  [[maybe_unused]] const auto written = ::write(told_, "", 1);
 }
 
 }  // namespace hikyaku::cmd

@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 
@@ -17,5 +18,23 @@ struct NamedIn {
 Result<void> become(const NamedIn& user, const NamedIn& group);
 /// Makes a folder that is not there, with those above it, and hands it to the user when we are root.
 Result<void> make_folder_for(const std::string& folder, const NamedIn& user);
+
+/// A service that was started from a shell or an init script, and goes on without it.
+class Background {
+ public:
+  /// Returns in a new process, without a terminal. The old one waits: it ends with 0 once ready() is called,
+  /// and otherwise as the new one ends. Before any thread is there; stderr stays open until ready().
+  static Result<Background> enter();
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+  Background(Background&& other) noexcept : told_(std::exchange(other.told_, -1)) {}
+  ~Background();
+
+  void ready();
+
+ private:
+  explicit Background(int told) : told_(told) {}
+  int told_;  // where the old process reads that we are
+};
 
 }  // namespace hikyaku::cmd

@@ -1,6 +1,9 @@
 """`hikyaku greylist` over real sockets: the filter that greylists, and what tells which line decides."""
 import json
+import os
 import re
+import select
+import signal
 import subprocess
 import sys
 import time
@@ -264,3 +267,57 @@ def test_in_front_of_postfix(lab):
     lab.at_end.append(postfix.close)
     first, header = conversation_through(port, sink, grey)
     assert re.match(LATER, first) and header.startswith("Delayed for 00:00:0"), (first, header)
+
+
+def test_options_of_milter_greylist_go_before_the_file(lab):
+    grey = Greylist(lab, "nospf\ngreylist 1h\nsubnetmatch /32\n", ["-w", "40m", "-L", "24", "-D"])
+    assert re.match(r"451 4\.7\.1 Greylisting in action, please come back in 00:(40:00|39:)", reply(grey.tell()))
+    grey.tell(client="192.0.2.8")
+    assert [(r["client"], r["tries"]) for r in manage(grey, "show")] == [("192.0.2.7", 2)], "-L 24 has the two be one"
+    mark = grey.mark()
+    grey.write("nospf\ngreylist 2h\n")
+    grey.process.send_signal(signal.SIGHUP)
+    grey.wait_log("reloaded .*greylist.conf", since=mark)
+    again = reply(grey.tell("--mail-from", "else@a.example"))
+    assert re.match(r"451 4\.7\.1 Greylisting in action, please come back in 00:(40:00|39:)", again), again
+
+
+def test_a_mistake_in_an_option_is_told_as_one_in_the_file(lab):
+    grey = Greylist(lab, "", start=False)
+    for option, value, told in (("-w", "soon", 'option -w:1:10: error: '), ("-L", "33", "option -L:1:14: error: "),
+                                ("-d", 'a"b', "option -d:1: error: one value is expected"), ("-a", "1d quiet", "option -a:1: error: one value")):
+        done = subprocess.run([lab.binary, "greylist", "serve", "-f", str(grey.conf), option, value], capture_output=True, timeout=20)
+        assert done.returncode == 78 and told in done.stderr.decode(), (option, done)
+
+
+def as_milter_greylist(lab, grey, *options):
+    program = grey.folder / "milter-greylist"
+    if not program.exists():
+        program.symlink_to(Path(lab.binary).resolve())
+    return subprocess.run([program, *options], capture_output=True, timeout=30)
+
+
+def test_called_as_milter_greylist_it_leaves_the_terminal(lab):
+    grey = Greylist(lab, "nospf\n", start=False)
+    pid_file = grey.folder / "pid"
+    done = as_milter_greylist(lab, grey, "-f", grey.conf, "-P", pid_file, "--log", grey.folder / "log")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"ready\n"), done
+    number = int(pid_file.read_text())
+    try:
+        assert re.match(LATER, reply(grey.tell())), "it takes connections when the one who started it goes on"
+        assert Path(f"/proc/{number}/fd/2").readlink() == Path("/dev/null") and os.getsid(number) == number
+    finally:
+        ended = os.pidfd_open(number)
+        os.kill(number, signal.SIGTERM)
+        assert select.select([ended], [], [], 20)[0], "it did not end at SIGTERM"
+        os.close(ended)
+
+
+def test_called_as_milter_greylist_it_tells_what_fails_before_it_leaves(lab):
+    grey = Greylist(lab, "nospf\n", start=False)
+    for options, code, told in ((["-c", "-f", grey.conf], 0, f'config file "{grey.conf}" is okay'),
+                                (["-r"], 0, ""),
+                                (["-f", grey.folder / "none"], 66, "none"),
+                                (["-f", grey.conf, "--log", grey.folder / "log", "-p", grey.folder / "no" / "socket"], 69, "no/socket")):
+        done = as_milter_greylist(lab, grey, *options)
+        assert done.returncode == code and told in done.stderr.decode(), (options, done)
