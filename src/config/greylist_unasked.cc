@@ -14,12 +14,10 @@ void warn_of_unasked_checks(const greylist::Configuration& configuration, Diagno
   warn(configuration.ldapchecks, "ldapcheck");
   for (const auto& one : configuration.nsupdates)
     diagnostics.warning(one.origin, "nsupdate \"" + one.name + "\" is not sent by this version");
-  for (const auto& one : configuration.peers)
-    diagnostics.warning(one.origin, "peers are not spoken to by this version: what is remembered stays here",
-                        one.host);
-  if (configuration.syncaddr.given())
-    diagnostics.warning(configuration.syncaddr.origin, "peers are not listened to by this version",
-                        "syncaddr");
+  if (configuration.syncsrcaddr.value.port)
+    diagnostics.warning(configuration.syncsrcaddr.origin,
+                        "peers are spoken to from any port, as milter-greylist does: only the address counts",
+                        "port");
   if (configuration.unbracket.value)
     diagnostics.warning(configuration.unbracket.origin,
                         "a client without a name keeps its brackets in this version", "unbracket");

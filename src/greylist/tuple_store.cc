@@ -152,6 +152,11 @@ Result<void> TupleStore::flush_locked() {
   return save_waiting();
 }
 
+Result<void> TupleStore::write_out() {
+  const std::lock_guard lock(flushing_);
+  return flush_locked();
+}
+
 Result<TupleStore::Saved> TupleStore::flush() {
   const std::lock_guard lock(flushing_);
   if (auto result = flush_locked(); !result) return std::unexpected(result.error());

@@ -60,6 +60,8 @@ class TupleStore {
   /// Saves what has changed; synced when it returns. After a failure nothing is forgotten: the next call
   /// tries again, before anything newer.
   Result<Saved> flush();
+  /// Saves too, for who reads the Kv afterwards; what is to be told comes with the next flush().
+  Result<void> write_out();
   /// Forgets what has expired; flushes first. Looks at no more than `limit` entries of each state, and gives
   /// at how many: fewer than `limit` when all is done.
   Result<std::size_t> expire(Seconds now, std::size_t limit = kBatch);

@@ -88,8 +88,10 @@ TEST(TupleStore, TellsPeersWhatItDecidedOnceItIsSaved) {
   TupleStore store(kv, settings({24, 64}), kSecret);
   const auto one = tuple(kIp, "<A@x.test>", "<b@y.test>", {24, 64});
   store.table().decide(one, kTimes, at(0));
+  ASSERT_TRUE(store.write_out());
+  EXPECT_EQ(kv.rows(0).size(), 1U);
   auto saved = store.flush();
-  ASSERT_TRUE(saved);
+  ASSERT_TRUE(saved) << "who wrote it out for a list has not told it";
   const PeerChange added{PeerChange::Kind::add, kIp, "<A@x.test>", "<b@y.test>", at(10), {}};
   EXPECT_EQ(saved->told, std::vector{added});
   store.table().decide(one, kTimes, at(5));

@@ -61,7 +61,7 @@ Result<greylist::TupleQuery> query_of(const json& request) {
 Result<void> for_each(GreylistState& state, const greylist::TupleQuery& query, Time now,
                       const std::function<Result<void>(const greylist::ListedTuple&)>& act) {
   auto& store = state.store();
-  if (auto saved = store.flush(); !saved) return std::unexpected(std::move(saved.error()));
+  if (auto saved = store.write_out(); !saved) return std::unexpected(std::move(saved.error()));
   std::string from;
   do {
     auto page = store.list(query, from, kPage);
@@ -135,7 +135,7 @@ Result<int> change(const json& request, GreylistState& state, const greylist::Co
     if (!done) return std::unexpected(done.error());
     if (*done) row(tuple_row(one.entry));
   }
-  if (auto saved = state.store().flush(); !saved) return std::unexpected(std::move(saved.error()));
+  if (auto saved = state.store().write_out(); !saved) return std::unexpected(std::move(saved.error()));
   return found.empty() ? EX_NOINPUT : EX_OK;
 }
 
@@ -156,7 +156,7 @@ Result<int> whitelist(const json& request, GreylistState& state, const greylist:
   auto added = state.store().import(std::move(entry), greylist::seconds_of(now));
   if (!added) return std::unexpected(std::move(added.error()));
   if (!*added) return fail(Fault::temporary, "there is no room for another tuple");
-  if (auto saved = state.store().flush(); !saved) return std::unexpected(std::move(saved.error()));
+  if (auto saved = state.store().write_out(); !saved) return std::unexpected(std::move(saved.error()));
   row(told);
   return EX_OK;
 }

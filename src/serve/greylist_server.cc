@@ -25,6 +25,7 @@
 #include "io/system_random.h"
 #include "serve/control_server.h"
 #include "serve/greylist_administration.h"
+#include "serve/greylist_peers.h"
 #include "serve/greylist_session.h"
 #include "serve/greylist_state.h"
 #include "serve/io_thread.h"
@@ -86,6 +87,7 @@ struct GreylistServer::State {
   StatisticsOutput statistics;
   greylist::RateCounters rates;
   std::unique_ptr<GreylistServices> services;
+  std::unique_ptr<GreylistPeers> peers;
   std::mutex mutex;
   std::shared_ptr<const GreylistRules> rules;  // under the mutex
   io::FileStamp file;
@@ -162,6 +164,8 @@ Result<void> GreylistServer::State::open(greylist::Configuration configuration,
       new GreylistServices{clock, *log, *pool, *resolver, tuples->store(), statistics, options.names, rates});
   file = io::stamp_of(options.file);
   use(std::move(configuration), std::move(sources));
+  peers = std::make_unique<GreylistPeers>(clock, *log, *pool, tuples->store(), random);
+  if (auto known = peers->use(current()->configuration); !known) return known;
 
   const auto answer = [this](const nlohmann::json& request, const ControlServer::Row& row,
                              const ControlServer::Body&) {
@@ -231,11 +235,14 @@ void GreylistServer::State::reload(std::string_view why) {
   const auto& old = *before->configuration;
   if (loaded->socket.value != old.socket.value || loaded->subnetmatch.value != old.subnetmatch.value ||
       loaded->subnetmatch6.value != old.subnetmatch6.value || loaded->timeout.value != old.timeout.value ||
-      loaded->lazyaw.value != old.lazyaw.value)
+      loaded->lazyaw.value != old.lazyaw.value || loaded->syncaddr.value != old.syncaddr.value ||
+      loaded->syncmaxqlen.value != old.syncmaxqlen.value)
     log->warning("config",
-                 "reload: changes of socket, subnetmatch, subnetmatch6, timeout and lazyaw count after a "
-                 "restart");
+                 "reload: changes of socket, subnetmatch, subnetmatch6, timeout, lazyaw, syncaddr and "
+                 "syncmaxqlen count after a restart");
   use(std::move(*loaded), std::move(sources));
+  if (const auto known = peers->use(current()->configuration); !known)
+    log->error("peer", escaped(known.error().text));
   log->info("config", "reloaded " + escaped(options.file) + " -- " + std::string(why));
 }
 
@@ -258,9 +265,10 @@ asio::awaitable<void> GreylistServer::State::look_at_files() {
 }
 
 void GreylistServer::State::save() {
-  const auto saved = tuples->store().flush();
+  auto saved = tuples->store().flush();
   if (saved) {
     unsaved_dump += saved->changes;
+    if (peers) peers->tell(std::move(saved->told));
   } else {
     log->error("state", "what was decided lately is not saved: " + escaped(saved.error().text));
   }
@@ -348,6 +356,7 @@ int GreylistServer::run(const std::function<void()>& ready) {
         [&state, &one = *worker](io::Stream::Socket socket) { state.begin(one, std::move(socket)); },
         [] { return false; });
   }
+  state.peers->start();
   state.control->start();
   const auto load = state.tuples->store().table().load();
   state.log->info("greylist", "started -- " + state.listener->spec().text() + ", " +
@@ -364,11 +373,13 @@ int GreylistServer::run(const std::function<void()>& ready) {
 void GreylistServer::State::close() {
   for (auto& worker : workers) worker->thread.stop();
   for (auto& worker : workers) worker->thread.join();
+  if (peers) peers->stop();
   if (resolver) resolver->stop();
   if (pool) pool->stop();
   // Before the contexts that their sockets belong to.
   for (auto& worker : workers) worker->sessions.clear();
   listener.reset();
+  peers.reset();
   control.reset();
   workers.clear();
   if (tuples && current()) {

@@ -153,14 +153,14 @@ Result<std::size_t> GreylistState::import(const fs::path& path, Time now, std::v
   }
   if (reader.problems() > kToldProblems)
     notes.push_back(path.string() + ": " + std::to_string(reader.problems()) + " lines can't be read");
-  auto saved = store_->flush();
+  auto saved = store_->write_out();
   if (!saved) return std::unexpected(std::move(saved.error()));
   return taken;
 }
 
 Result<void> GreylistState::dump(const fs::path& file, std::optional<unsigned> mode,
                                  greylist::DumpWriter::Dates dates, Time now) {
-  if (auto saved = store_->flush(); !saved) return std::unexpected(std::move(saved.error()));
+  if (auto saved = store_->write_out(); !saved) return std::unexpected(std::move(saved.error()));
   greylist::DumpWriter writer(utc_offset, dates);
   auto beside = file;
   beside += "-" + std::to_string(::getpid());

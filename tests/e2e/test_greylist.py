@@ -4,6 +4,7 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -187,8 +188,8 @@ def test_the_senders_spf_lets_it_pass(lab):
 
 
 def test_what_this_version_does_not_do_is_told(lab):
-    _, told = check(lab, 'peer 192.0.2.1\nurlcheck "u" "http://localhost/" 5\nracl greylist urlcheck "u"\nlogfac local3\n')
-    assert "check.conf:1:6: warning: peers are not spoken to" in told, told
+    _, told = check(lab, 'syncsrcaddr 192.0.2.1 port 7\nurlcheck "u" "http://localhost/" 5\nracl greylist urlcheck "u"\nlogfac local3\n')
+    assert "check.conf:1:23: warning: peers are spoken to from any port" in told, told
     assert 'check.conf:2: warning: urlcheck "u" is not asked' in told and "check.conf:4:1: warning:" in told, told
 
 
@@ -321,3 +322,59 @@ def test_called_as_milter_greylist_it_tells_what_fails_before_it_leaves(lab):
                                 (["-f", grey.conf, "--log", grey.folder / "log", "-p", grey.folder / "no" / "socket"], 69, "no/socket")):
         done = as_milter_greylist(lab, grey, *options)
         assert done.returncode == code and told in done.stderr.decode(), (options, done)
+
+
+def fleet(lab, *numbers):
+    """Greylisters that are each other's peers, as on machines of their own: 127.0.0.N."""
+    port = free_port()
+    everybody = "".join(f"peer 127.0.0.{n}\n" for n in numbers)
+    return [Greylist(lab, f"nospf\ngreylist 1s\nautowhite 1h\nsyncaddr 127.0.0.{n} port {port}\nsyncsrcaddr 127.0.0.{n}\n{everybody}", start=False)
+            for n in numbers]
+
+
+def wait_remembered(grey, want):
+    """What it remembers becomes so: the states and tries of tuples."""
+    deadline = time.monotonic() + 20
+    while (states := [r["state"] for r in manage(grey, "show")]) != want:
+        assert time.monotonic() < deadline, f"{states}, not {want}:\n" + "\n".join(grey.lines)
+
+
+def test_peers_tell_each_other_what_they_decided(lab):
+    one, two = fleet(lab, 2, 3)
+    one.start()
+    assert re.match(LATER, reply(one.tell())), "the other one is not there yet: what it is told waits"
+    one.wait_log(r"cannot sync with peer 127\.0\.0\.3: .*1 entries queued")
+    two.start()
+    wait_remembered(two, ["pending"])
+    deadline = time.monotonic() + 20
+    while (answer := reply(two.tell())) is not None:
+        assert re.match(LATER, answer) and time.monotonic() < deadline, (answer, manage(two, "show"), two.lines)
+    wait_remembered(one, ["autowhite"])
+    assert reply(one.tell()) is None
+    two.wait_log(r"Incoming MX sync connection from 127\.0\.0\.2")
+    two.wait_log(r"peer 127\.0\.0\.3 is this machine, it is not told|Connection to 127\.0\.0\.2 established, protocol version 3")
+    manage(two, "forget", "--from", "joe@a.example")
+    wait_remembered(two, [])
+
+
+def test_a_peer_is_added_while_it_runs(lab):
+    one, two = fleet(lab, 2, 3)
+    everybody = one.conf.read_text().split("socket ")[0]
+    one.write(re.sub("peer .*\n", "", everybody))
+    one.start()
+    two.start()
+    mark = one.mark()
+    one.write(everybody)
+    one.wait_log("reloaded .*greylist.conf", since=mark)
+    assert re.match(LATER, reply(one.tell()))
+    manage(one, "status")  # who looks at what is remembered does not keep it from being told
+    wait_remembered(two, ["pending"])
+
+
+def test_who_is_no_peer_is_sent_away(lab):
+    one, _ = fleet(lab, 2, 3)
+    one.start()
+    port = int(re.search(r"port (\d+)", one.conf.read_text()).group(1))
+    with socket.create_connection(("127.0.0.2", port), 20, ("127.0.0.4", 0)) as stranger:
+        assert stranger.makefile("rb").read() == b"106 You have no permission to talk, go away!\n"
+    one.wait_log(r"Remote host 127\.0\.0\.4 is not a peer MX")
