@@ -29,6 +29,7 @@
 #include "serve/greylist_session.h"
 #include "serve/greylist_state.h"
 #include "serve/io_thread.h"
+#include "serve/log_diagnostics.h"
 #include "serve/multiplexer_listener.h"
 #include "serve/service_signals.h"
 
@@ -213,17 +214,11 @@ void GreylistServer::State::begin(Worker& worker, io::Stream::Socket socket) {
 }
 
 void GreylistServer::State::reload(std::string_view why) {
+  file = io::stamp_of(options.file);  // so that a SIGHUP after a change is one reload
   config::Diagnostics diagnostics;
   auto sources = std::make_shared<SourceCatalogue>();
   auto loaded = load(diagnostics, *sources);
-  for (const auto& one : diagnostics.all()) {
-    const auto text = escaped(sources->text(one.where) + ": " + one.text);
-    if (one.level == config::Diagnostic::Level::error) {
-      log->error("config", text);
-    } else {
-      log->warning("config", text);
-    }
-  }
+  log_diagnostics(*log, "config", diagnostics, *sources);
   if (!loaded || diagnostics.failed()) {
     log->error("config",
                "reload: " + (loaded ? std::string("the file is bad") : escaped(loaded.error().text)) +
@@ -252,10 +247,7 @@ asio::awaitable<void> GreylistServer::State::look_at_files() {
     timer.expires_after(kLook);
     co_await timer.async_wait(kQuiet);
     const auto stamp = io::stamp_of(options.file);
-    if (!(stamp == file) && stamp.exists && !stopping) {
-      file = stamp;
-      reload(escaped(options.file) + " has changed");
-    }
+    if (!(stamp == file) && stamp.exists && !stopping) reload(escaped(options.file) + " has changed");
     auto refresh = [this, in_force = current()] {
       tell_countries(*in_force);
       return true;

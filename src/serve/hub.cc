@@ -24,6 +24,7 @@
 #include "serve/databases.h"
 #include "serve/domain_flush.h"
 #include "serve/io_thread.h"
+#include "serve/log_diagnostics.h"
 #include "serve/mailbox_databases.h"
 #include "serve/mailbox_upkeep.h"
 #include "serve/notice_milters.h"
@@ -455,15 +456,7 @@ asio::awaitable<void> Hub::State::refresh_loop() {
 }
 
 void Hub::State::tell_diagnostics(const config::Diagnostics& diagnostics, const SourceCatalogue& sources) {
-  for (const auto& one : diagnostics.all()) {
-    const auto text =
-        sources.text(one.where) + (one.column != 0 ? ":" + std::to_string(one.column) : "") + ": " + one.text;
-    if (one.level == config::Diagnostic::Level::error) {
-      log->error("master", escaped(text));
-    } else {
-      log->warning("master", escaped(text));
-    }
-  }
+  log_diagnostics(*log, "master", diagnostics, sources);
 }
 
 void Hub::State::reload() {

@@ -23,6 +23,7 @@
 #include "io/system_random.h"
 #include "serve/control_server.h"
 #include "serve/io_thread.h"
+#include "serve/log_diagnostics.h"
 #include "serve/multiplexer_listener.h"
 #include "serve/multiplexer_services.h"
 #include "serve/multiplexer_session.h"
@@ -200,14 +201,7 @@ void MultiplexerServer::State::reload(std::string_view why) {
   config::Diagnostics diagnostics;
   auto sources = std::make_shared<SourceCatalogue>();
   auto loaded = load(diagnostics, *sources);
-  for (const auto& one : diagnostics.all()) {
-    const auto text = escaped(sources->text(one.where) + ": " + one.text);
-    if (one.level == config::Diagnostic::Level::error) {
-      log->error("manager", text);
-    } else {
-      log->warning("manager", text);
-    }
-  }
+  log_diagnostics(*log, "manager", diagnostics, *sources);
   if (!loaded || diagnostics.failed()) {
     log->error(
         "manager",

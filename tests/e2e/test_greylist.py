@@ -154,7 +154,7 @@ def test_a_changed_file_counts_and_a_bad_one_does_not(lab):
     assert reply(grey.tell()) == "551 5.7.1 Go away!"
     mark = grey.mark()
     grey.write("nospf\nracl allow default\n")
-    grey.wait_log(r"greylist\.conf:2: .*whitelist", since=mark)
+    grey.wait_log(r"greylist\.conf:2:6: .*whitelist", since=mark)
     grey.wait_log("the configuration in force stays", since=mark)
     assert reply(grey.tell()) == "551 5.7.1 Go away!"
 
