@@ -33,13 +33,13 @@ int refuse(const Error& error) { return tell_error(kName, {error.fault, escaped(
 }  // namespace
 
 GreylistServe::GreylistServe(CommandLine& command) : app_(command) {
-  options_.file = "/etc/milter-greylist/greylist.conf";
+  options_.greylisting.file = "/etc/milter-greylist/greylist.conf";
   options_.log.name = "milter-greylist";
   options_.log.tags = false;
   // What mail filters and people look for in X-Greylist headers.
-  options_.names.product = "milter-greylist-4.6.4";
-  options_.names.version = "4.6.4";
-  app_.option("-f,--file", &options_.file, "greylist.conf");
+  options_.greylisting.names.product = "milter-greylist-4.6.4";
+  options_.greylisting.names.version = "4.6.4";
+  app_.option("-f,--file", &options_.greylisting.file, "greylist.conf");
   given_.add_to(app_);
   app_.flag("-c", check_only_, "check the file, and end");
   app_.option("--state", &state_,
@@ -66,9 +66,10 @@ GreylistServe::GreylistServe(CommandLine& command) : app_(command) {
 
 Result<greylist::Configuration> GreylistServe::load(config::Diagnostics& diagnostics,
                                                     SourceCatalogue& sources) const {
-  const auto file = io::read_stable_file(options_.file);
+  const auto file = io::read_stable_file(options_.greylisting.file);
   if (!file) return std::unexpected(file.error());
-  auto configuration = config::read_greylist_conf(file->text, sources.add(options_.file), diagnostics);
+  auto configuration =
+      config::read_greylist_conf(file->text, sources.add(options_.greylisting.file), diagnostics);
   given_.apply(configuration, diagnostics, sources);
   config::warn_of_unasked_checks(configuration, diagnostics);
   return configuration;
@@ -78,12 +79,13 @@ int GreylistServe::run() {
   std::signal(SIGPIPE, SIG_IGN);
   config::Diagnostics diagnostics;
   auto sources = std::make_shared<SourceCatalogue>();
+  options_.greylisting.stamp = io::stamp_of(options_.greylisting.file);
   auto configuration = load(diagnostics, *sources);
   std::fputs(config::text(diagnostics, *sources).c_str(), stderr);
   if (!configuration) return refuse(configuration.error());
   if (diagnostics.failed()) return EX_CONFIG;
   if (check_only_) {
-    std::fputs(("config file \"" + escaped(options_.file) + "\" is okay\n").c_str(), stderr);
+    std::fputs(("config file \"" + escaped(options_.greylisting.file) + "\" is okay\n").c_str(), stderr);
     return EX_OK;
   }
   if (given_.names_user() && ::geteuid() != 0)
@@ -94,17 +96,18 @@ int GreylistServe::run() {
 int GreylistServe::serve(greylist::Configuration configuration,
                          std::shared_ptr<const SourceCatalogue> sources) {
   const auto host = io::host_name();
-  options_.names.host_name = host;
+  options_.greylisting.names.host_name = host;
   options_.log.hostname = host.substr(0, host.find('.'));
   const bool leave = leave_terminal_ && !configuration.nodetach.value;
   if (options_.log.file.empty() && ::access("/dev/log", W_OK) != 0) options_.log.file = "-";
   if (leave && options_.log.file == "-")
     return refuse({Fault::permanent, "no syslog takes the log (/dev/log): give a file with --log, or -D"});
-  options_.state = state_.empty() ? configuration.dumpfile.value + ".state" : state_;
-  options_.save = std::chrono::milliseconds(save_);
+  options_.greylisting.state = state_.empty() ? configuration.dumpfile.value + ".state" : state_;
+  options_.greylisting.save = std::chrono::milliseconds(save_);
   const auto owner = process_owner(configuration.user.value);
   const auto pid_file = configuration.pidfile.value;
-  if (auto made = make_folder_for(options_.state, owner.first); !made) return refuse(made.error());
+  if (auto made = make_folder_for(options_.greylisting.state, owner.first); !made)
+    return refuse(made.error());
   options_.drop_privileges = [&owner, &pid_file]() -> Result<void> {
     if (auto written = write_process_number(pid_file, "pidfile"); !written) return written;
     return become(owner.first, owner.second);
@@ -118,7 +121,9 @@ int GreylistServe::serve(greylist::Configuration configuration,
   const auto again = [this](config::Diagnostics& diagnostics, SourceCatalogue& catalogue) {
     return load(diagnostics, catalogue);
   };
-  auto server = serve::GreylistServer::open(std::move(configuration), std::move(sources), again, options_);
+  options_.greylisting.prefixes = serve::prefixes_of(configuration);
+  auto rules = std::make_shared<const serve::GreylistRules>(std::move(configuration), std::move(sources));
+  auto server = serve::GreylistServer::open(std::move(rules), again, options_);
   if (!server) return refuse(server.error());
   const int code = (*server)->run([&background] {
     std::fputs("ready\n", stderr);

@@ -18,6 +18,7 @@
 #include "io/system_clock.h"
 #include "io/system_random.h"
 #include "serve/greylist_administration.h"
+#include "serve/greylist_rules.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -135,8 +136,7 @@ int GreylistStateCommands::run() const {
   const auto now = io::SystemClock().now();
   serve::GreylistState::Options options;
   options.folder = folder;
-  options.prefixes = {static_cast<std::uint8_t>(configuration.subnetmatch.value),
-                      static_cast<std::uint8_t>(configuration.subnetmatch6.value)};
+  options.prefixes = serve::prefixes_of(configuration);
   options.table.timeout = configuration.timeout.value;
   options.table.lazyaw = configuration.lazyaw.value;
   std::vector<std::string> notes;

@@ -88,7 +88,7 @@ std::optional<Verdict> Conversation::owed_to_tarpit() {
   return Verdict{Verdict::Kind::tempfail, {}, {}};
 }
 
-std::optional<Verdict> Conversation::recipient(std::string_view path) {
+std::optional<Verdict> Conversation::recipient(std::string_view path, Explanation* why) {
   facts_.recipient = tuple_recipient(path);
   properties_.forget_recipient();
   if (auto owed = owed_to_tarpit()) return owed;
@@ -110,6 +110,7 @@ std::optional<Verdict> Conversation::recipient(std::string_view path) {
     reason = Reason::access_map;
   }
   if (!reason) return std::nullopt;
+  if (why != nullptr) explain_exemption(*reason, *why);
   last_ = Decision();
   last_.action = Action::whitelist;
   last_pass_ = Reasons();
@@ -117,12 +118,72 @@ std::optional<Verdict> Conversation::recipient(std::string_view path) {
   return accept_recipient();
 }
 
+void Conversation::explain_exemption(Reason reason, Explanation& why) const {
+  const auto& all = *configuration_;
+  Explanation::Step step{.step = "greylist.exempt", .outcome = "whitelist"};
+  const auto told = [&](std::string_view rule, Origin origin, std::string_view operand) {
+    step.rule = rule;
+    step.origin = origin;
+    step.operand = operand;
+    why.add(step);
+  };
+  switch (reason) {
+    case Reason::auth:
+      return told("a client that has logged in passes (noauth is not set)", all.noauth.origin,
+                  facts_.macro("{auth_authen}").value_or(""));
+    case Reason::tls:
+      return told("a client with a verified certificate passes (noauth is not set)", all.noauth.origin,
+                  facts_.macro("{cert_subject}").value_or(""));
+    case Reason::spf:
+      return told("what SPF passes is let in (nospf is not set)", all.nospf.origin, facts_.sender);
+    case Reason::access_map:
+      return told("the MTA's own map says so (noaccessdb is not set)", all.noaccessdb.origin,
+                  facts_.macro("{greylist}").value_or(""));
+    default:
+      return told("a client that did not come over IP passes", {}, facts_.client_name);
+  }
+}
+
+void Conversation::explain_tuple(const Tuple& tuple, const Decision& decision, const TupleDecision& met,
+                                 Explanation& why) const {
+  using Kind = TupleDecision::Kind;
+  const auto times = "greylist " + std::to_string(decision.delay.count()) + "s, autowhite " +
+                     std::to_string(decision.autowhite.count()) + "s";
+  const auto key = tuple.client.text() + " " + tuple.sender + " " + tuple.recipient;
+  std::string outcome;
+  switch (met.kind) {
+    case Kind::first_encounter:
+      outcome = "met for the first time; put off for " + clock_text(met.remaining);
+      break;
+    case Kind::pending:
+      outcome = "try " + std::to_string(met.tries) + "; put off for " + clock_text(met.remaining) + " more";
+      break;
+    case Kind::passed:
+      outcome = "passes " + clock_text(met.elapsed) + " after it was met first";
+      break;
+    case Kind::autowhite:
+      outcome = "has passed before: passes";
+      break;
+    case Kind::not_remembered:
+      outcome = "no room for another tuple: passes";
+      break;
+  }
+  // Where the times are from: the rule that decided, or the settings for all.
+  why.add({.step = "greylist.tuple",
+           .rule = times,
+           .origin = decision.rule != nullptr && decision.rule->values.delay
+                         ? decision.rule->origin
+                         : configuration_->greylist.origin,
+           .keys = key,
+           .outcome = outcome});
+}
+
 Verdict Conversation::accept_recipient() {
   facts_.accepted.push_back(facts_.recipient);
   return {};
 }
 
-Verdict Conversation::recipient_decided(const Decision& decision) {
+Verdict Conversation::recipient_decided(const Decision& decision, Explanation* why) {
   properties_ = decision.properties;
   log_.insert(log_.end(), decision.log_lines.begin(), decision.log_lines.end());
   last_ = decision;
@@ -140,8 +201,9 @@ Verdict Conversation::recipient_decided(const Decision& decision) {
     log_refusal(decision, facts_.recipient, "blacklisted");
     return refuse(decision, Verdict::Kind::reject, {});
   }
-  const auto met =
-      tuples_.decide(tuple(facts_.recipient).value(), {decision.delay, decision.autowhite}, now());
+  const auto one = tuple(facts_.recipient).value();
+  const auto met = tuples_.decide(one, {decision.delay, decision.autowhite}, now());
+  if (why != nullptr) explain_tuple(one, decision, met, *why);
   if (met.kind == TupleDecision::Kind::autowhite) {
     last_pass_ = Reasons();
     last_pass_.add(Reason::autowhite);

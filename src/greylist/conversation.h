@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/explanation.h"
 #include "base/time.h"
 #include "greylist/client_key.h"
 #include "greylist/configuration.h"
@@ -76,9 +77,10 @@ class Conversation {
   bool wants_spf() const;
   void spf(const SpfResult& result);
 
-  /// Begins a recipient. nullopt: the rules are asked. Otherwise what it is without them.
-  std::optional<Verdict> recipient(std::string_view path);
-  Verdict recipient_decided(const Decision& decision);
+  /// Begins a recipient. nullopt: the rules are asked. Otherwise what it is without them. `why`, where given,
+  /// gets what decided besides the rules.
+  std::optional<Verdict> recipient(std::string_view path, Explanation* why = nullptr);
+  Verdict recipient_decided(const Decision& decision, Explanation* why = nullptr);
   /// At DATA: what is owed to a tarpit.
   Verdict data();
   void header(std::string_view name, std::string_view value);
@@ -100,6 +102,9 @@ class Conversation {
   std::vector<std::string> take_statistics() { return std::exchange(statistics_, {}); }
 
  private:
+  void explain_exemption(Reason reason, Explanation& why) const;
+  void explain_tuple(const Tuple& tuple, const Decision& decision, const TupleDecision& met,
+                     Explanation& why) const;
   Verdict accept_recipient();
   Verdict refuse(const Decision& decision, Verdict::Kind kind, std::chrono::seconds remaining);
   std::optional<Verdict> owed_to_tarpit();

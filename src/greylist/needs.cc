@@ -29,6 +29,7 @@ void look_at(const Test& test, const Configuration& configuration, Needs& needs)
 Needs needs_of(const Configuration& configuration) {
   Needs needs;
   for (const auto& rule : configuration.rules) {
+    needs.message_rules = needs.message_rules || rule.stage == Stage::message;
     for (const auto& clause : rule.clauses) look_at(clause.test, configuration, needs);
     if (rule.values.subjtag) needs.header = needs.changes_subject = true;
     if (rule.values.addfooter) needs.body = needs.changes_body = true;

@@ -19,4 +19,9 @@ std::unique_ptr<io::GeoDatabases> countries_of(const greylist::Configuration& co
   return std::make_unique<io::GeoDatabases>(std::move(settings));
 }
 
+greylist::MatchPrefixes prefixes_of(const greylist::Configuration& configuration) {
+  return {static_cast<std::uint8_t>(configuration.subnetmatch.value),
+          static_cast<std::uint8_t>(configuration.subnetmatch6.value)};
+}
+
 }  // namespace hikyaku::serve

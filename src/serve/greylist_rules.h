@@ -2,7 +2,9 @@
 #include <memory>
 
 #include "base/origin.h"
+#include "greylist/client_key.h"
 #include "greylist/configuration.h"
+#include "greylist/needs.h"
 #include "io/geo_databases.h"
 
 namespace hikyaku::serve {
@@ -11,15 +13,20 @@ namespace hikyaku::serve {
 std::unique_ptr<io::GeoDatabases> countries_of(const greylist::Configuration& configuration,
                                                const SourceCatalogue& sources);
 
+/// subnetmatch and subnetmatch6.
+greylist::MatchPrefixes prefixes_of(const greylist::Configuration& configuration);
+
 /// A greylist.conf in force, with the databases that it names. A connection keeps the one that it began with.
 struct GreylistRules {
   GreylistRules(greylist::Configuration read, std::shared_ptr<const SourceCatalogue> of)
       : configuration(std::make_shared<const greylist::Configuration>(std::move(read))),
         sources(std::move(of)),
+        needs(greylist::needs_of(*configuration)),
         countries(countries_of(*configuration, *sources)) {}
 
   const std::shared_ptr<const greylist::Configuration> configuration;
   const std::shared_ptr<const SourceCatalogue> sources;
+  const greylist::Needs needs;
   const std::unique_ptr<io::GeoDatabases> countries;
 };
 
