@@ -53,7 +53,8 @@ class GreylistTrial {
     Explanation why;
     greylist::FormatContext context;
     const serve::GreylistQuestion question{stage, configuration_, facts, properties_, context};
-    auto decision = wait_for(serve::decide_by_rules(resolver_, question, answers_, &why));
+    auto decision =
+        wait_for(serve::decide_by_rules(resolver_, question, answers_, &why, serve::Explained::always));
     auto row = told(stage, decision, context);
     row["ledger"] = entries_json(why.entries(), sources_);
     properties_ = std::move(decision.properties);

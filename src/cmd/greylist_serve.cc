@@ -45,6 +45,10 @@ GreylistServe::GreylistServe(CommandLine& command) : app_(command) {
   app_.option("--state", &state_,
               "the folder of what is remembered (default: the file's dumpfile, with .state behind it)");
   app_.option("--save", &save_, "milliseconds that a change may be in memory alone");
+  app_.flag("--pools", options_.greylisting.learning.sender_pools,
+            "take all addresses that send for one domain for one client");
+  app_.option("--domain-passes", &options_.greylisting.learning.domain_passes,
+              "so many mails of a sending domain that passed after their wait, and its mail waits no more");
   app_.option("--log", &options_.log.file,
               "the file of the log, - for stderr (default: syslog, else stderr)");
   app_.option("--dns-server", &options_.dns_server,
@@ -121,7 +125,7 @@ int GreylistServe::serve(greylist::Configuration configuration,
   const auto again = [this](config::Diagnostics& diagnostics, SourceCatalogue& catalogue) {
     return load(diagnostics, catalogue);
   };
-  options_.greylisting.prefixes = serve::prefixes_of(configuration);
+  options_.greylisting.prefixes = serve::prefixes_of(configuration, options_.greylisting.learning);
   auto rules = std::make_shared<const serve::GreylistRules>(std::move(configuration), std::move(sources));
   auto server = serve::GreylistServer::open(std::move(rules), again, options_);
   if (!server) return refuse(server.error());

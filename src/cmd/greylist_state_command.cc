@@ -31,9 +31,10 @@ std::string shown(const json& value) {
 
 void print_row(const json& row) {
   if (row.contains("top_senders")) {
-    fmt::print("{} pending, {} autowhite, {} tarpit; {} not saved yet; {} octets in memory\n",
-               shown(row["pending"]), shown(row["autowhite"]), shown(row["tarpit"]), shown(row["unsaved"]),
-               shown(row["memory"]));
+    fmt::print(
+        "{} pending, {} autowhite, {} tarpit, {} records of domains; {} not saved yet; {} octets in memory\n",
+        shown(row["pending"]), shown(row["autowhite"]), shown(row["tarpit"]), shown(row["records"]),
+        shown(row["unsaved"]), shown(row["memory"]));
     if (row.contains("passing"))
       fmt::print("{} pass until {}\n", shown(row["passing"]["tuples"]), shown(row["passing"]["until"]));
     for (const auto& one : row["top_senders"])
@@ -43,8 +44,8 @@ void print_row(const json& row) {
     for (const auto& note : row["notes"]) fmt::print(stderr, "{}\n", shown(note));
   } else {
     fmt::print("{:<9} {}  {:<15} {} {}  ({} tries, {} passes)\n", shown(row["state"]), shown(row["time"]),
-               shown(row["client"]), shown(row["sender"]), shown(row["recipient"]), shown(row["tries"]),
-               shown(row["passes"]));
+               shown(row.contains("pool") ? row["pool"] : row["client"]), shown(row["sender"]),
+               shown(row["recipient"]), shown(row["tries"]), shown(row["passes"]));
   }
 }
 
@@ -71,12 +72,12 @@ GreylistStateCommands::GreylistStateCommands(CommandLine& app) {
   };
   auto& show = add(app, "show", "list tuples: when they pass, or until when");
   choose(show);
-  show.option("--of", &state_, "of this state: pending, autowhite or tarpit");
+  show.option("--of", &state_, "of this state: pending, autowhite, tarpit or record");
   auto& release = add(app, "release", "let pending tuples pass from now on");
   choose(release);
   auto& forget = add(app, "forget", "forget tuples: they are met anew");
   choose(forget);
-  forget.option("--of", &state_, "of this state: pending, autowhite or tarpit");
+  forget.option("--of", &state_, "of this state: pending, autowhite, tarpit or record");
   auto& whitelist = add(app, "whitelist", "let a tuple pass that has not been met");
   choose(whitelist);
   whitelist.option("--for", &seconds_, "seconds (default: autowhite of the file)");
@@ -136,7 +137,7 @@ int GreylistStateCommands::run() const {
   const auto now = io::SystemClock().now();
   serve::GreylistState::Options options;
   options.folder = folder;
-  options.prefixes = serve::prefixes_of(configuration);
+  options.prefixes = serve::prefixes_of(configuration, {});
   options.table.timeout = configuration.timeout.value;
   options.table.lazyaw = configuration.lazyaw.value;
   std::vector<std::string> notes;

@@ -158,6 +158,7 @@ std::optional<Test> read_test(GreylistReading& reading, const std::string& word,
   }
   if (word == "msgsize") return read_quantity(reading, Quantity::msgsize);
   if (word == "rcptcount") return read_quantity(reading, Quantity::rcptcount);
+  if (word == "passed") return read_quantity(reading, Quantity::passed);
   if (word == "time") return read_times(scanner);
   if (word == "set") return read_set(reading, SetProperty::Lasts::connection);
   if (word == "rset") return read_set(reading, SetProperty::Lasts::recipient);
@@ -191,8 +192,8 @@ bool begins_clause(GreylistScanner& scanner) {
     if (scanner.next_is_word(one.word)) return true;
   for (const auto& one : kDefined)
     if (scanner.next_is_word(one.word)) return true;
-  for (const std::string_view word : {"addr", "mx", "geoip", "spf", "dkim", "msgsize", "rcptcount", "time",
-                                      "set", "rset", "log", "tarpit", "p0f", "spamd"})
+  for (const std::string_view word : {"addr", "mx", "geoip", "spf", "dkim", "msgsize", "rcptcount", "passed",
+                                      "time", "set", "rset", "log", "tarpit", "p0f", "spamd"})
     if (scanner.next_is_word(word)) return true;
   return false;
 }

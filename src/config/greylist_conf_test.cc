@@ -106,6 +106,8 @@ INSTANTIATE_TEST_SUITE_P(
         RuleCase{"dkim", "dacl whitelist dkim pass", "dacl whitelist dkim pass"},
         RuleCase{"times", "racl greylist time \"0-4,45-47 * * * 1\"",
                  "racl greylist time \"0,1,2,3,4,45,46,47 * * * 1\""},
+        RuleCase{"passes_of_a_domain", "racl whitelist rcpt codes@b.example passed >= 3",
+                 "racl whitelist rcpt codes@b.example passed >= 3"},
         RuleCase{"counts", "racl blacklist rcptcount >= 25", "racl blacklist rcptcount >= 25"},
         RuleCase{"a_count_against_a_property", "racl blacklist rcptcount > $Most",
                  "racl blacklist rcptcount > $most"},

@@ -23,7 +23,7 @@ using testing::IsEmpty;
 /// A hub's connections, with what is remembered between them.
 class Talk {
  public:
-  explicit Talk(std::string_view text) {
+  explicit Talk(std::string_view text, Learning learning = {}) : learning_(learning) {
     configuration_ = std::make_shared<const Configuration>(
         read_greylist_conf(text, sources_.add("greylist.conf"), diagnostics_));
     EXPECT_EQ(config::text(diagnostics_, sources_), "");
@@ -31,7 +31,7 @@ class Talk {
   }
 
   void connect(std::string name = "mx.a.example", const char* address = "192.0.2.7") {
-    one_ = std::make_unique<Conversation>(configuration_, table_, MatchPrefixes{}, names_);
+    one_ = std::make_unique<Conversation>(configuration_, table_, MatchPrefixes{}, names_, learning_);
     auto& facts = one_->facts();
     facts.macro = [this](std::string_view macro) -> std::optional<std::string_view> {
       const auto found = macros.find(std::string(macro));
@@ -97,14 +97,15 @@ class Talk {
   }
   Decision ask(Stage stage) {
     auto& facts = one_->facts();
-    if (facts.client)
-      answers.tarpitted = table_.tarpitted(
-          {ClientKey::of_address(*facts.client, {}), facts.sender, facts.recipient}, seconds_of(now_));
+    if (const auto tuple = one_->tuple(facts.recipient))
+      answers.tarpitted = table_.tarpitted(*tuple, seconds_of(now_));
+    answers.passed = one_->passed();
     auto result = evaluate(stage, *configuration_, facts, one_->properties(), answers, one_->context());
     EXPECT_TRUE(std::holds_alternative<Decision>(result));
     return std::get<Decision>(std::move(result));
   }
 
+  const Learning learning_;
   SourceCatalogue sources_;
   Diagnostics diagnostics_;
   std::shared_ptr<const Configuration> configuration_;
@@ -397,6 +398,82 @@ TEST(GreylistConversation, PutsOffWhoHasWaitedWhereTheRuleGreylists) {
   EXPECT_EQ(talk.rcpt(), "accept");
   EXPECT_EQ(talk.waited, 5s);
   EXPECT_EQ(talk.data(), "tempfail");
+}
+
+constexpr const char* kWaits = "451 4.7.1 Greylisting in action, please come back in 00:10:00";
+
+TEST(SenderPools, APoolsOtherMachineIsMetAgain) {
+  Talk talk("nospf\ngreylist 10m\n", {.sender_pools = true});
+  const auto from = [&talk](const char* name, const char* address, const char* provider) {
+    talk.connect(name, address);
+    talk.conversation().facts().provider_domain = provider;
+    talk.mail();
+    return talk.rcpt();
+  };
+  EXPECT_EQ(from("mx1.provider.example", "192.0.2.7", "provider.example"), kWaits);
+  talk.wait(10min);
+  EXPECT_EQ(from("mx9.other.example", "203.0.113.9", "other.example"), kWaits);
+  EXPECT_EQ(from("mx2.provider.example", "198.51.100.8", "provider.example"), "accept");
+}
+
+TEST(SenderPools, WithoutThemEachMachineWaits) {
+  Talk talk("nospf\ngreylist 10m\n");
+  talk.conversation().facts().provider_domain = "provider.example";
+  talk.mail();
+  EXPECT_EQ(talk.rcpt(), kWaits);
+  talk.wait(10min);
+  talk.connect("mx2.provider.example", "198.51.100.8");
+  talk.conversation().facts().provider_domain = "provider.example";
+  talk.mail();
+  EXPECT_EQ(talk.rcpt(), kWaits);
+}
+
+TEST(SenderPools, SpfIsAskedForThemAlsoWhereItDoesNotLetPass) {
+  Talk talk("nospf\ngreylist 10m\n", {.sender_pools = true});
+  talk.mail();
+  ASSERT_TRUE(talk.conversation().wants_spf());
+  SpfResult pass;
+  pass.status = SpfStatus::pass;
+  talk.conversation().spf(pass);
+  EXPECT_EQ(talk.rcpt(), kWaits) << "nospf: it is no reason to pass";
+  EXPECT_EQ(talk.conversation().tuple("<kim@b.example>")->client.text(), "spf:a.example");
+}
+
+TEST(GoodRecord, ADomainThatHasPassedOftenEnoughWaitsNoMore) {
+  Talk talk("nospf\ngreylist 10m\n", {.domain_passes = 2, .counts_passes = true});
+  const auto mail = [&talk](const char* sender, const char* recipient) {
+    talk.mail(sender);
+    return talk.rcpt(recipient);
+  };
+  for (const auto* recipient : {"<kim@b.example>", "<lee@b.example>"}) {
+    EXPECT_EQ(mail("<joe@a.example>", recipient), kWaits) << recipient;
+    talk.wait(10min);
+    EXPECT_EQ(mail("<joe@a.example>", recipient), "accept");
+    EXPECT_EQ(mail("<joe@a.example>", recipient), "accept") << "autowhite, which does not count";
+  }
+  EXPECT_EQ(mail("<ann@A.example>", "<new@b.example>"), "accept");
+  EXPECT_EQ(mail("<ann@else.example>", "<new@b.example>"), kWaits) << "another domain";
+  EXPECT_EQ(mail("<>", "<new@b.example>"), kWaits) << "no domain";
+  talk.connect("mx.a.example", "192.0.2.8");
+  EXPECT_EQ(mail("<ann@a.example>", "<new@b.example>"), kWaits) << "another client";
+  talk.connect();
+  talk.wait(std::chrono::days(36));
+  EXPECT_EQ(mail("<ann@a.example>", "<new@b.example>"), kWaits) << "long ago";
+}
+
+TEST(GoodRecord, ARuleMayAskForIt) {
+  Talk talk("nospf\ngreylist 10m\nracl whitelist rcpt codes@b.example passed >= 1\n",
+            {.counts_passes = true});
+  const auto mail = [&talk](const char* recipient) {
+    talk.mail();
+    return talk.rcpt(recipient);
+  };
+  EXPECT_EQ(mail("<codes@b.example>"), kWaits);
+  EXPECT_EQ(mail("<kim@b.example>"), kWaits);
+  talk.wait(10min);
+  EXPECT_EQ(mail("<kim@b.example>"), "accept");
+  EXPECT_EQ(mail("<codes@b.example>"), "accept") << "at its first try that counts";
+  EXPECT_EQ(mail("<lee@b.example>"), kWaits);
 }
 
 }  // namespace

@@ -225,8 +225,9 @@ std::int64_t ClauseCheck::value_of(const std::variant<std::int64_t, PropertyName
 }
 
 Outcome ClauseCheck::apply(const QuantityTest& test) {
-  const auto value = test.quantity == Quantity::msgsize ? facts_.message_size
-                                                        : static_cast<std::int64_t>(facts_.accepted.size());
+  const auto value = test.quantity == Quantity::msgsize  ? facts_.message_size
+                     : test.quantity == Quantity::passed ? std::int64_t{answers_.passed}
+                                                         : static_cast<std::int64_t>(facts_.accepted.size());
   operand_ = std::to_string(value);
   if (const auto* name = std::get_if<PropertyName>(&test.operand);
       name != nullptr && !properties_.find(name->name))

@@ -1,5 +1,7 @@
 #include "greylist/conversation.h"
 
+#include "greylist/sender_pool.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -21,8 +23,12 @@ std::string clock_text(std::chrono::seconds time) {
 }  // namespace
 
 Conversation::Conversation(std::shared_ptr<const Configuration> configuration, TupleTable& tuples,
-                           MatchPrefixes prefixes, const ProductNames& names)
-    : configuration_(std::move(configuration)), tuples_(tuples), prefixes_(prefixes), names_(names) {}
+                           MatchPrefixes prefixes, const ProductNames& names, Learning learning)
+    : configuration_(std::move(configuration)),
+      tuples_(tuples),
+      prefixes_(prefixes),
+      names_(names),
+      learning_(learning) {}
 
 FormatContext Conversation::context() const {
   FormatContext context;
@@ -59,7 +65,9 @@ void Conversation::mail(std::string_view path) {
   peeked_ = 0;
 }
 
-bool Conversation::wants_spf() const { return facts_.client && !configuration_->nospf.value; }
+bool Conversation::wants_spf() const {
+  return facts_.client && (!configuration_->nospf.value || learning_.sender_pools);
+}
 
 void Conversation::spf(const SpfResult& result) { spf_ = result; }
 
@@ -77,7 +85,13 @@ std::string Conversation::rule_name(const Decision& decision) const {
 
 std::optional<Tuple> Conversation::tuple(std::string_view recipient) const {
   if (!facts_.client) return std::nullopt;
-  return Tuple{ClientKey::of_address(*facts_.client, prefixes_), facts_.sender, std::string(recipient)};
+  auto client = ClientKey::of_address(*facts_.client, prefixes_);
+  if (learning_.sender_pools) {
+    // A name that can't be a pool's, such as a domain with octets that are no ASCII, leaves the network.
+    if (auto pool = ClientKey::of_pool(sender_pool(facts_, spf_), client.address()))
+      client = std::move(*pool);
+  }
+  return Tuple{std::move(client), facts_.sender, std::string(recipient)};
 }
 
 std::optional<Verdict> Conversation::owed_to_tarpit() {
@@ -178,6 +192,33 @@ void Conversation::explain_tuple(const Tuple& tuple, const Decision& decision, c
            .outcome = outcome});
 }
 
+std::uint32_t Conversation::passed() const {
+  const auto one = tuple({});
+  const auto record = one ? sending_record(*one) : std::nullopt;
+  return record && learning_.counts_passes ? tuples_.passes(*record, now()) : 0;
+}
+
+bool Conversation::has_good_record(const Tuple& tuple, Explanation* why) {
+  if (learning_.domain_passes == 0) return false;
+  const auto record = sending_record(tuple);
+  if (!record) return false;
+  const auto passes = tuples_.passes(*record, now());
+  const bool enough = passes >= learning_.domain_passes;
+  if (enough) tuples_.note_pass(*record, learning_.record_lifetime, now());
+  if (why != nullptr && passes > 0) {
+    const auto rule = std::to_string(learning_.domain_passes) + " passes of a sending domain are enough";
+    const auto key = record->client.text() + " " + record->sender;
+    const auto told = "has passed " + std::to_string(passes) + (passes == 1 ? " time" : " times");
+    why->add({.step = "greylist.record",
+              .rule = rule,
+              .keys = key,
+              .failed = enough ? "" : "enough passes",
+              .operand = told,
+              .outcome = enough ? "whitelist" : "does not hold"});
+  }
+  return enough;
+}
+
 Verdict Conversation::accept_recipient() {
   facts_.accepted.push_back(facts_.recipient);
   return {};
@@ -202,6 +243,11 @@ Verdict Conversation::recipient_decided(const Decision& decision, Explanation* w
     return refuse(decision, Verdict::Kind::reject, {});
   }
   const auto one = tuple(facts_.recipient).value();
+  if (!waits && has_good_record(one, why)) {
+    last_pass_ = Reasons();
+    last_pass_.add(Reason::autowhite);
+    return accept_recipient();
+  }
   const auto met = tuples_.decide(one, {decision.delay, decision.autowhite}, now());
   if (why != nullptr) explain_tuple(one, decision, met, *why);
   if (met.kind == TupleDecision::Kind::autowhite) {
@@ -210,6 +256,9 @@ Verdict Conversation::recipient_decided(const Decision& decision, Explanation* w
     return accept_recipient();
   }
   if (met.passes()) {
+    const auto record = sending_record(one);
+    if (learning_.counts_passes && record && met.elapsed.count() > 0)
+      tuples_.note_pass(*record, learning_.record_lifetime, now());
     longest_wait_ = std::max(longest_wait_, met.elapsed);
     return accept_recipient();
   }

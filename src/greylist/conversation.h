@@ -27,6 +27,19 @@ struct ProductNames {
   std::string host_name;  ///< where the MTA does not tell its own
 };
 
+/// What milter-greylist does not do, and is off where nobody asks for it.
+struct Learning {
+  /// Tuples begin with who many addresses send for, where that is known (sender_pool.h).
+  bool sender_pools = false;
+  /// So many passes after a wait, and mail of the same client (or pool) and sending domain waits no more.
+  /// 0: it does.
+  std::uint32_t domain_passes = 0;
+  /// The passes of sending domains are counted.
+  bool counts_passes = false;
+  /// Without another pass they are forgotten after this.
+  std::chrono::seconds record_lifetime = std::chrono::days(35);
+};
+
 /// What becomes of a recipient or a message.
 struct Verdict {
   enum class Kind : unsigned char { accept, tempfail, reject };
@@ -61,7 +74,7 @@ class Conversation {
 
   /// All must outlive it but the configuration, which is kept.
   Conversation(std::shared_ptr<const Configuration> configuration, TupleTable& tuples, MatchPrefixes prefixes,
-               const ProductNames& names);
+               const ProductNames& names, Learning learning = {});
 
   /// What the rules and formats see. The caller sets country, macros and times.
   Facts& facts() { return facts_; }
@@ -76,6 +89,11 @@ class Conversation {
   /// Whether mail of a sender whose SPF passes is let through before all rules.
   bool wants_spf() const;
   void spf(const SpfResult& result);
+
+  /// What the recipient is remembered by; nullopt: the client did not come over IP.
+  std::optional<Tuple> tuple(std::string_view recipient) const;
+  /// How often mail of the sending domain has passed, where that is counted.
+  std::uint32_t passed() const;
 
   /// Begins a recipient. nullopt: the rules are asked. Otherwise what it is without them. `why`, where given,
   /// gets what decided besides the rules.
@@ -103,13 +121,13 @@ class Conversation {
 
  private:
   void explain_exemption(Reason reason, Explanation& why) const;
+  bool has_good_record(const Tuple& tuple, Explanation* why);
   void explain_tuple(const Tuple& tuple, const Decision& decision, const TupleDecision& met,
                      Explanation& why) const;
   Verdict accept_recipient();
   Verdict refuse(const Decision& decision, Verdict::Kind kind, std::chrono::seconds remaining);
   std::optional<Verdict> owed_to_tarpit();
   Verdict first_encounter(const Decision& decision, const TupleDecision& met);
-  std::optional<Tuple> tuple(std::string_view recipient) const;
   std::optional<std::string> report() const;
   void add_header(const RuleValues::AddedHeader& header, const FormatContext& context,
                   std::vector<MessageChange>& changes);
@@ -130,6 +148,7 @@ class Conversation {
   TupleTable& tuples_;
   const MatchPrefixes prefixes_;
   const ProductNames& names_;
+  const Learning learning_;
   Facts facts_;
   Properties properties_;
 

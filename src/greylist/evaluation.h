@@ -43,6 +43,7 @@ struct Answers {
   std::optional<SpfWord> dkim;
   /// How long the tuple's client bore a tarpit; nullopt: it was never put into one.
   std::optional<std::chrono::seconds> tarpitted;
+  std::uint32_t passed = 0;  ///< how often mail of the sending domain has passed
   /// How much a ratelimit's key has used in its period, without what is decided on.
   std::function<std::int64_t(const RatelimitDefinition&, const std::string& key)> used =
       [](const RatelimitDefinition&, const std::string&) { return std::int64_t{0}; };

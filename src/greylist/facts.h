@@ -19,6 +19,10 @@ namespace hikyaku::greylist {
 struct Facts {
   std::optional<table::Ip> client;  ///< none: it did not come over IP
   std::string client_name;          ///< "mx.example.org", or "[192.0.2.1]" for a client without a name
+  /// The registered domain of `client_name`, and the network operator of the address, where they are known:
+  /// what sender pools go by (sender_pool.h).
+  std::string provider_domain;
+  std::optional<std::uint32_t> autonomous_system;
   std::string helo;
   std::string raw_sender;             ///< as it was given
   std::string sender;                 ///< tuple_sender() of it (tuple.h)

@@ -69,7 +69,14 @@ struct SpfTest {
 struct DkimTest {
   SpfWord status;
 };
-enum class Quantity : unsigned char { msgsize, rcptcount };
+enum class Quantity : unsigned char {
+  msgsize,
+  rcptcount,
+  /// How often mail of the sending domain has passed after it had waited. Not of milter-greylist.
+  passed,
+};
+/// "msgsize", "rcptcount", "passed"
+std::string_view text(Quantity quantity);
 struct QuantityTest {
   Quantity quantity;
   Comparison comparison;

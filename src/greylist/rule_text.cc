@@ -75,8 +75,8 @@ class TestText {
     return "dkim " + std::string(greylist::text(test.status));
   }
   std::string operator()(const QuantityTest& test) const {
-    return (test.quantity == Quantity::msgsize ? "msgsize " : "rcptcount ") +
-           std::string(greylist::text(test.comparison)) + " " + operand(test.operand);
+    return std::string(greylist::text(test.quantity)) + " " + std::string(greylist::text(test.comparison)) +
+           " " + operand(test.operand);
   }
   std::string operator()(const CronTimes& test) const { return "time " + quoted(test.text()); }
   std::string operator()(const SetProperty& test) const {
@@ -161,6 +161,18 @@ std::string_view text(Subject subject) {
 
 std::string text(const Test& test, const Configuration& configuration) {
   return std::visit(TestText(configuration), test);
+}
+
+std::string_view text(Quantity quantity) {
+  switch (quantity) {
+    case Quantity::msgsize:
+      return "msgsize";
+    case Quantity::rcptcount:
+      return "rcptcount";
+    case Quantity::passed:
+      return "passed";
+  }
+  return "";
 }
 
 std::string text(const Rule& rule, const Configuration& configuration) {

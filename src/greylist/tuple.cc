@@ -62,6 +62,15 @@ std::string tuple_sender(std::string_view path) {
   return text;
 }
 
+std::optional<Tuple> sending_record(const Tuple& tuple) {
+  const auto at = tuple.sender.rfind('@');
+  if (at == std::string::npos) return std::nullopt;
+  auto domain = tuple.sender.substr(at);
+  while (domain.ends_with('>')) domain.pop_back();
+  if (domain.size() < 2) return std::nullopt;
+  return Tuple{tuple.client, std::move(domain), "*"};
+}
+
 std::string_view text(TupleState state) {
   switch (state) {
     case TupleState::pending:
@@ -70,6 +79,8 @@ std::string_view text(TupleState state) {
       return "autowhite";
     case TupleState::tarpit:
       return "tarpit";
+    case TupleState::record:
+      return "record";
   }
   return "pending";
 }
@@ -86,7 +97,7 @@ std::string encode(const TupleEntry& entry) {
   const auto& facts = entry.facts;
   std::string row;
   row.reserve(32 + entry.address.size() + entry.pool.size() + entry.sender.size() + entry.recipient.size());
-  row += static_cast<char>(kTupleRowVersion);
+  row += static_cast<char>(facts.state == TupleState::record ? kRecordRowVersion : kTupleRowVersion);
   row += static_cast<char>(facts.state);
   for (const auto value :
        {number(facts.time), number(facts.tarpit.count()), number(facts.first_seen), number(facts.last_seen),
@@ -102,11 +113,11 @@ std::string encode(const TupleEntry& entry) {
 Result<TupleEntry> decode_tuple(std::string_view row) {
   if (row.size() < 2) return fail(Fault::corrupt, "a greylist row is cut");
   const auto version = static_cast<unsigned char>(row[0]), state = static_cast<unsigned char>(row[1]);
-  if (version != kTupleRowVersion) {
+  if (version != kTupleRowVersion && version != kRecordRowVersion) {
     return fail(Fault::corrupt, "a greylist row has version " + std::to_string(version) +
                                     ", which this program does not know");
   }
-  if (state < 1 || state > 3) {
+  if (state < 1 || state > (version == kRecordRowVersion ? 4 : 3)) {
     return fail(Fault::corrupt, "a greylist row has no state of number " + std::to_string(state));
   }
   Fields fields(row.substr(2));

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,14 +31,20 @@ std::string tuple_recipient(std::string_view path);
 /// try are one: "<list=12=u@example.org>" is "<u@example.org>".
 std::string tuple_sender(std::string_view path);
 
-/// In the order of milter-greylist's own numbers.
+/// What the good record of a sending domain is kept by: the tuple's client with "@a.example" for the sender
+/// and "*" for all recipients. nullopt: the null sender has none.
+std::optional<Tuple> sending_record(const Tuple& tuple);
+
+/// The first three in the order of milter-greylist's own numbers.
 enum class TupleState : unsigned char {
   pending = 1,    ///< greylisted until its time
   autowhite = 2,  ///< passes until its time
   tarpit = 3,     ///< the client hung up while it was kept waiting
+  record = 4,     ///< not a tuple but how often mail of a sending domain has passed: see sending_record()
 };
-constexpr TupleState kTupleStates[] = {TupleState::pending, TupleState::autowhite, TupleState::tarpit};
-/// "pending", "autowhite", "tarpit"
+constexpr TupleState kTupleStates[] = {TupleState::pending, TupleState::autowhite, TupleState::tarpit,
+                                       TupleState::record};
+/// "pending", "autowhite", "tarpit", "record"
 std::string_view text(TupleState state);
 
 /// What is known of a tuple besides its texts.
@@ -50,10 +57,11 @@ struct TupleFacts {
   std::uint32_t passes = 0;  ///< that were let through
   bool operator==(const TupleFacts&) const = default;
 };
-/// Whether it is forgotten: autowhite after its time; pending and tarpit when `timeout` has gone by after it.
-/// In the very second of the end it still counts.
+/// Whether it is forgotten: autowhite and records after its time; pending and tarpit when `timeout` has gone
+/// by after it. In the very second of the end it still counts.
 constexpr bool expired(TupleState state, Seconds time, std::chrono::seconds timeout, Seconds now) {
-  return state == TupleState::autowhite ? time < now : now - time > timeout;
+  const bool until_time = state == TupleState::autowhite || state == TupleState::record;
+  return until_time ? time < now : now - time > timeout;
 }
 
 /// A remembered tuple as it is stored.
@@ -72,6 +80,8 @@ struct TupleEntry {
 /// The version of a row, its first octet. A reader refuses what is newer. Fields that come later are appended
 /// and absent in older rows.
 constexpr unsigned char kTupleRowVersion = 1;
+/// Of a record, which version 1 does not have.
+constexpr unsigned char kRecordRowVersion = 2;
 /// Version; state; time, tarpit, first seen, last seen, tries and passes as LEB128 numbers; address, pool,
 /// sender and recipient, each with its length before it. Times before 1970 become 1970.
 std::string encode(const TupleEntry& entry);

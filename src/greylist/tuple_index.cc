@@ -6,7 +6,7 @@
 namespace hikyaku::greylist {
 namespace {
 
-constexpr std::uint32_t kMostTarpit = (1U << 30U) - 1;
+constexpr std::uint32_t kMostTarpit = (1U << 29U) - 1;
 
 std::uint32_t short_time(Seconds time) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(time.time_since_epoch().count(), 0, UINT32_MAX));
@@ -26,7 +26,7 @@ TupleFacts TupleNode::facts() const {
 }
 
 void TupleNode::set(const TupleFacts& facts) {
-  state = static_cast<std::uint32_t>(facts.state) & 3U;
+  state = static_cast<std::uint32_t>(facts.state) & 7U;
   time = facts.time.time_since_epoch().count();
   tarpit = static_cast<std::uint32_t>(std::clamp<std::int64_t>(facts.tarpit.count(), 0, kMostTarpit)) &
            kMostTarpit;

@@ -22,8 +22,8 @@ struct TupleNode {
   std::uint32_t last_seen = 0;
   std::uint32_t tries = 0, passes = 0;
   std::uint32_t next = 0;         ///< of the same bucket
-  std::uint32_t tarpit : 30 = 0;  ///< seconds
-  std::uint32_t state : 2 = 1;
+  std::uint32_t tarpit : 29 = 0;  ///< seconds
+  std::uint32_t state : 3 = 1;
 
   TupleFacts facts() const;
   void set(const TupleFacts& facts);

@@ -41,7 +41,8 @@ std::string TupleTimeKey::prefix(TupleState state, Seconds time) {
 std::string TupleTimeKey::key() const { return prefix(state, time) + sequence_key(sequence); }
 
 std::optional<TupleTimeKey> TupleTimeKey::parse(std::string_view key) {
-  if (key.size() != 1 + 2 * kNumber || key[0] < 1 || key[0] > 3) return std::nullopt;
+  if (key.size() != 1 + 2 * kNumber || key[0] < 1 || key[0] > static_cast<char>(TupleState::record))
+    return std::nullopt;
   const auto seconds = static_cast<std::int64_t>(number(key.substr(1)));
   if (seconds < 0) return std::nullopt;
   return TupleTimeKey{static_cast<TupleState>(key[0]), Seconds(std::chrono::seconds(seconds)),

@@ -101,7 +101,8 @@ TupleShard::Place TupleShard::earliest(const TupleKey& key, Wanted wanted, Secon
     const auto state = static_cast<TupleState>(node.state);
     const bool counts = state == TupleState::pending     ? wanted.pending
                         : state == TupleState::autowhite ? wanted.autowhite
-                                                         : wanted.tarpit;
+                        : state == TupleState::tarpit    ? wanted.tarpit
+                                                         : wanted.record;
     if (is_expired(node, now)) {
       forget(place);
     } else if (counts && (best == TupleIndex::kNone || node.sequence < index_.at(best).sequence)) {
@@ -200,6 +201,29 @@ TupleDecision TupleShard::decide(const TupleKey& key, const Tuple& tuple, const 
   auto place = earliest(key, {.autowhite = whitens, .tarpit = false}, now);
   if (common_.settings.lazyaw && whitens) place = earliest_of_client(key.client, place, now);
   return place == TupleIndex::kNone ? meet_first(key, tuple, times, now) : meet_again(place, times, now);
+}
+
+std::uint32_t TupleShard::passes(const TupleKey& key, Seconds now) {
+  const std::lock_guard lock(mutex_);
+  const auto place = earliest(key, kRecord, now);
+  return place == TupleIndex::kNone ? 0 : index_.at(place).passes;
+}
+
+std::uint32_t TupleShard::note_pass(const TupleKey& key, const Tuple& record, Seconds until, Seconds now) {
+  const std::lock_guard lock(mutex_);
+  const auto place = earliest(key, kRecord, now);
+  if (place == TupleIndex::kNone) {
+    TupleFacts facts{TupleState::record, until, {}, now, now, 0, 1};
+    const auto made =
+        create(key, {record.client.address(), record.client.pool(), record.sender, record.recipient, facts});
+    return made == TupleIndex::kNone ? 0 : 1;
+  }
+  auto facts = index_.at(place).facts();
+  facts.time = until;
+  facts.last_seen = now;
+  ++facts.passes;
+  change(place, facts);
+  return facts.passes;
 }
 
 std::optional<std::chrono::seconds> TupleShard::tarpitted(const TupleKey& key, Seconds now) {
@@ -340,11 +364,11 @@ void TupleShard::take_changes(std::vector<TupleChange>& changes) {
   for (auto& [sequence, one] : taken) changes.push_back(std::move(one.change));
 }
 
-void TupleShard::count(std::size_t (&states)[4], std::size_t& unsaved, std::size_t& memory) const {
+void TupleShard::count(std::size_t (&states)[kStates], std::size_t& unsaved, std::size_t& memory) const {
   // What a node of the map of autowhite ones, and of the unsaved ones, takes with what the allocator adds.
   constexpr std::size_t kMapNode = 64, kUnsavedNode = 400;
   const std::lock_guard lock(mutex_);
-  for (std::size_t i = 0; i < 4; ++i) states[i] += states_[i];
+  for (std::size_t i = 0; i < kStates; ++i) states[i] += states_[i];
   unsaved += unsaved_.size();
   memory += index_.memory() + autowhite_.size() * kMapNode + unsaved_.size() * kUnsavedNode;
 }

@@ -34,9 +34,12 @@ class TupleShard {
   enum class Added : unsigned char { added, known, full };
   /// Equal tuples that are remembered side by side; more are not.
   static constexpr std::size_t kMostEqual = 64;
+  static constexpr std::size_t kStates = 5;  ///< numbers of TupleState, from 0
 
   explicit TupleShard(Common& common) : common_(common) {}
 
+  std::uint32_t passes(const TupleKey& key, Seconds now);
+  std::uint32_t note_pass(const TupleKey& key, const Tuple& record, Seconds until, Seconds now);
   TupleDecision decide(const TupleKey& key, const Tuple& tuple, const GreylistTimes& times, Seconds now);
   std::optional<std::chrono::seconds> tarpitted(const TupleKey& key, Seconds now);
   bool release(const TupleKey& key, std::uint64_t sequence, std::chrono::seconds autowhite, Seconds now);
@@ -53,7 +56,7 @@ class TupleShard {
   /// Appends the sequences of what may have been learnt from the address of this hash.
   void find_address(std::uint32_t address, std::vector<std::uint64_t>& sequences) const;
   void take_changes(std::vector<TupleChange>& changes);
-  void count(std::size_t (&states)[4], std::size_t& unsaved, std::size_t& memory) const;
+  void count(std::size_t (&states)[kStates], std::size_t& unsaved, std::size_t& memory) const;
 
  private:
   using Place = TupleIndex::Place;
@@ -62,8 +65,9 @@ class TupleShard {
     Place place = TupleIndex::kNone;
   };
   struct Wanted {
-    bool pending = true, autowhite = true, tarpit = true;
+    bool pending = true, autowhite = true, tarpit = true, record = false;
   };
+  static constexpr Wanted kRecord{.pending = false, .autowhite = false, .tarpit = false, .record = true};
   bool is_expired(const TupleNode& node, Seconds now) const;
   /// The earliest that is wanted; equal ones that have expired are forgotten on the way.
   Place earliest(const TupleKey& key, Wanted wanted, Seconds now);
@@ -91,7 +95,7 @@ class TupleShard {
   mutable std::mutex mutex_;
   TupleIndex index_;
   std::unordered_map<std::uint64_t, Unsaved> unsaved_;
-  std::size_t states_[4] = {};
+  std::size_t states_[kStates] = {};
   // With lazyaw: the autowhite ones of each client in the order of their sequences.
   std::map<std::pair<std::uint64_t, std::uint64_t>, Place> autowhite_;
 };

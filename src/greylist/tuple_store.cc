@@ -165,7 +165,8 @@ Result<TupleStore::Saved> TupleStore::flush() {
 
 Result<std::size_t> TupleStore::expire_state(TupleState state, Seconds now, std::size_t limit) {
   const auto& spaces = settings_.spaces;
-  const auto end = state == TupleState::autowhite ? now : now - settings_.table.timeout;
+  const bool until_time = state == TupleState::autowhite || state == TupleState::record;
+  const auto end = until_time ? now : now - settings_.table.timeout;
   const auto rows =
       kv_.scan(spaces.times, TupleTimeKey::prefix(state), TupleTimeKey::prefix(state, end), limit);
   if (!rows) return std::unexpected(rows.error());

@@ -42,6 +42,16 @@ TupleDecision TupleTable::decide(const Tuple& tuple, const GreylistTimes& times,
   return shard(where).decide(where, tuple, times, now);
 }
 
+std::uint32_t TupleTable::passes(const Tuple& record, Seconds now) {
+  const auto where = key(record);
+  return shard(where).passes(where, now);
+}
+
+std::uint32_t TupleTable::note_pass(const Tuple& record, std::chrono::seconds lifetime, Seconds now) {
+  const auto where = key(record);
+  return shard(where).note_pass(where, record, now + lifetime, now);
+}
+
 std::optional<std::chrono::seconds> TupleTable::tarpitted(const Tuple& tuple, Seconds now) {
   const auto where = key(tuple);
   return shard(where).tarpitted(where, now);
@@ -107,11 +117,12 @@ std::vector<TupleChange> TupleTable::take_changes() {
 
 TupleTable::Load TupleTable::load() const {
   Load load;
-  std::size_t states[4] = {};
+  std::size_t states[TupleShard::kStates] = {};
   for (const auto& shard : shards_) shard->count(states, load.unsaved, load.memory);
   load.pending = states[static_cast<std::size_t>(TupleState::pending)];
   load.autowhite = states[static_cast<std::size_t>(TupleState::autowhite)];
   load.tarpit = states[static_cast<std::size_t>(TupleState::tarpit)];
+  load.records = states[static_cast<std::size_t>(TupleState::record)];
   return load;
 }
 

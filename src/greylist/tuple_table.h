@@ -33,6 +33,11 @@ class TupleTable {
   /// count. With lazyaw an autowhite entry of the same client counts for every tuple, unless a pending one of
   /// just this tuple came before it.
   TupleDecision decide(const Tuple& tuple, const GreylistTimes& times, Seconds now);
+  /// How often mail has passed of which this is the sending_record().
+  std::uint32_t passes(const Tuple& record, Seconds now);
+  /// One more time; without another it is forgotten after `lifetime`. Gives how often by now; 0: there is no
+  /// room for it.
+  std::uint32_t note_pass(const Tuple& record, std::chrono::seconds lifetime, Seconds now);
   /// The shortest wait that this tuple's client did not bear; nullopt: none is known.
   std::optional<std::chrono::seconds> tarpitted(const Tuple& tuple, Seconds now);
   /// The client hung up while it was kept waiting. False: the tuple is not known.
@@ -69,7 +74,7 @@ class TupleTable {
   void start_sequences_at(std::uint64_t next) { common_.next_sequence = next; }
 
   struct Load {
-    std::size_t pending = 0, autowhite = 0, tarpit = 0;
+    std::size_t pending = 0, autowhite = 0, tarpit = 0, records = 0;
     std::size_t unsaved = 0;
     std::size_t memory = 0;  ///< octets
   };

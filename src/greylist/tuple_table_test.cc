@@ -40,6 +40,26 @@ TEST(TupleTable, CountsTriesAndPassesAndWhenItWasSeen) {
   EXPECT_TRUE(table.take_changes().empty());
 }
 
+TEST(TupleTable, CountsThePassesOfASendingDomain) {
+  TupleTable table({.lazyaw = true}, kSecret);
+  const auto record = sending_record(tuple(kIp)).value();
+  EXPECT_EQ(table.passes(record, at(0)), 0U);
+  EXPECT_EQ(table.note_pass(record, 60s, at(0)), 1U);
+  EXPECT_EQ(table.note_pass(record, 60s, at(50)), 2U);
+  EXPECT_EQ(table.passes(record, at(110)), 2U);
+  EXPECT_EQ(table.load().records, 1U);
+  EXPECT_EQ(table.decide(tuple(kIp), kTimes, at(1)).kind, Kind::first_encounter)
+      << "a record lets nothing pass itself";
+  const auto changes = table.take_changes();
+  const auto found =
+      std::ranges::find(changes, TupleState::record, [](const auto& one) { return one.facts.state; });
+  ASSERT_NE(found, changes.end());
+  EXPECT_FALSE(found->tell_created || found->tell_passed) << "peers know of no records";
+  EXPECT_EQ(found->entry->sender, "@x.test");
+  EXPECT_EQ(found->facts.passes, 2U);
+  EXPECT_EQ(table.passes(record, at(111)), 0U) << "forgotten";
+}
+
 TEST(TupleTable, KeepsTheShortestWaitOfATarpit) {
   TupleTable table({}, kSecret);
   const auto one = tuple(kIp);

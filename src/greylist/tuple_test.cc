@@ -80,6 +80,29 @@ TEST(ClientKey, OfAPoolComparesByItsNameAndKeepsTheAddress) {
   EXPECT_EQ(ClientKey::of_address("192.0.2", {}).error().fault, Fault::malformed);
 }
 
+TEST(SendingRecord, IsOfTheClientAndTheSendersDomain) {
+  const auto record = sending_record(tuple("192.0.2.1", "<joe@a.example>"));
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->client.text(), "192.0.2.1");
+  EXPECT_EQ(record->sender, "@a.example");
+  EXPECT_EQ(record->recipient, "*");
+  for (const auto* sender : {"<>", "<joe>", "<joe@>"})
+    EXPECT_FALSE(sending_record(tuple("192.0.2.1", sender))) << sender;
+}
+
+TEST(SendingRecord, HasARowThatAnOlderProgramRefuses) {
+  auto one = entry("192.0.2.1", "@a.example", TupleState::record, at(0));
+  one.facts.passes = 7;
+  const auto row = encode(one);
+  EXPECT_EQ(row[0], 2) << "an older program knows of version 1 alone";
+  const auto read = decode_tuple(row);
+  ASSERT_TRUE(read) << read.error().text;
+  EXPECT_EQ(*read, one);
+  auto older = row;
+  older[0] = 1;
+  EXPECT_FALSE(decode_tuple(older)) << "version 1 has no such state";
+}
+
 struct ExpiryCase {
   const char* name;
   TupleState state;
@@ -98,6 +121,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(ExpiryCase{"pending_in_the_second_of_its_timeout", TupleState::pending, -100, false},
                     ExpiryCase{"pending_a_second_later", TupleState::pending, -101, true},
                     ExpiryCase{"pending_not_due", TupleState::pending, 5, false},
+                    ExpiryCase{"record_at_its_time", TupleState::record, 0, false},
+                    ExpiryCase{"record_after_its_time", TupleState::record, -1, true},
                     ExpiryCase{"tarpit_in_the_second_of_its_timeout", TupleState::tarpit, -100, false},
                     ExpiryCase{"tarpit_a_second_later", TupleState::tarpit, -101, true},
                     ExpiryCase{"autowhite_in_its_last_second", TupleState::autowhite, 0, false},
@@ -145,7 +170,7 @@ TEST(TupleRow, WithAFlippedOctetReadsAsOneOrIsCorrupt) {
 }
 
 TEST(TupleRow, OfAnotherVersionOrStateIsCorruptAndLaterFieldsAreLeft) {
-  EXPECT_FALSE(decode_tuple('\x02' + kGolden.substr(1)));
+  EXPECT_FALSE(decode_tuple('\x03' + kGolden.substr(1)));
   EXPECT_FALSE(decode_tuple(std::string("\x01\x04", 2) + kGolden.substr(2)));
   EXPECT_FALSE(decode_tuple(std::string("\x01\x00", 2) + kGolden.substr(2)));
   EXPECT_TRUE(decode_tuple(kGolden + "more"));
@@ -171,7 +196,7 @@ TEST(TupleTimeKey, SortsByStateTimeAndSequence) {
   ASSERT_TRUE(read);
   EXPECT_EQ(read->key(), one);
   EXPECT_FALSE(TupleTimeKey::parse(one.substr(1)));
-  EXPECT_FALSE(TupleTimeKey::parse('\x04' + one.substr(1)));
+  EXPECT_FALSE(TupleTimeKey::parse('\x05' + one.substr(1)));
 }
 
 }  // namespace

@@ -53,7 +53,8 @@ Result<greylist::TupleQuery> query_of(const json& request) {
   for (const auto one : greylist::kTupleStates)
     if (text(one) == state) query.state = one;
   if (!state.empty() && !query.state)
-    return fail(Fault::malformed, "there is no state \"" + state + "\": pending, autowhite or tarpit");
+    return fail(Fault::malformed,
+                "there is no state \"" + state + "\": pending, autowhite, tarpit or record");
   return query;
 }
 
@@ -79,11 +80,8 @@ Result<void> for_each(GreylistState& state, const greylist::TupleQuery& query, T
 
 Result<int> status(const json& request, GreylistState& state, Time now, const Row& row) {
   const auto load = state.store().table().load();
-  json out{{"pending", load.pending},
-           {"autowhite", load.autowhite},
-           {"tarpit", load.tarpit},
-           {"unsaved", load.unsaved},
-           {"memory", load.memory}};
+  json out{{"pending", load.pending}, {"autowhite", load.autowhite}, {"tarpit", load.tarpit},
+           {"records", load.records}, {"unsaved", load.unsaved},     {"memory", load.memory}};
   std::optional<Time> until;
   if (const auto given = text_of(request, "until"); !given.empty()) {
     until = parse_iso_time(given);
@@ -94,6 +92,7 @@ Result<int> status(const json& request, GreylistState& state, Time now, const Ro
   const auto counted = for_each(state, {}, now, [&](const greylist::ListedTuple& one) -> Result<void> {
     if (one.entry.facts.state == TupleState::pending && until && Time(one.entry.facts.time) <= *until)
       ++passing;
+    if (one.entry.facts.state == TupleState::record) return {};
     if (senders.size() < kMostSenders || senders.contains(one.entry.sender)) ++senders[one.entry.sender];
     return {};
   });

@@ -1,9 +1,11 @@
 #include "serve/greylist_decision.h"
 
 #include <chrono>
+#include <string>
 #include <utility>
 #include <variant>
 
+#include "greylist/rule_text.h"
 #include "serve/dns_lookup.h"
 
 namespace hikyaku::serve {
@@ -14,16 +16,41 @@ namespace {
 constexpr int kRounds = 300;
 // An MTA waits for some 30 s (milter_command_timeout): what the DNS has not said by then is no answer.
 constexpr std::chrono::seconds kPatience{15};
+constexpr std::chrono::seconds kSpf{10};  // for all questions of a check but the last
+// An entry for each of more rules than that would be most of what a message costs.
+constexpr std::size_t kExplainedRules = 200;
+
+std::string_view step_of(greylist::Stage stage) {
+  return stage == greylist::Stage::recipient ? "greylist.racl" : "greylist.dacl";
+}
+
+/// The decision without the rules that did not hold.
+void explain_briefly(const GreylistQuestion& question, const greylist::Decision& decision, Explanation& why) {
+  const auto& all = question.configuration;
+  const auto outcome = std::string(greylist::text(decision.action)) + ", by one of " +
+                       std::to_string(all.rules.size()) +
+                       " rules: `hikyaku greylist check` tells what it is of each";
+  why.add({.step = step_of(question.stage),
+           .rule = decision.rule != nullptr ? greylist::text(*decision.rule, all) : "default",
+           .origin = decision.rule != nullptr ? decision.rule->origin : all.testmode.origin,
+           .outcome = outcome});
+}
 
 }  // namespace
 
 boost::asio::awaitable<greylist::Decision> decide_by_rules(io::Resolver& resolver, GreylistQuestion question,
-                                                           greylist::Answers& answers, Explanation* why) {
+                                                           greylist::Answers& answers, Explanation* why,
+                                                           Explained explained) {
+  const bool briefly = explained == Explained::where_few && why != nullptr &&
+                       question.configuration.rules.size() > kExplainedRules;
   const auto until = std::chrono::steady_clock::now() + kPatience;
   for (int round = 0;; ++round) {
     auto result = greylist::evaluate(question.stage, question.configuration, question.facts,
-                                     question.properties, answers, question.texts, why);
-    if (auto* decision = std::get_if<greylist::Decision>(&result)) co_return std::move(*decision);
+                                     question.properties, answers, question.texts, briefly ? nullptr : why);
+    if (auto* decision = std::get_if<greylist::Decision>(&result)) {
+      if (briefly) explain_briefly(question, *decision, *why);
+      co_return std::move(*decision);
+    }
     // More questions than answers can be kept: none of the rules then gets to an end.
     if (round > 2 * kRounds) co_return greylist::decision_by_default(question.stage, question.configuration);
     auto& open = std::get<greylist::Questions>(result);
@@ -37,6 +64,23 @@ boost::asio::awaitable<greylist::Decision> decide_by_rules(io::Resolver& resolve
       }
     }
   }
+}
+
+boost::asio::awaitable<std::optional<greylist::SpfResult>> ask_spf(io::Resolver& resolver,
+                                                                   const greylist::Facts& facts,
+                                                                   DnsFacts& dns) {
+  const greylist::SpfRequest request{*facts.client, facts.helo,
+                                     std::string(greylist::without_brackets(facts.sender)),
+                                     std::string(facts.macro("j").value_or("")), facts.now};
+  const auto until = std::chrono::steady_clock::now() + kSpf;
+  for (unsigned round = 0; round < greylist::kMostSpfRounds && std::chrono::steady_clock::now() < until;
+       ++round) {
+    auto outcome = greylist::check_spf(request, dns, {.explain = false});
+    if (auto* result = std::get_if<greylist::SpfResult>(&outcome)) co_return std::move(*result);
+    for (const auto& question : std::get<std::vector<DnsQuestion>>(outcome))
+      co_await look_up(resolver, dns, question);
+  }
+  co_return std::nullopt;
 }
 
 }  // namespace hikyaku::serve

@@ -1,8 +1,11 @@
 #pragma once
 #include <boost/asio/awaitable.hpp>
+#include <optional>
 
+#include "base/dns.h"
 #include "base/explanation.h"
 #include "greylist/evaluation.h"
+#include "greylist/spf.h"
 #include "io/resolver.h"
 
 namespace hikyaku::serve {
@@ -16,11 +19,21 @@ struct GreylistQuestion {
   const greylist::FormatContext& texts;
 };
 
+/// Whether each rule gets an entry, or, where there are more than 200, the one alone that decided.
+enum class Explained : unsigned char { where_few, always };
+
 /// Decides by the rules of a stage, asking the DNS as often as they want to know something more, for some 15
 /// s and the last question's own time. `answers` keeps what was asked, for the connection's next recipients.
 /// Checks by URL and LDAP are not asked by this version: they give no answer, and
 /// config::warn_of_unasked_checks() tells so. `why` may be nullptr.
 boost::asio::awaitable<greylist::Decision> decide_by_rules(io::Resolver& resolver, GreylistQuestion question,
-                                                           greylist::Answers& answers, Explanation* why);
+                                                           greylist::Answers& answers, Explanation* why,
+                                                           Explained explained = Explained::where_few);
+
+/// The SPF check of a client and the sender that it names, for some 10 s. nullopt: it was given up, which is
+/// no pass.
+boost::asio::awaitable<std::optional<greylist::SpfResult>> ask_spf(io::Resolver& resolver,
+                                                                   const greylist::Facts& facts,
+                                                                   DnsFacts& dns);
 
 }  // namespace hikyaku::serve

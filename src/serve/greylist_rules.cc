@@ -19,9 +19,13 @@ std::unique_ptr<io::GeoDatabases> countries_of(const greylist::Configuration& co
   return std::make_unique<io::GeoDatabases>(std::move(settings));
 }
 
-greylist::MatchPrefixes prefixes_of(const greylist::Configuration& configuration) {
-  return {static_cast<std::uint8_t>(configuration.subnetmatch.value),
-          static_cast<std::uint8_t>(configuration.subnetmatch6.value)};
+greylist::MatchPrefixes prefixes_of(const greylist::Configuration& configuration,
+                                    const greylist::Learning& learning) {
+  const auto bits = [&](const greylist::Setting<unsigned>& setting, std::uint8_t of_pools) {
+    const bool own = setting.given() || !learning.sender_pools;
+    return own ? static_cast<std::uint8_t>(setting.value) : of_pools;
+  };
+  return {bits(configuration.subnetmatch, 24), bits(configuration.subnetmatch6, 64)};
 }
 
 }  // namespace hikyaku::serve

@@ -4,6 +4,7 @@
 #include "base/origin.h"
 #include "greylist/client_key.h"
 #include "greylist/configuration.h"
+#include "greylist/conversation.h"
 #include "greylist/needs.h"
 #include "io/geo_databases.h"
 
@@ -13,8 +14,9 @@ namespace hikyaku::serve {
 std::unique_ptr<io::GeoDatabases> countries_of(const greylist::Configuration& configuration,
                                                const SourceCatalogue& sources);
 
-/// subnetmatch and subnetmatch6.
-greylist::MatchPrefixes prefixes_of(const greylist::Configuration& configuration);
+/// subnetmatch and subnetmatch6; with sender pools, where the file does not say, /24 and /64.
+greylist::MatchPrefixes prefixes_of(const greylist::Configuration& configuration,
+                                    const greylist::Learning& learning);
 
 /// A greylist.conf in force, with the databases that it names. A connection keeps the one that it began with.
 struct GreylistRules {

@@ -7,6 +7,7 @@
 #include "greylist/rate_counters.h"
 #include "greylist/tuple_store.h"
 #include "io/log.h"
+#include "io/public_suffixes.h"
 #include "io/resolver.h"
 #include "io/worker_pool.h"
 #include "serve/statistics_output.h"
@@ -23,6 +24,8 @@ struct GreylistServices {
   StatisticsOutput& statistics;
   const greylist::ProductNames& names;
   greylist::RateCounters& rates;
+  const greylist::Learning learning;
+  const io::PublicSuffixes* suffixes;  ///< null without sender pools
   std::atomic<std::uint64_t> begun{0}, ended{0};
 };
 

@@ -172,6 +172,8 @@ Result<void> GreylistState::dump(const fs::path& file, std::optional<unsigned> m
     auto page = store_->list({}, from, kPage);
     if (!page) return std::unexpected(std::move(page.error()));
     for (const auto& one : page->tuples) {
+      // milter-greylist knows of no records.
+      if (one.entry.facts.state == greylist::TupleState::record) continue;
       if (!greylist::expired(one.entry.facts.state, one.entry.facts.time, store_->table().settings().timeout,
                              greylist::seconds_of(now)))
         text += writer.line(one.entry);

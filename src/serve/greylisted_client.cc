@@ -10,7 +10,6 @@
 #include <variant>
 
 #include "base/escape.h"
-#include "serve/dns_lookup.h"
 #include "serve/greylist_decision.h"
 
 namespace hikyaku::serve {
@@ -20,9 +19,14 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
-constexpr std::chrono::seconds kSpf{10};  // for all questions of a check but the last
-constexpr std::size_t kReplyLine = 980;   // octets of one line of a reply
+constexpr std::size_t kReplyLine = 980;  // octets of one line of a reply
 constexpr std::size_t kReplyLines = 30;
+
+/// Passes are counted where a rule asks for them too.
+greylist::Learning learning_of(greylist::Learning learning, const GreylistRules& rules) {
+  learning.counts_passes = learning.domain_passes != 0 || rules.needs.passed;
+  return learning;
+}
 
 }  // namespace
 
@@ -50,7 +54,7 @@ GreylistedClient::GreylistedClient(GreylistServices& services, std::shared_ptr<c
     : services_(services),
       rules_(std::move(rules)),
       conversation_(rules_->configuration, services.tuples.table(), services.tuples.prefixes(),
-                    services.names) {}
+                    services.names, learning_of(services.learning, *rules_)) {}
 
 void GreylistedClient::note_time() {
   auto& facts = conversation_.facts();
@@ -63,7 +67,13 @@ void GreylistedClient::connect(std::string name, std::optional<table::Ip> addres
   conversation_.connect(std::move(name), address);
   auto& facts = conversation_.facts();
   facts.macro = std::move(macro);
-  if (rules_->countries && facts.client) facts.country = rules_->countries->country(*facts.client).code;
+  const auto* countries = rules_->countries.get();
+  if (countries != nullptr && facts.client) facts.country = countries->country(*facts.client).code;
+  if (!services_.learning.sender_pools || !facts.client) return;
+  if (!facts.client_name.starts_with('['))
+    facts.provider_domain = services_.suffixes->registered_domain(facts.client_name);
+  const auto system = countries != nullptr ? countries->autonomous_system(*facts.client) : std::nullopt;
+  if (system) facts.autonomous_system = system->system.number;
 }
 
 void GreylistedClient::mail(std::string_view path) {
@@ -74,33 +84,17 @@ void GreylistedClient::mail(std::string_view path) {
 
 asio::awaitable<void> GreylistedClient::check_spf() {
   if (std::exchange(spf_checked_, true) || !conversation_.wants_spf()) co_return;
-  const auto& facts = conversation_.facts();
-  const greylist::SpfRequest request{*facts.client, facts.helo,
-                                     std::string(greylist::without_brackets(facts.sender)),
-                                     std::string(facts.macro("j").value_or("")), facts.now};
-  // One that is given up is no pass; the rules are asked.
-  const auto until = std::chrono::steady_clock::now() + kSpf;
-  for (unsigned round = 0; round < greylist::kMostSpfRounds && std::chrono::steady_clock::now() < until;
-       ++round) {
-    auto outcome = greylist::check_spf(request, answers_.dns, {.explain = false});
-    if (const auto* result = std::get_if<greylist::SpfResult>(&outcome)) {
-      conversation_.spf(*result);
-      co_return;
-    }
-    for (const auto& question : std::get<std::vector<DnsQuestion>>(outcome))
-      co_await look_up(services_.resolver, answers_.dns, question);
-  }
+  const auto result = co_await ask_spf(services_.resolver, conversation_.facts(), answers_.dns);
+  if (result) conversation_.spf(*result);
 }
 
 asio::awaitable<greylist::Decision> GreylistedClient::ask_rules(greylist::Stage stage, Explanation* why) {
   auto& facts = conversation_.facts();
   const auto context = conversation_.context();
   answers_.tarpitted.reset();
-  if (facts.client && stage == greylist::Stage::recipient)
-    answers_.tarpitted = services_.tuples.table().tarpitted(
-        {greylist::ClientKey::of_address(*facts.client, services_.tuples.prefixes()), facts.sender,
-         facts.recipient},
-        greylist::seconds_of(facts.now));
+  if (const auto tuple = conversation_.tuple(facts.recipient); tuple && stage == greylist::Stage::recipient)
+    answers_.tarpitted = services_.tuples.table().tarpitted(*tuple, greylist::seconds_of(facts.now));
+  answers_.passed = conversation_.passed();
   answers_.used = [this, now = facts.now](const greylist::RatelimitDefinition& definition,
                                           const std::string& key) {
     return services_.rates.used(definition, key, now);

@@ -53,8 +53,14 @@ Result<void> Greylisting::begin(std::shared_ptr<const GreylistRules> rules) {
   for (const auto& note : notes) at_.log.warning("state", escaped(note));
   if (!opened) return std::unexpected(std::move(opened.error()));
   tuples_ = std::move(*opened);
-  services_ = std::unique_ptr<GreylistServices>(new GreylistServices{
-      at_.clock, at_.log, at_.pool, at_.resolver, tuples_->store(), statistics_, options_.names, rates_});
+  if (options_.learning.sender_pools) {
+    auto suffixes = io::PublicSuffixes::open();
+    if (!suffixes) return std::unexpected(std::move(suffixes.error()));
+    suffixes_ = std::move(*suffixes);
+  }
+  services_ = std::unique_ptr<GreylistServices>(
+      new GreylistServices{at_.clock, at_.log, at_.pool, at_.resolver, tuples_->store(), statistics_,
+                           options_.names, rates_, options_.learning, suffixes_.get()});
   put_in_force(std::move(rules));
   peers_ = std::make_unique<GreylistPeers>(at_.clock, at_.log, at_.pool, tuples_->store(), at_.random);
   if (auto known = peers_->use(this->rules()->configuration); !known) return known;

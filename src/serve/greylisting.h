@@ -41,6 +41,7 @@ class Greylisting {
     std::chrono::milliseconds save{1000};  ///< at most so long a change is in memory alone
     greylist::ProductNames names;
     greylist::MatchPrefixes prefixes;
+    greylist::Learning learning;
     /// Where what is read anew gets its origins; null: in a new one each time.
     std::shared_ptr<SourceCatalogue> sources;
   };
@@ -94,6 +95,7 @@ class Greylisting {
   const Surroundings at_;
   StatisticsOutput statistics_;
   greylist::RateCounters rates_;
+  std::unique_ptr<io::PublicSuffixes> suffixes_;
   std::unique_ptr<GreylistState> tuples_;
   std::unique_ptr<GreylistServices> services_;
   std::unique_ptr<GreylistPeers> peers_;

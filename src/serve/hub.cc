@@ -23,6 +23,7 @@
 #include "serve/control_server.h"
 #include "serve/databases.h"
 #include "serve/domain_flush.h"
+#include "serve/greylisting.h"
 #include "serve/io_thread.h"
 #include "serve/log_diagnostics.h"
 #include "serve/mailbox_databases.h"
@@ -54,6 +55,25 @@ struct Door {
   std::vector<std::unique_ptr<tcp::acceptor>> acceptors;  // one a thread, all of the same socket
 };
 
+Greylisting::Options greylisting_options(const config::Main& main, const HubGreylist& greylist,
+                                         std::shared_ptr<SourceCatalogue> sources) {
+  const auto& configuration = *greylist.rules->configuration;
+  Greylisting::Options options;
+  options.file = greylist.file;
+  options.stamp = greylist.stamp;
+  options.state = main.text("hikyaku_greylist_state").text;
+  // Beside another program's, only where the file asks for it.
+  options.writes_dump = configuration.dumpfile.given();
+  options.save = main.duration("hikyaku_greylist_save");
+  // What mail filters and people look for in X-Greylist headers.
+  options.names = {"milter-greylist-4.6.4", "4.6.4", main.text("myhostname").text};
+  options.learning.sender_pools = main.boolean("hikyaku_greylist_pools");
+  options.learning.domain_passes = static_cast<std::uint32_t>(main.integer("hikyaku_greylist_domain_passes"));
+  options.prefixes = prefixes_of(configuration, options.learning);
+  options.sources = std::move(sources);
+  return options;
+}
+
 }  // namespace
 
 struct Hub::State {
@@ -75,6 +95,7 @@ struct Hub::State {
   std::shared_ptr<const Running> at_start;  // until there are services
   std::unique_ptr<record::IdSource> ids;
   std::unique_ptr<Services> services;
+  std::unique_ptr<Greylisting> greylisting;
   std::unique_ptr<Outbound> outbound;
   std::unique_ptr<DomainFlush> domain_flush;
   std::unique_ptr<Administration> administration;
@@ -170,6 +191,17 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
       client_rates, *ids, *queue->queue, *queue->blob, *queue->commits, mailboxes});
   services->use(running);
   at_start.reset();
+  if (const auto& greylist = running->greylist; greylist.rules) {
+    auto load_greylist = [file = greylist.file](config::Diagnostics& diagnostics, SourceCatalogue& sources) {
+      return load_hub_greylist(file, diagnostics, sources);
+    };
+    auto opened = Greylisting::open(greylist.rules, std::move(load_greylist),
+                                    greylisting_options(main_cf, greylist, running->sources),
+                                    {clock, random, *log, *pool, *resolver, main});
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    greylisting = std::move(*opened);
+    services->greylisting = greylisting.get();
+  }
 
   auto count = static_cast<std::size_t>(main_cf.integer("hikyaku_threads"));
   if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
@@ -486,6 +518,12 @@ void Hub::State::reload() {
     return;
   }
   mailboxes.set_default_quota(next->mailbox_quota);
+  if (!greylisting != !next->greylist.rules ||
+      (greylisting && previous->greylist.file != next->greylist.file)) {
+    log->warning("master", "reload: a changed hikyaku_greylist counts after a restart");
+  } else if (greylisting) {
+    greylisting->use(next->greylist.rules, "reload");
+  }
   log->info("master", "reload -- configuration " + next->files.main.text("config_directory").text);
 }
 
@@ -496,6 +534,7 @@ asio::awaitable<void> Hub::State::stop() {
   outbound->stop();
   log->info("master", "terminating");
   control->stop();
+  if (greylisting) greylisting->stop();
   pickup->stop();
   for (auto& door : doors) {
     for (std::size_t i = 0; i < door.acceptors.size(); ++i) {
@@ -529,6 +568,7 @@ int Hub::run(const std::function<void()>& ready) {
   asio::co_spawn(state.main, handle_signals(signals, reload, stop), asio::detached);
   for (auto& thread : state.threads) thread->start();
   state.control->start();
+  if (state.greylisting) state.greylisting->start();
   asio::co_spawn(state.main, state.scan_loop(), asio::detached);
   asio::co_spawn(state.main, state.refresh_loop(), asio::detached);
   asio::co_spawn(state.threads.front()->context(), state.pick_up(), asio::detached);
@@ -548,11 +588,13 @@ void Hub::State::close() {
   // Nobody is there any more for what a server would answer: the mail is in the queue.
   if (waiting) waiting->stop(io::WorkerPool::Waiting::drop);
   if (refreshing) refreshing->stop();
+  if (greylisting) greylisting->stop_peers();
   if (pool) pool->stop();
   if (resolver) resolver->stop();
   if (queue) queue->commits->stop();
   mailboxes.stop();
   control.reset();
+  if (greylisting) greylisting->close();
   if (log) log->flush();
 }
 

@@ -1,14 +1,17 @@
 #include "serve/rehearsal.h"
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "base/blob.h"
 #include "policy/access.h"
 #include "serve/access_decision.h"
+#include "serve/greylist_rehearsal.h"
 #include "serve/incoming_message.h"
 #include "serve/local_recipients.h"
 #include "serve/milter_chain.h"
+#include "serve/server_greylist.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -88,16 +91,31 @@ class Stage {
     good = co_await ask("MAIL FROM:<" + request_.sender.text() + ">", &Access::sender, sender, kSenderOk);
     if (!good) co_return false;
     envelope_.sender = request_.sender;
+    if (listener_.greylists) {
+      greylist_ = std::make_unique<GreylistRehearsal>(running_.greylist.rules, resolver_, request_.client,
+                                                      running_.hostname, now_);
+      co_await greylist_->sender(request_.sender);
+    }
     for (const auto& address : request_.recipients) {
       auto recipient = request(client);
       recipient.sender = &request_.sender;
       recipient.recipient = &address;
       good = co_await ask("RCPT TO:<" + address.text() + ">", &Access::recipient, recipient, kRecipientOk);
+      if (good && greylist_) good = co_await ask_greylist(address);
       if (good) envelope_.recipients.push_back({address, {}});
     }
     if (envelope_.recipients.empty()) co_return false;
     good = co_await ask("DATA", &Access::data, with_envelope(client), kGoOn);
     co_return good;
+  }
+
+  /// What is put off now passes when it comes again: the rest of its way is explained too.
+  asio::awaitable<bool> ask_greylist(const mail::Address& address) {
+    const auto verdict = co_await greylist_->recipient(address, result_.why);
+    if (verdict.passes()) co_return true;
+    auto& answer = result_.answers.back().reply;
+    answer = greylist_reply(verdict);
+    co_return verdict.kind == greylist::Verdict::Kind::tempfail;
   }
 
   policy::Request with_envelope(const policy::Client& client) const {
@@ -253,6 +271,7 @@ class Stage {
   DnsFacts dns_;
   std::optional<policy::Refusal> earlier_;
   Time now_;
+  std::unique_ptr<GreylistRehearsal> greylist_;
   IncomingEnvelope envelope_;
   Rehearsal result_;
 };

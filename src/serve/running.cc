@@ -64,6 +64,7 @@ class Compiler {
     running_.retention = std::make_shared<policy::RetentionMaps>(
         config::retention_settings(main_, *running_.tables, running_.sources, diagnostics_));
     running_.sender_rewriting = SenderRewriting::make(main_, *running_.tables, diagnostics_);
+    running_.greylist = read_hub_greylist(main_, running_.sources, diagnostics_);
     running_.rewriter = rewriter(main_);
     auto routing = config::route_settings(main_, machine_, *running_.tables, diagnostics_);
     if (routing) {
@@ -294,6 +295,13 @@ void Compiler::smtp_listener(const Service& service) {
   made.sasl_domain = view.text("smtpd_sasl_local_domain").text;
   auto milters = config::smtpd_milter_settings(view, *running_.tables, diagnostics_);
   if (milters.any()) made.milters = std::make_shared<const MilterSet>(std::move(milters));
+  const auto& greylist = view.text("hikyaku_greylist");
+  made.greylists = !greylist.text.empty();
+  if (made.greylists && greylist.text != running_.greylist.file)
+    diagnostics_.error(
+        greylist.origin,
+        "hikyaku_greylist: the hub has one greylist.conf, that of main.cf; a service greylists "
+        "by it, or with `-o hikyaku_greylist=` not at all");
   listen(made, listen_addresses(service, view));
 }
 

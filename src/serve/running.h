@@ -23,6 +23,7 @@
 #include "rewrite/rewriter.h"
 #include "route/destination_search.h"
 #include "route/router.h"
+#include "serve/hub_greylist.h"
 #include "serve/include_files.h"
 #include "serve/incoming_message.h"
 #include "serve/mailbox_rules.h"
@@ -51,6 +52,7 @@ struct Listener {
   std::string sasl_domain;   ///< smtpd_sasl_local_domain
   std::shared_ptr<const rewrite::Rewriter> rewriter;  ///< by this line's receive_override_options and clients
   std::shared_ptr<const MilterSet> milters;           ///< smtpd_milters, smtpd_milter_maps; null: none
+  bool greylists = false;                             ///< hikyaku_greylist
   std::string content_filter;  ///< where what comes in here is sent instead of to its recipients; empty: none
 };
 
@@ -131,6 +133,7 @@ struct Running {
   } local_mail;
   std::shared_ptr<const MilterSet>
       notice_milters;  ///< non_smtpd_milters, of the hub's own notices; null: none
+  HubGreylist greylist;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::map<std::string, Transport, std::less<>> transports;
 

@@ -55,6 +55,7 @@ ServerConversation::ServerConversation(Services& services, std::shared_ptr<const
       session_(listener.smtp.session, session_rules(listener, client_)),
       access_(services, *running_, listener, client_),
       authentication_(services, listener, client_, dovecot),
+      greylist_(services, *running_, listener, client_),
       milters_(services, *running_, listener, client_, session_, sweep) {}
 
 asio::awaitable<void> ServerConversation::run() {
@@ -131,6 +132,7 @@ asio::awaitable<bool> ServerConversation::converse() {
     } else if (auto* refused = std::get_if<Session::ContentRefused>(&event)) {
       log("reject: END-OF-MESSAGE from " + client_.text() + ": " + escaped(refused->reply.line()));
       message_.reset();
+      greylist_.abort();
       milters_.abort();
     } else if (std::holds_alternative<Session::Reset>(event)) {
       forget_transaction();
@@ -183,6 +185,7 @@ asio::awaitable<void> ServerConversation::greet() {
   log("connect from " + client_.text());
   auto reply = co_await access_.connect();
   if (reply.success()) {
+    greylist_.connect(stream_.local_address(), stream_.local_port());
     auto refusal = co_await milters_.connect(stream_.local_address(), stream_.local_port());
     if (refusal) reply = *std::move(refusal);
   }
@@ -193,6 +196,7 @@ asio::awaitable<void> ServerConversation::handle(const Session::Hello& event) {
   client_.helo = event.name;
   auto reply = co_await access_.hello(event.name);
   if (reply.success()) {
+    greylist_.hello();
     auto refusal = co_await milters_.hello(event);
     if (refusal) reply = *std::move(refusal);
   }
@@ -249,6 +253,7 @@ void ServerConversation::forget_transaction() {
   message_.reset();
   storage_failure_.reset();
   id_.reset();
+  greylist_.abort();
   milters_.abort();
 }
 
@@ -266,6 +271,7 @@ asio::awaitable<void> ServerConversation::handle(Session::Sender& event) {
       session_.reply(*std::move(refusal));
       co_return;
     }
+    greylist_.sender(event.path.address());
     envelope_.sender = event.path.release();
     envelope_.parameters = std::move(event.parameters);
   } else {
@@ -276,13 +282,17 @@ asio::awaitable<void> ServerConversation::handle(Session::Sender& event) {
 
 asio::awaitable<void> ServerConversation::handle(Session::Recipient& event) {
   auto reply = co_await access_.recipient(event.path.address(), envelope_, ledger_);
+  if (reply.success() && !envelope_.discard) {
+    auto put_off = co_await greylist_.recipient(event.path.address(), ledger_);
+    if (put_off) reply = *std::move(put_off);
+  }
   auto refusal = co_await milters_.recipient(event, reply.success() ? nullptr : &reply, envelope_, ledger_);
   if (refusal) {
     session_.reply(*std::move(refusal));
     co_return;
   }
   if (reply.success()) {
-    if (milters_.sees_message()) begin_queue_id();
+    if (milters_.sees_message() || greylist_.active()) begin_queue_id();
     envelope_.recipients.push_back({event.path.release(), std::move(event.parameters)});
   } else {
     refuse_recipient(event.path, reply);
@@ -303,7 +313,13 @@ asio::awaitable<void> ServerConversation::begin_data() {
     session_.reply(std::move(reply));
     co_return;
   }
-  auto refusal = co_await milters_.data(envelope_, ledger_);
+  auto refusal = co_await greylist_.data(envelope_, ledger_);
+  if (refusal) {
+    log("reject: DATA from " + client_.text() + ": " + escaped(refusal->line()));
+    services_.metrics.rejected();
+  } else {
+    refusal = co_await milters_.data(envelope_, ledger_);
+  }
   if (refusal) {
     session_.reply(*std::move(refusal));
     co_return;
@@ -329,6 +345,7 @@ asio::awaitable<void> ServerConversation::handle(const Session::Xclient& event) 
   }
   auto reply = co_await access_.connect();
   if (reply.success()) {
+    greylist_.connect(stream_.local_address(), stream_.local_port());
     auto told = co_await milters_.connect(stream_.local_address(), stream_.local_port());
     if (told) reply = *std::move(told);
   }

@@ -10,6 +10,7 @@
 #include "serve/client_identity.h"
 #include "serve/incoming_message.h"
 #include "serve/running.h"
+#include "serve/server_greylist.h"
 #include "serve/server_milters.h"
 #include "serve/services.h"
 #include "smtp/server_session.h"
@@ -65,6 +66,7 @@ class ServerConversation {
   Session session_;
   AccessChecks access_;
   Authentication authentication_;
+  ServerGreylist greylist_;
   ServerMilters milters_;
   std::string output_;
 

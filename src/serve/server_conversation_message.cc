@@ -70,6 +70,7 @@ std::string ServerConversation::trace_header(record::QueueId id, Time now) const
 void ServerConversation::begin_queue_id() {
   if (id_) return;
   id_ = services_.ids.next(services_.clock.now());
+  greylist_.queue_id(id_->text());
   milters_.queue_id(id_->text());
 }
 
@@ -77,7 +78,7 @@ asio::awaitable<void> ServerConversation::begin_message() {
   const auto now = services_.clock.now();
   if (!id_) id_ = services_.ids.next(now);
   envelope_.client = client_facts();
-  envelope_.filtered = milters_.sees_message();
+  envelope_.filtered = milters_.sees_message() || greylist_.sees_message();
   if (envelope_.filter.empty()) envelope_.filter = listener_.content_filter;
   log(id_->text() + ": client=" + client_.text() +
       (client_.sasl_user.empty()
@@ -131,6 +132,7 @@ asio::awaitable<void> ServerConversation::end_message() {
     co_await take_message(std::move(incoming));
   }
   id_.reset();
+  greylist_.abort();
   milters_.abort();
 }
 
@@ -141,7 +143,16 @@ asio::awaitable<void> ServerConversation::take_message(std::unique_ptr<IncomingM
   };
   co_await run_lookup(lookups(), finish);
   Result<ServerMilters::Outcome> milters = ServerMilters::Outcome{};
-  if (!incoming->refusal() && !incoming->discarded()) milters = co_await milters_.message(*incoming);
+  if (!incoming->refusal() && !incoming->discarded()) {
+    auto greylist = co_await greylist_.message(*incoming);
+    if (!greylist) {
+      milters = std::unexpected(std::move(greylist.error()));
+    } else if (*greylist) {
+      incoming->refuse(**std::move(greylist));
+    } else {
+      milters = co_await milters_.message(*incoming);
+    }
+  }
   log_checks(*incoming);
   for (const auto& warning : incoming->warnings())
     services_.log.warning("cleanup", id_->text() + ": " + escaped(warning));

@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "mail/parameters_xtext.h"
 #include "serve/check_log.h"
+#include "serve/client_macros.h"
 #include "serve/run_lookup.h"
 
 namespace hikyaku::serve {
@@ -42,20 +43,6 @@ milter::ClientAddress address_of(const ClientIdentity& client) {
   const auto ip = table::Ip::parse(client.address);
   if (!ip) return {};
   return {ip->family() == table::Ip::Family::v4 ? Family::inet : Family::inet6, client.port, client.address};
-}
-
-const char* client_resolution(const ClientIdentity& client) {
-  switch (client.name_status) {
-    case policy::NameStatus::ok:
-      return "OK";
-    case policy::NameStatus::forged:
-      return "FORGED";
-    case policy::NameStatus::temporary:
-      return "TEMP";
-    case policy::NameStatus::unknown:
-      break;
-  }
-  return "FAIL";
 }
 
 }  // namespace
@@ -118,40 +105,6 @@ ServerMilters::Refusal ServerMilters::take(MilterDecision decision, std::string_
   return std::move(decision.reply);
 }
 
-void ServerMilters::client_macros(const std::string& local_address, std::uint16_t local_port) {
-  auto& macros = chain_->macros();
-  auto both = client_.reverse_name + " [" + client_.address + "]";
-  if (client_.name != client_.reverse_name) both += " (may be forged)";
-  const bool v6 = client_.address.find(':') != std::string::npos;
-  macros.set("_", both);
-  macros.set("{client_addr}", (v6 ? "IPv6:" : "") + client_.address);
-  macros.set("{client_connections}",
-             std::to_string(services_.client_rates.connections(listener_.rates, client_.policy_facts())));
-  macros.set("{client_name}", client_.name);
-  macros.set("{client_port}", std::to_string(client_.port));
-  macros.set("{client_ptr}", client_.reverse_name);
-  macros.set("{client_resolve}", client_resolution(client_));
-  macros.set("{daemon_addr}", local_address);
-  macros.set("{daemon_port}", std::to_string(local_port));
-}
-
-void ServerMilters::session_macros() {
-  auto& macros = chain_->macros();
-  if (client_.tls) {
-    macros.set("{tls_version}", client_.tls->protocol);
-    macros.set("{cipher}", client_.tls->cipher);
-    macros.set("{cipher_bits}", std::to_string(client_.tls->bits));
-    if (!client_.tls->peer_fingerprint.empty()) {
-      macros.set("{cert_subject}", client_.tls->peer_name);
-      macros.set("{cert_issuer}", client_.tls->peer_issuer);
-    }
-  }
-  if (!client_.sasl_user.empty()) {
-    macros.set("{auth_type}", client_.sasl_method);
-    macros.set("{auth_authen}", client_.sasl_user);
-  }
-}
-
 asio::awaitable<ServerMilters::Refusal> ServerMilters::connect(std::string local_address,
                                                                std::uint16_t local_port) {
   if (!listener_.milters) co_return std::nullopt;
@@ -164,8 +117,9 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::connect(std::string local
     log.warning(tag, text);
   };
   chain_ = std::make_unique<MilterChain>(std::move(found.set), sweep_, services_.pool, std::move(warn));
-  client_macros(local_address, local_port);
-  session_macros();  // a login by XCLIENT
+  const auto connections = services_.client_rates.connections(listener_.rates, client_.policy_facts());
+  set_client_macros(chain_->macros(), client_, connections, local_address, local_port);
+  set_session_macros(chain_->macros(), client_);  // a login by XCLIENT
   auto address = address_of(client_);
   auto decision = co_await chain_->connect(client_.name, std::move(address));
   auto refusal = take(std::move(decision), "CONNECT", nullptr);
@@ -179,7 +133,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::connect(std::string local
 asio::awaitable<ServerMilters::Refusal> ServerMilters::hello(const Session::Hello& event) {
   if (!chain_) co_return std::nullopt;
   abort();
-  session_macros();
+  set_session_macros(chain_->macros(), client_);
   auto decision = co_await chain_->helo(event.name);
   auto refusal =
       take(std::move(decision), event.verb == Session::Hello::Verb::helo ? "HELO" : "EHLO", nullptr);
@@ -218,7 +172,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::sender(const Session::Sen
   abort();
   sender_address_ = event.path.address();
   sender_ = "<" + escaped(sender_address_.text()) + ">";
-  session_macros();
+  set_session_macros(chain_->macros(), client_);
   std::string path(event.as_written.path);
   auto parameters = words(event.as_written.parameters);
   const auto route = co_await resolve(sender_address_, sender_address_);

@@ -60,8 +60,6 @@ class ServerMilters {
   boost::asio::awaitable<void> close();
 
  private:
-  void client_macros(const std::string& local_address, std::uint16_t local_port);
-  void session_macros();
   boost::asio::awaitable<std::optional<policy::Resolution>> resolve(mail::Address sender,
                                                                     mail::Address address);
   /// A refusal, or what is to become of the message that is coming.

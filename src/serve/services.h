@@ -25,6 +25,7 @@
 namespace hikyaku::serve {
 
 struct Running;
+class Greylisting;
 class MailboxDatabases;
 
 /// What one hub has one of, handed to all its parts. Everything in it is thread-safe and outlives them.
@@ -50,6 +51,7 @@ struct Services {
 
   std::atomic<bool> stopping{false};
   MailboxLocks mailbox_locks;
+  Greylisting* greylisting = nullptr;  ///< null: hikyaku_greylist was not set at the start
   /// Hands a message that was committed to the way out.
   std::function<void(std::shared_ptr<ActiveMessage>)> admit;
   /// ETRN: tries what waits for recipients of the domain. False: too many ask for that at once.
