@@ -16,6 +16,7 @@
 #include "cmd/print_entries.h"
 #include "config/greylist_conf.h"
 #include "config/greylist_unasked.h"
+#include "greylist/client_name.h"
 #include "greylist/reply.h"
 #include "greylist/rule_text.h"
 #include "greylist/tuple.h"
@@ -23,6 +24,7 @@
 #include "io/system_clock.h"
 #include "serve/access_decision.h"
 #include "serve/client_identity.h"
+#include "serve/dns_lookup.h"
 #include "serve/greylist_decision.h"
 #include "serve/greylist_rules.h"
 
@@ -46,7 +48,17 @@ class GreylistTrial {
     serve::ClientIdentity client;
     client.address = address;
     wait_for(serve::look_up_client_name(resolver_, client));
-    return client.name_status == policy::NameStatus::ok ? client.name : "[" + address + "]";
+    if (client.name_status == policy::NameStatus::ok) return client.name;
+    return unbracketed("[" + address + "]");
+  }
+
+  /// As `unbracket` has it.
+  std::string unbracketed(const std::string& name) {
+    const auto question = greylist::unbracket_question(name);
+    if (!configuration_.unbracket.value || !question) return name;
+    wait_for(serve::look_up(resolver_, answers_.dns, *question));
+    const auto* const answer = answers_.dns.find(*question);
+    return answer == nullptr ? name : greylist::unbracketed_name(*answer).value_or(name);
   }
 
   json decide(greylist::Stage stage) {
@@ -229,7 +241,7 @@ Result<void> GreylistCheck::know(GreylistTrial& trial) const {
   }
   const auto seconds = std::chrono::system_clock::to_time_t(facts.now);
   localtime_r(&seconds, &facts.local_time);
-  facts.client_name = client_name_.empty() ? trial.name_of(client_) : client_name_;
+  facts.client_name = client_name_.empty() ? trial.name_of(client_) : trial.unbracketed(client_name_);
   facts.helo = helo_;
   facts.raw_sender = greylist::bracketed(from_);
   facts.sender = greylist::tuple_sender(facts.raw_sender);

@@ -159,6 +159,82 @@ TEST(GreylistConversation, LetsWhatHasPassedPassAgain) {
   EXPECT_EQ(talk.rcpt(), "accept") << "each pass makes the day begin anew";
 }
 
+TEST(GreylistConversation, LogsForHowLongMoreOnePasses) {
+  Talk talk("nospf\ngreylist 1m\nautowhite 1d\n");
+  talk.mail();
+  talk.rcpt();
+  talk.wait(2min);
+  talk.mail();
+  talk.rcpt();
+  talk.log();
+  talk.mail();
+  EXPECT_EQ(talk.rcpt(), "accept");
+  EXPECT_THAT(talk.log(), ElementsAre("Q1: addr 192.0.2.7 from <joe@a.example> rcpt <kim@b.example>: "
+                                      "autowhitelisted for another 24:00:00"));
+}
+
+TEST(GreylistConversation, TellsMoreWhereVerbose) {
+  Talk talk("verbose\nnospf\nracl \"own\" greylist from joe@a.example delay 1m\n");
+  talk.mail();
+  talk.rcpt();
+  const std::string from = "192.0.2.7 from <joe@a.example> to <kim@b.example>";
+  const std::string addr =
+      "Q1: addr = mx.a.example[192.0.2.7], from = <joe@a.example>, rcpt = <kim@b.example>";
+  const std::string matched =
+      "Mail from=<joe@a.example>, rcpt=<kim@b.example>, addr=mx.a.example[192.0.2.7] is matched by entry "
+      "racl 3 "
+      "greylist \"own\" from joe@a.example delay 60s";
+  EXPECT_THAT(talk.log(), ElementsAre(addr, matched, "created:  " + from + " delayed for 00:01:00",
+                                      "Q1: addr mx.a.example[192.0.2.7] from <joe@a.example> to "
+                                      "<kim@b.example> delayed for 00:01:00 (ACL own)"));
+  talk.wait(2min);
+  talk.mail();
+  talk.rcpt();
+  EXPECT_THAT(talk.log(), ElementsAre(addr, matched, "removed: " + from));
+}
+
+TEST(GreylistConversation, TellsWhereAMessageIsLookedAtNoMore) {
+  Talk talk("verbose\nnospf\nmaxpeek 20\nracl whitelist default\ndacl blacklist header \"x\"\n");
+  talk.mail();
+  talk.rcpt();
+  talk.log();
+  talk.header("Subject", "short");
+  EXPECT_THAT(talk.log(), IsEmpty());
+  talk.header("Subject", "no more");
+  talk.header("Subject", "nothing");
+  EXPECT_THAT(talk.log(), ElementsAre("Q1: ignoring message beyond maxpeek = 20"));
+}
+
+TEST(GreylistConversation, LooksUpTheNameOfAClientWithoutOne) {
+  Talk talk("unbracket\nverbose\nnospf\n");
+  auto& one = talk.conversation();
+  EXPECT_FALSE(one.name_question()) << "it has a name";
+  talk.connect("[192.0.2.7]");
+  EXPECT_EQ(talk.conversation().name_question(),
+            (DnsQuestion{"7.2.0.192.in-addr.arpa", DnsQuestion::Type::ptr}));
+  talk.conversation().name_answered({DnsAnswer::Status::temporary, {}});
+  EXPECT_EQ(talk.conversation().facts().client_name, "[192.0.2.7]");
+  talk.conversation().name_answered({DnsAnswer::Status::none, {}});
+  talk.conversation().name_answered({DnsAnswer::Status::found, {"mx.a.example", "other.example"}});
+  EXPECT_EQ(talk.conversation().facts().client_name, "mx.a.example");
+  EXPECT_THAT(talk.log(), ElementsAre("failed resolving [192.0.2.7]: Temporary failure in name resolution",
+                                      "failed resolving [192.0.2.7]: Name or service not known",
+                                      "Unbracketed '[192.0.2.7]' into 'mx.a.example'"));
+  talk.connect("[IPv6:2001:db8::1]", "2001:db8::1");
+  ASSERT_TRUE(talk.conversation().name_question());
+  EXPECT_EQ(talk.conversation().name_question()->name,
+            "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
+  talk.connect("[none]");
+  EXPECT_FALSE(talk.conversation().name_question());
+  EXPECT_THAT(talk.log(), ElementsAre("failed parsing [none]: Name or service not known"));
+}
+
+TEST(GreylistConversation, LeavesBracketsWithoutUnbracket) {
+  Talk talk("nospf\n");
+  talk.connect("[192.0.2.7]");
+  EXPECT_FALSE(talk.conversation().name_question());
+}
+
 TEST(GreylistConversation, SaysWhyMailWasNotPutOff) {
   Talk talk("nospf\nracl whitelist addr 192.0.2.0/24 domain a.example\n");
   talk.mail();

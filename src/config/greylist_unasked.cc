@@ -18,18 +18,6 @@ void warn_of_unasked_checks(const greylist::Configuration& configuration, Diagno
     diagnostics.warning(configuration.syncsrcaddr.origin,
                         "peers are spoken to from any port, as milter-greylist does: only the address counts",
                         "port");
-  if (configuration.unbracket.value)
-    diagnostics.warning(configuration.unbracket.origin,
-                        "a client without a name keeps its brackets in this version", "unbracket");
-  if (configuration.logexpired.value)
-    diagnostics.warning(configuration.logexpired.origin, "what expires is not logged by this version",
-                        "logexpired");
-  if (configuration.logfac.given() && configuration.logfac.value != "mail")
-    diagnostics.warning(configuration.logfac.origin, "the log's facility is always mail in this version",
-                        "logfac");
-  if (configuration.verbose.value)
-    diagnostics.warning(configuration.verbose.origin, "there are no more lines in the log to ask for",
-                        "verbose");
   for (const auto& rule : configuration.rules)
     for (const auto& clause : rule.clauses)
       if (std::holds_alternative<greylist::DkimTest>(clause.test))

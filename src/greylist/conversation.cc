@@ -7,7 +7,9 @@
 #include <cstdio>
 #include <utility>
 
+#include "greylist/client_name.h"
 #include "greylist/pass_words.h"
+#include "greylist/rule_text.h"
 
 namespace hikyaku::greylist {
 namespace {
@@ -46,6 +48,26 @@ void Conversation::connect(std::string name, std::optional<table::Ip> address) {
   facts_.client = address;
 }
 
+std::optional<DnsQuestion> Conversation::name_question() {
+  const auto& name = facts_.client_name;
+  if (!configuration_->unbracket.value || !name.starts_with('[')) return std::nullopt;
+  auto question = unbracket_question(name);
+  if (!question) log_.push_back("failed parsing " + name + ": Name or service not known");
+  return question;
+}
+
+void Conversation::name_answered(const DnsAnswer& answer) {
+  auto& known = facts_.client_name;
+  if (auto name = unbracketed_name(answer)) {
+    if (configuration_->verbose.value) log_.push_back("Unbracketed '" + known + "' into '" + *name + "'");
+    known = std::move(*name);
+    return;
+  }
+  const bool later = answer.status == DnsAnswer::Status::temporary;
+  log_.push_back("failed resolving " + known + ": " +
+                 (later ? "Temporary failure in name resolution" : "Name or service not known"));
+}
+
 void Conversation::helo(std::string_view name) { facts_.helo = tuple_recipient(name); }
 
 void Conversation::mail(std::string_view path) {
@@ -63,6 +85,7 @@ void Conversation::mail(std::string_view path) {
   passed_by_rules_ = put_off_ = false;
   longest_wait_ = remaining_ = std::chrono::seconds{0};
   peeked_ = 0;
+  peek_ended_ = false;
 }
 
 bool Conversation::wants_spf() const {
@@ -107,6 +130,9 @@ std::optional<Verdict> Conversation::recipient(std::string_view path, Explanatio
   properties_.forget_recipient();
   if (auto owed = owed_to_tarpit()) return owed;
   const auto& all = *configuration_;
+  if (all.verbose.value && facts_.client)
+    log_.push_back(queue_id() + ": addr = " + client() + ", from = " + facts_.sender +
+                   ", rcpt = " + std::string(path));
   std::optional<Reason> reason;
   if (!facts_.client) {
     reason = Reason::not_by_ip;
@@ -227,6 +253,7 @@ Verdict Conversation::accept_recipient() {
 Verdict Conversation::recipient_decided(const Decision& decision, Explanation* why) {
   properties_ = decision.properties;
   log_.insert(log_.end(), decision.log_lines.begin(), decision.log_lines.end());
+  log_details(decision);
   last_ = decision;
   passed_by_rules_ = false;
   const bool waits = decision.reasons.has(Reason::tarpit);
@@ -250,6 +277,7 @@ Verdict Conversation::recipient_decided(const Decision& decision, Explanation* w
   }
   const auto met = tuples_.decide(one, {decision.delay, decision.autowhite}, now());
   if (why != nullptr) explain_tuple(one, decision, met, *why);
+  log_met(facts_.recipient, decision, met);
   if (met.kind == TupleDecision::Kind::autowhite) {
     last_pass_ = Reasons();
     last_pass_.add(Reason::autowhite);
@@ -341,6 +369,35 @@ void Conversation::log_pass(const Decision& decision) {
                  ", addr=" + client() + ") ACL " + expand("%a", facts_, known));
 }
 
+/// What `verbose` tells of a decision.
+void Conversation::log_details(const Decision& decision) {
+  if (!configuration_->verbose.value) return;
+  for (const auto& list : decision.dnsrbls)
+    log_.push_back("Host " + (facts_.client ? facts_.client->text() : "") + " exists in DNSRBL \"" + list +
+                   "\"");
+  if (decision.rule == nullptr) return;
+  const auto& recipient = facts_.recipient;
+  log_.push_back("Mail from=" + facts_.sender + ", rcpt=" + (recipient.empty() ? "(nil)" : recipient) +
+                 ", addr=" + client() + " is matched by entry " +
+                 logged_text(*decision.rule, *configuration_));
+}
+
+void Conversation::log_met(std::string_view recipient, const Decision& decision, const TupleDecision& met) {
+  using Kind = TupleDecision::Kind;
+  const std::string address = facts_.client ? facts_.client->text() : "";
+  const auto tuple = [&](std::string_view to) {
+    return address + " from " + facts_.sender + std::string(to).append(recipient);
+  };
+  if (configuration_->verbose.value) {
+    if (met.kind == Kind::first_encounter)
+      log_.push_back("created:  " + tuple(" to ") + " delayed for " + clock_text(met.remaining));
+    if (met.kind == Kind::passed || met.kind == Kind::autowhite) log_.push_back("removed: " + tuple(" to "));
+  }
+  if (met.kind == Kind::autowhite)
+    log_.push_back(queue_id() + ": addr " + tuple(" rcpt ") + ": autowhitelisted for another " +
+                   clock_text(decision.autowhite));
+}
+
 Verdict Conversation::data() { return owed_to_tarpit().value_or(Verdict{}); }
 
 std::size_t Conversation::peek_limit() const {
@@ -354,6 +411,8 @@ void Conversation::header(std::string_view name, std::string_view value) {
   line.append(": ").append(value).append("\r\n");
   facts_.message_size += static_cast<std::int64_t>(line.size());
   if (peeked_ + line.size() > peek_limit()) {
+    if (configuration_->verbose.value && !std::exchange(peek_ended_, true))
+      log_.push_back(queue_id() + ": ignoring message beyond maxpeek = " + std::to_string(peek_limit()));
     peeked_ = peek_limit();
     return;
   }
@@ -430,6 +489,7 @@ std::optional<std::string> Conversation::report() const {
 Conversation::MessageVerdict Conversation::end_of_message(const Decision& decision) {
   properties_ = decision.properties;
   log_.insert(log_.end(), decision.log_lines.begin(), decision.log_lines.end());
+  log_details(decision);
   if (put_off_) {
     for (const auto& recipient : facts_.accepted)
       log_refusal(last_, recipient, "delayed after DATA phase for " + clock_text(remaining_));
@@ -446,6 +506,7 @@ Conversation::MessageVerdict Conversation::end_of_message(const Decision& decisi
     std::chrono::seconds longest{0};
     for (const auto& recipient : facts_.accepted) {
       const auto met = tuples_.decide(tuple(recipient).value(), {decision.delay, decision.autowhite}, now());
+      log_met(recipient, decision, met);
       all_pass = all_pass && met.passes();
       remaining_ = met.remaining;
       longest = std::max(longest, met.elapsed);

@@ -83,6 +83,9 @@ class Conversation {
   FormatContext context() const;
 
   void connect(std::string name, std::optional<table::Ip> address);
+  /// What `unbracket` asks the DNS for, to be answered before the next step; nullopt: nothing.
+  std::optional<DnsQuestion> name_question();
+  void name_answered(const DnsAnswer& answer);
   void helo(std::string_view name);
   /// `path` as the MTA hands it: "<joe@a.example>".
   void mail(std::string_view path);
@@ -140,6 +143,8 @@ class Conversation {
   std::string rule_name(const Decision& decision) const;
   void log_refusal(const Decision& decision, std::string_view recipient, std::string_view what);
   void log_pass(const Decision& decision);
+  void log_details(const Decision& decision);
+  void log_met(std::string_view recipient, const Decision& decision, const TupleDecision& met);
   void count(Verdict::Kind kind, const FormatContext& context);
   std::size_t peek_limit() const;
   Seconds now() const { return seconds_of(facts_.now); }
@@ -168,6 +173,7 @@ class Conversation {
   };
   std::optional<Tarpit> tarpit_;
   std::size_t peeked_ = 0;
+  bool peek_ended_ = false;
 
   std::vector<std::string> log_, statistics_;
 };

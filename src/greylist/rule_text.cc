@@ -175,16 +175,33 @@ std::string_view text(Quantity quantity) {
   return "";
 }
 
-std::string text(const Rule& rule, const Configuration& configuration) {
-  std::string out(text(rule.stage));
-  if (!rule.id.empty()) out.append(" ").append(quoted(rule.id));
-  out.append(" ").append(text(rule.action));
+namespace {
+
+/// What follows on stage, action and name.
+void append_rest(const Rule& rule, const Configuration& configuration, std::string& out) {
   if (rule.clauses.empty()) out += " default";
   for (const auto& clause : rule.clauses) {
     out += clause.negated ? " not " : " ";
     out += text(clause.test, configuration);
   }
   append_values(rule.values, out);
+}
+
+}  // namespace
+
+std::string text(const Rule& rule, const Configuration& configuration) {
+  std::string out(text(rule.stage));
+  if (!rule.id.empty()) out.append(" ").append(quoted(rule.id));
+  out.append(" ").append(text(rule.action));
+  append_rest(rule, configuration, out);
+  return out;
+}
+
+std::string logged_text(const Rule& rule, const Configuration& configuration) {
+  std::string out(text(rule.stage));
+  out.append(" ").append(std::to_string(rule.last_line)).append(" ").append(text(rule.action));
+  if (!rule.id.empty()) out.append(" ").append(quoted(rule.id));
+  append_rest(rule, configuration, out);
   return out;
 }
 

@@ -17,5 +17,7 @@ std::string_view text(Subject subject);
 std::string text(const Test& test, const Configuration& configuration);
 /// A rule on one line, which reads back to the same rule.
 std::string text(const Rule& rule, const Configuration& configuration);
+/// As milter-greylist's log names it, by the line: "racl 12 blacklist "id" domain a.example".
+std::string logged_text(const Rule& rule, const Configuration& configuration);
 
 }  // namespace hikyaku::greylist

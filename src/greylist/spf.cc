@@ -9,6 +9,7 @@
 
 #include "base/escape.h"
 #include "base/octet_set.h"
+#include "greylist/client_name.h"
 #include "greylist/spf_macro.h"
 #include "greylist/spf_record.h"
 #include "table/fold.h"
@@ -71,13 +72,6 @@ bool is_same_or_below(std::string_view name, std::string_view domain) {
   const auto front = name.substr(0, name.size() - domain.size());
   return table::equal_ascii_nocase(name.substr(front.size()), domain) &&
          (front.empty() || front.ends_with('.'));
-}
-
-/// "7.2.0.192.in-addr.arpa" (RFC 1035 s. 3.5), or of 32 nibbles under ip6.arpa (RFC 3596 s. 2.5).
-std::string reverse_name(const table::Ip& client) {
-  SpfMacroValues values;
-  values.client = client;
-  return table::ascii_lower(expand_spf_domain("%{ir}.%{v}.arpa", values));
 }
 
 std::string quoted_name(std::string_view name) { return "\"" + escaped(name, 255) + "\""; }

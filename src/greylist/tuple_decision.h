@@ -50,6 +50,7 @@ struct TupleChange {
   bool created = false, removed = false;
   /// It is to be told to the peers: that the tuple was created, or that it passed until facts.time.
   bool tell_created = false, tell_passed = false;
+  bool timed_out = false;                         ///< removed because its time was over
   TupleState stored_state = TupleState::pending;  ///< before; of a created one, with which it began
   Seconds stored_time{};
   TupleFacts facts;                         ///< of a removed one that passed, the time is that of the pass

@@ -77,6 +77,11 @@ void TupleShard::forget(Place place) {
   remove_node(place);
 }
 
+void TupleShard::time_out(Place place) {
+  unsaved(place).change.timed_out = true;
+  forget(place);
+}
+
 void TupleShard::pass(Place place, Seconds until, Seconds now, bool tell) {
   auto facts = index_.at(place).facts();
   facts.time = until;
@@ -104,7 +109,7 @@ TupleShard::Place TupleShard::earliest(const TupleKey& key, Wanted wanted, Secon
                         : state == TupleState::tarpit    ? wanted.tarpit
                                                          : wanted.record;
     if (is_expired(node, now)) {
-      forget(place);
+      time_out(place);
     } else if (counts && (best == TupleIndex::kNone || node.sequence < index_.at(best).sequence)) {
       best = place;
     }
@@ -119,7 +124,7 @@ TupleShard::Place TupleShard::earliest_of_client(std::uint64_t client, Place bes
     if (at == autowhite_.end() || at->first.first != client) return best;
     const auto place = at->second;
     if (is_expired(index_.at(place), now)) {
-      forget(place);
+      time_out(place);
       continue;
     }
     return best == TupleIndex::kNone || at->first.second < index_.at(best).sequence ? place : best;

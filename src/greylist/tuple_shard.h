@@ -86,6 +86,7 @@ class TupleShard {
   /// It passes: autowhite until `until`, or forgotten where that is no later than now.
   void pass(Place place, Seconds until, Seconds now, bool tell);
   void forget(Place place);
+  void time_out(Place place);
   void remove_node(Place place);
   /// One more try: worth nothing while there is much to save.
   void count_try(Place place, Seconds now);

@@ -99,6 +99,7 @@ void TupleStore::save(const TupleChange& change, std::optional<TupleEntry> entry
   const auto after = TupleTimeKey{change.facts.state, change.facts.time, change.sequence}.key();
   if (!change.created && (change.removed || before != after)) group.batch.remove(spaces.times, before);
   if (change.removed) {
+    if (change.timed_out) group.timed_out.push_back(std::move(*entry));
     group.batch.remove(spaces.entries, std::move(key));
     return;
   }
@@ -137,6 +138,7 @@ Result<void> TupleStore::save_waiting() {
       if (auto result = kv_.commit(std::move(one->batch), Kv::Durability::synced); !result) return result;
     }
     done_ = last;
+    for (const auto& entry : one->timed_out) timed_out_(entry);
     saved_.changes += one->saved.changes;
     saved_.lost += one->saved.lost;
     std::move(one->saved.told.begin(), one->saved.told.end(), std::back_inserter(saved_.told));
@@ -178,10 +180,11 @@ Result<std::size_t> TupleStore::expire_state(TupleState state, Seconds now, std:
   const auto entries = kv_.multi_get(spaces.entries, keys);
   if (!entries) return std::unexpected(entries.error());
   Kv::Batch batch;
+  std::vector<TupleEntry> gone;
   for (std::size_t i = 0; i < rows->size(); ++i) {
     const auto sequence = *parse_sequence_key(keys[i]);
     const auto& row = (*entries)[i];
-    const auto entry = row ? decode_tuple(*row) : fail(Fault::not_found, "");
+    auto entry = row ? decode_tuple(*row) : fail(Fault::not_found, "");
     const auto tuple = entry ? entry->tuple(settings_.prefixes) : std::unexpected(entry.error());
     // A row of the index that no entry stands behind is of no use to anybody.
     const bool stands =
@@ -189,6 +192,7 @@ Result<std::size_t> TupleStore::expire_state(TupleState state, Seconds now, std:
     if (stands) {
       if (!table_.drop_expired(*tuple, sequence, now)) continue;
       batch.remove(spaces.entries, keys[i]);
+      gone.push_back(std::move(*entry));
     }
     batch.remove(spaces.times, (*rows)[i].first);
   }
@@ -197,6 +201,7 @@ Result<std::size_t> TupleStore::expire_state(TupleState state, Seconds now, std:
       return std::unexpected(result.error());
     }
   }
+  for (const auto& entry : gone) timed_out_(entry);
   return rows->size();
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/kv.h"
@@ -41,6 +42,10 @@ class TupleStore {
 
   TupleStore(Kv& kv, const Settings& settings, const SipHash::Key& secret)
       : kv_(kv), settings_(settings), table_(settings.table, secret) {}
+
+  /// Is told each entry that was forgotten because its time was over, by flush() and expire(), one of which
+  /// has just saved that. Set before anything else.
+  void on_timeout(std::function<void(const TupleEntry&)> told) { timed_out_ = std::move(told); }
 
   /// Reads all that is stored, half of it on a second thread. Once, before anything else. Fails only where
   /// the Kv does.
@@ -90,6 +95,7 @@ class TupleStore {
   struct Group {
     Kv::Batch batch;
     Saved saved;
+    std::vector<TupleEntry> timed_out;
   };
   void load_row(const Kv::Row& row, Part& part);
   Result<Part> load_part(std::string from, const std::string& end);
@@ -107,6 +113,7 @@ class TupleStore {
   Kv& kv_;
   const Settings settings_;
   TupleTable table_;
+  std::function<void(const TupleEntry&)> timed_out_ = [](const TupleEntry&) {};
   std::mutex flushing_;               // guards what follows; never taken by a decision
   std::vector<TupleChange> waiting_;  // taken from the table, not saved; the newest last
   std::size_t done_ = 0;              // of waiting_

@@ -202,6 +202,27 @@ TEST(TupleStore, ForgetsWhatHasExpiredInBoundedSteps) {
   EXPECT_TRUE(kv.rows(0).empty() && kv.rows(1).empty());
 }
 
+TEST(TupleStore, TellsWhoseTimeIsOver) {
+  Power power;
+  CrashingKv kv(power, 2);
+  TupleStore store(kv, settings(), kSecret);
+  std::vector<std::string> told;
+  store.on_timeout([&](const TupleEntry& entry) { told.push_back(entry.address + " " + entry.sender); });
+  store.table().decide(tuple(kIp), kTimes, at(0));
+  store.table().decide(tuple("192.0.2.2"), kTimes, at(0));
+  store.table().decide(tuple("192.0.2.3"), kTimes, at(50));
+  ASSERT_TRUE(store.flush());
+  EXPECT_EQ(store.table().decide(tuple("192.0.2.2"), kTimes, at(111)).kind, Kind::first_encounter);
+  EXPECT_TRUE(told.empty()) << "it is not saved yet";
+  ASSERT_TRUE(store.flush());
+  EXPECT_EQ(told, std::vector<std::string>{"192.0.2.2 <a@x.test>"}) << "it came again, after its time";
+  ASSERT_TRUE(store.expire(at(111)));
+  EXPECT_EQ(told, (std::vector<std::string>{"192.0.2.2 <a@x.test>", "192.0.2.1 <a@x.test>"}));
+  EXPECT_EQ(store.table().decide(tuple("192.0.2.3"), {10s, 0s}, at(112)).kind, Kind::passed);
+  ASSERT_TRUE(store.expire(at(112)));
+  EXPECT_EQ(told.size(), 2U) << "what has passed is forgotten in silence";
+}
+
 TEST(TupleStore, RemovesRowsOfTheIndexThatNothingStandsBehind) {
   Power power;
   CrashingKv kv(power, 2);

@@ -5,6 +5,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -12,6 +14,7 @@
 #include <ctime>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace hikyaku::io {
 namespace {
@@ -28,6 +31,16 @@ void append_json(std::string& out, std::string_view text) {
   }
 }
 
+constexpr int kNoFacility = -1;
+constexpr std::array<std::pair<std::string_view, int>, 21> kFacilities = {{
+    {"kern", LOG_KERN},     {"user", LOG_USER},     {"mail", LOG_MAIL},         {"daemon", LOG_DAEMON},
+    {"auth", LOG_AUTH},     {"syslog", LOG_SYSLOG}, {"lpr", LOG_LPR},           {"news", LOG_NEWS},
+    {"uucp", LOG_UUCP},     {"cron", LOG_CRON},     {"authpriv", LOG_AUTHPRIV}, {"ftp", LOG_FTP},
+    {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1}, {"local2", LOG_LOCAL2},     {"local3", LOG_LOCAL3},
+    {"local4", LOG_LOCAL4}, {"local5", LOG_LOCAL5}, {"local6", LOG_LOCAL6},     {"local7", LOG_LOCAL7},
+    {"none", kNoFacility},
+}};
+
 int open_file(const std::string& name) {
   return ::open(name.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 }
@@ -39,6 +52,7 @@ struct Log::State {
   LogSettings settings;
   int descriptor = -1;
   bool to_syslog = false;
+  std::atomic<int> facility{LOG_MAIL};
   std::mutex mutex;
   std::condition_variable wake, written;
   std::string waiting;
@@ -57,9 +71,10 @@ struct Log::State {
 
 void Log::State::put(const std::string& octets) {
   if (to_syslog) {
+    if (facility == kNoFacility) return;
     std::size_t begin = 0;
     for (auto end = octets.find('\n'); end != std::string::npos; end = octets.find('\n', begin)) {
-      syslog(LOG_MAIL | LOG_INFO, "%.*s", static_cast<int>(end - begin), octets.data() + begin);
+      syslog(facility | LOG_INFO, "%.*s", static_cast<int>(end - begin), octets.data() + begin);
       begin = end + 1;
     }
     return;
@@ -161,6 +176,11 @@ Result<std::unique_ptr<Log>> Log::open(const LogSettings& settings) {
     }
   }
   return std::unique_ptr<Log>(new Log(std::move(state)));
+}
+
+void Log::set_facility(std::string_view name) {
+  for (const auto& [word, facility] : kFacilities)
+    if (word == name) state_->facility = facility;
 }
 
 void Log::flush() {

@@ -29,6 +29,9 @@ class Log {
   void info(std::string_view tag, std::string_view text) { write(Level::info, tag, text); }
   void warning(std::string_view tag, std::string_view text) { write(Level::warning, tag, text); }
   void error(std::string_view tag, std::string_view text) { write(Level::error, tag, text); }
+  /// What syslog gets lines under from now on: one of syslog(3)'s facilities in small letters, "mail" at
+  /// first; "none": it gets none. A file and stderr get them all.
+  void set_facility(std::string_view name);
   /// All lines so far are in the file. For the end of the program.
   void flush();
 

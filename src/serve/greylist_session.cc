@@ -102,19 +102,19 @@ void GreylistSession::negotiate() {
     services_.log.error("session", "the MTA can't be worked with: " + escaped(agreed.error().text));
 }
 
-void GreylistSession::connect(const Filter::Connect& event) {
+asio::awaitable<void> GreylistSession::connect(Filter::Connect event) {
   auto macro = [this](std::string_view name) -> std::optional<std::string_view> {
     const auto value = filter_.macro(name);
     return value && !value->empty() ? value : std::nullopt;
   };
-  client_.connect(event.name, table::Ip::parse(event.address.address), std::move(macro));
+  co_await client_.connect(std::move(event.name), table::Ip::parse(event.address.address), std::move(macro));
 }
 
 asio::awaitable<void> GreylistSession::answer(Filter::Event event) {
   if (std::holds_alternative<Filter::Negotiate>(event)) {
     negotiate();
-  } else if (const auto* connected = std::get_if<Filter::Connect>(&event)) {
-    connect(*connected);
+  } else if (auto* connected = std::get_if<Filter::Connect>(&event)) {
+    co_await connect(std::move(*connected));
     filter_.answer(Filter::Answer::go_on);
   } else if (const auto* helo = std::get_if<Filter::Helo>(&event)) {
     client_.helo(helo->name);

@@ -35,7 +35,7 @@ class GreylistSession : public std::enable_shared_from_this<GreylistSession> {
   boost::asio::awaitable<void> answer_message();
 
   void negotiate();
-  void connect(const milter::FilterSession::Connect& event);
+  boost::asio::awaitable<void> connect(milter::FilterSession::Connect event);
   void say(const greylist::Verdict& verdict);
   void change(const greylist::MessageChange& change);
 

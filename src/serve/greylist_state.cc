@@ -158,32 +158,36 @@ Result<std::size_t> GreylistState::import(const fs::path& path, Time now, std::v
   return taken;
 }
 
-Result<void> GreylistState::dump(const fs::path& file, std::optional<unsigned> mode,
-                                 greylist::DumpWriter::Dates dates, Time now) {
+Result<std::size_t> GreylistState::dump(const fs::path& file, std::optional<unsigned> mode,
+                                        greylist::DumpWriter::Dates dates, Time now) {
   if (auto saved = store_->write_out(); !saved) return std::unexpected(std::move(saved.error()));
   greylist::DumpWriter writer(utc_offset, dates);
   auto beside = file;
   beside += "-" + std::to_string(::getpid());
   NewFile out(beside);
-  if (auto opened = out.open(mode.value_or(0644)); !opened) return opened;
+  if (auto opened = out.open(mode.value_or(0644)); !opened) return std::unexpected(std::move(opened.error()));
   auto text = writer.header("hikyaku", greylist::seconds_of(now));
+  std::size_t written = 0;
   std::string from;
   do {
     auto page = store_->list({}, from, kPage);
     if (!page) return std::unexpected(std::move(page.error()));
     for (const auto& one : page->tuples) {
       // milter-greylist knows of no records.
-      if (one.entry.facts.state == greylist::TupleState::record) continue;
-      if (!greylist::expired(one.entry.facts.state, one.entry.facts.time, store_->table().settings().timeout,
-                             greylist::seconds_of(now)))
-        text += writer.line(one.entry);
+      if (one.entry.facts.state == greylist::TupleState::record ||
+          greylist::expired(one.entry.facts.state, one.entry.facts.time, store_->table().settings().timeout,
+                            greylist::seconds_of(now)))
+        continue;
+      text += writer.line(one.entry);
+      ++written;
     }
-    if (auto written = out.write(text); !written) return written;
+    if (auto put = out.write(text); !put) return std::unexpected(std::move(put.error()));
     text.clear();
     from = page->next;
   } while (!from.empty());
-  if (auto written = out.write(writer.summary()); !written) return written;
-  return out.replace(file);
+  if (auto put = out.write(writer.summary()); !put) return std::unexpected(std::move(put.error()));
+  if (auto placed = out.replace(file); !placed) return std::unexpected(std::move(placed.error()));
+  return written;
 }
 
 }  // namespace hikyaku::serve

@@ -34,9 +34,9 @@ class GreylistState {
   greylist::TupleStore& store() { return *store_; }
 
   /// Writes the dump file: beside it first, then in its place. Blocks; decisions go on meanwhile. `mode` as
-  /// of chmod(2).
-  Result<void> dump(const std::filesystem::path& file, std::optional<unsigned> mode,
-                    greylist::DumpWriter::Dates dates, Time now);
+  /// of chmod(2). Gives how many entries it has.
+  Result<std::size_t> dump(const std::filesystem::path& file, std::optional<unsigned> mode,
+                           greylist::DumpWriter::Dates dates, Time now);
   /// Reads a dump file into what is there. Gives how many entries; `notes` gets what could not be read.
   Result<std::size_t> import(const std::filesystem::path& file, Time now, std::vector<std::string>& notes);
 

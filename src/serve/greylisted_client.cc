@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "base/escape.h"
+#include "serve/dns_lookup.h"
 #include "serve/greylist_decision.h"
 
 namespace hikyaku::serve {
@@ -63,13 +64,20 @@ void GreylistedClient::note_time() {
   localtime_r(&seconds, &facts.local_time);
 }
 
-void GreylistedClient::connect(std::string name, std::optional<table::Ip> address, Macro macro) {
+asio::awaitable<void> GreylistedClient::connect(std::string name, std::optional<table::Ip> address, Macro macro) {
   conversation_.connect(std::move(name), address);
   auto& facts = conversation_.facts();
   facts.macro = std::move(macro);
   const auto* countries = rules_->countries.get();
   if (countries != nullptr && facts.client) facts.country = countries->country(*facts.client).code;
-  if (!services_.learning.sender_pools || !facts.client) return;
+  const auto question = conversation_.name_question();
+  if (question) {
+    co_await look_up(services_.resolver, answers_.dns, *question);
+    const auto* const answer = answers_.dns.find(*question);
+    if (answer != nullptr) conversation_.name_answered(*answer);
+  }
+  log_lines();
+  if (!services_.learning.sender_pools || !facts.client) co_return;
   if (!facts.client_name.starts_with('['))
     facts.provider_domain = services_.suffixes->registered_domain(facts.client_name);
   const auto system = countries != nullptr ? countries->autonomous_system(*facts.client) : std::nullopt;

@@ -26,7 +26,7 @@ class GreylistedClient {
   const greylist::Needs& needs() const { return rules_->needs; }
 
   /// `name` is "[192.0.2.1]" for a client without a verified one.
-  void connect(std::string name, std::optional<table::Ip> address, Macro macro);
+  boost::asio::awaitable<void> connect(std::string name, std::optional<table::Ip> address, Macro macro);
   void helo(std::string_view name) { conversation_.helo(name); }
   /// `path` as the client gave it: "<joe@a.example>".
   void mail(std::string_view path);

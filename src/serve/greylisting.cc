@@ -53,6 +53,7 @@ Result<void> Greylisting::begin(std::shared_ptr<const GreylistRules> rules) {
   for (const auto& note : notes) at_.log.warning("state", escaped(note));
   if (!opened) return std::unexpected(std::move(opened.error()));
   tuples_ = std::move(*opened);
+  tuples_->store().on_timeout([this](const greylist::TupleEntry& entry) { tell_timeout(entry); });
   if (options_.learning.sender_pools) {
     auto suffixes = io::PublicSuffixes::open();
     if (!suffixes) return std::unexpected(std::move(suffixes.error()));
@@ -82,6 +83,7 @@ std::shared_ptr<const GreylistRules> Greylisting::rules() const {
 }
 
 void Greylisting::put_in_force(std::shared_ptr<const GreylistRules> next) {
+  if (options_.own_log) at_.log.set_facility(next->configuration->logfac.value);
   tell_countries(*next);
   const auto& stat = next->configuration->stat;
   if (auto opened = statistics_.open(stat ? stat->output : ""); !opened)
@@ -191,10 +193,30 @@ void Greylisting::save() {
 }
 
 void Greylisting::dump() {
-  const auto& all = *rules()->configuration;
-  if (unsaved_dump_.exchange(0) == 0) return;
-  const auto written = tuples_->dump(all.dumpfile.value, all.dumpfile_mode, dates_of(all), at_.clock.now());
-  if (!written) at_.log.error("state", "dumpfile: " + escaped(written.error().text));
+  const auto in_force = rules();
+  const auto& all = *in_force->configuration;
+  const auto changes = unsaved_dump_.exchange(0);
+  if (changes == 0) return;
+  if (all.verbose.value) at_.log.info("greylist", "dumping " + std::to_string(changes) + " modifications");
+  const auto begin = std::chrono::steady_clock::now();
+  const auto written =
+      tuples_->dump(all.dumpfile.value, all.dumpfile_mode, dates_of(all), at_.clock.now());
+  if (!written) {
+    at_.log.error("state", "dumpfile: " + escaped(written.error().text));
+  } else if (all.verbose.value) {
+    const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    at_.log.info("greylist",
+                 "dumping " + std::to_string(*written) + " records in " + std::to_string(took) + "s");
+  }
+}
+
+void Greylisting::tell_timeout(const greylist::TupleEntry& entry) {
+  if (entry.facts.state == greylist::TupleState::record) return;
+  const auto in_force = rules();
+  const auto& all = *in_force->configuration;
+  if (all.logexpired.value || all.verbose.value)
+    at_.log.info("greylist", escaped("(local): " + entry.address + " from " + entry.sender + " to " +
+                                     entry.recipient + ": greylisted entry timed out"));
 }
 
 void Greylisting::expire() {

@@ -38,6 +38,7 @@ class Greylisting {
     io::FileStamp stamp;                   ///< of the file before it was read
     std::filesystem::path state;           ///< the folder of the database
     bool writes_dump = true;               ///< the dumpfile, for milter-greylist to go on with
+    bool own_log = true;                   ///< logfac counts: nobody else writes to the log
     std::chrono::milliseconds save{1000};  ///< at most so long a change is in memory alone
     greylist::ProductNames names;
     greylist::MatchPrefixes prefixes;
@@ -83,6 +84,7 @@ class Greylisting {
   Result<void> begin(std::shared_ptr<const GreylistRules> rules);
   void put_in_force(std::shared_ptr<const GreylistRules> next);
   void tell_countries(const GreylistRules& in_force);
+  void tell_timeout(const greylist::TupleEntry& entry);
   void save();
   void dump();
   void expire();

@@ -62,6 +62,7 @@ Greylisting::Options greylisting_options(const config::Main& main, const HubGrey
   options.file = greylist.file;
   options.stamp = greylist.stamp;
   options.state = main.text("hikyaku_greylist_state").text;
+  options.own_log = false;
   // Beside another program's, only where the file asks for it.
   options.writes_dump = configuration.dumpfile.given();
   options.save = main.duration("hikyaku_greylist_save");

@@ -185,7 +185,7 @@ asio::awaitable<void> ServerConversation::greet() {
   log("connect from " + client_.text());
   auto reply = co_await access_.connect();
   if (reply.success()) {
-    greylist_.connect(stream_.local_address(), stream_.local_port());
+    co_await greylist_.connect(stream_.local_address(), stream_.local_port());
     auto refusal = co_await milters_.connect(stream_.local_address(), stream_.local_port());
     if (refusal) reply = *std::move(refusal);
   }
@@ -345,7 +345,7 @@ asio::awaitable<void> ServerConversation::handle(const Session::Xclient& event) 
   }
   auto reply = co_await access_.connect();
   if (reply.success()) {
-    greylist_.connect(stream_.local_address(), stream_.local_port());
+    co_await greylist_.connect(stream_.local_address(), stream_.local_port());
     auto told = co_await milters_.connect(stream_.local_address(), stream_.local_port());
     if (told) reply = *std::move(told);
   }

@@ -61,9 +61,9 @@ bool ServerGreylist::sees_message() const {
   return needs.message_rules || needs.header || needs.body;
 }
 
-void ServerGreylist::connect(const std::string& local_address, std::uint16_t local_port) {
+asio::awaitable<void> ServerGreylist::connect(std::string local_address, std::uint16_t local_port) {
   client_.reset();
-  if (services_.greylisting == nullptr || !listener_.greylists) return;
+  if (services_.greylisting == nullptr || !listener_.greylists) co_return;
   client_ =
       std::make_unique<GreylistedClient>(services_.greylisting->services(), services_.greylisting->rules());
   macros_.clear();
@@ -76,9 +76,9 @@ void ServerGreylist::connect(const std::string& local_address, std::uint16_t loc
     const auto value = macros_.value(name);
     return value && !value->empty() ? value : std::nullopt;
   };
-  const bool named = client_identity_.name_status == policy::NameStatus::ok;
-  client_->connect(named ? client_identity_.name : "[" + client_identity_.address + "]",
-                   table::Ip::parse(client_identity_.address), std::move(macro));
+  auto name = client_identity_.name_status == policy::NameStatus::ok ? client_identity_.name
+                                                                     : "[" + client_identity_.address + "]";
+  co_await client_->connect(std::move(name), table::Ip::parse(client_identity_.address), std::move(macro));
 }
 
 void ServerGreylist::hello() {

@@ -36,7 +36,7 @@ class ServerGreylist {
   bool sees_message() const;
 
   /// Begins, by the rules that are in force; anew after XCLIENT, which changes who the client is.
-  void connect(const std::string& local_address, std::uint16_t local_port);
+  boost::asio::awaitable<void> connect(std::string local_address, std::uint16_t local_port);
   void hello();
   void sender(const mail::Address& sender);
   /// Of a recipient that nothing else is against.
