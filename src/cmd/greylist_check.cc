@@ -17,13 +17,17 @@
 #include "config/greylist_conf.h"
 #include "config/greylist_unasked.h"
 #include "greylist/client_name.h"
+#include "greylist/dkim_word.h"
+#include "greylist/needs.h"
 #include "greylist/reply.h"
 #include "greylist/rule_text.h"
 #include "greylist/tuple.h"
+#include "io/dkim_check.h"
 #include "io/stable_file.h"
 #include "io/system_clock.h"
 #include "serve/access_decision.h"
 #include "serve/client_identity.h"
+#include "serve/dkim_lookup.h"
 #include "serve/dns_lookup.h"
 #include "serve/greylist_decision.h"
 #include "serve/greylist_rules.h"
@@ -32,12 +36,20 @@ namespace hikyaku::cmd {
 
 using nlohmann::json;
 
+namespace {
+
+constexpr std::string_view kLineEnd = "\r\n";
+
+}  // namespace
+
 /// Asks the rules one stage after the other.
 class GreylistTrial {
  public:
   GreylistTrial(const greylist::Configuration& configuration, const SourceCatalogue& sources,
                 const std::string& dns_server)
       : configuration_(configuration), sources_(sources), resolver_(lookups(dns_server)) {}
+
+  const greylist::Configuration& configuration() const { return configuration_; }
 
   greylist::Facts facts;
   std::vector<std::pair<std::string, std::string>> macros;  ///< what facts.macro tells
@@ -61,9 +73,29 @@ class GreylistTrial {
     return answer == nullptr ? name : greylist::unbracketed_name(*answer).value_or(name);
   }
 
+  /// Verifies the signatures of the message that the facts have.
+  void check_dkim() {
+    io::DkimCheck check;
+    for (const std::string_view line : facts.header_lines) {
+      const auto colon = line.find(':');
+      if (colon == std::string_view::npos) continue;
+      auto value = line.substr(colon + 1);
+      if (value.ends_with(kLineEnd)) value.remove_suffix(kLineEnd.size());
+      check.header(line.substr(0, colon), value);
+    }
+    // The first piece is the empty line before the body.
+    for (std::size_t i = 1; i < facts.body_pieces.size(); ++i) check.body(facts.body_pieces[i]);
+    dkim_ = wait_for(serve::finish_dkim(resolver_, check));
+    answers_.dkim = greylist::dkim_word(dkim_);
+  }
+
   json decide(greylist::Stage stage) {
     Explanation why;
     greylist::FormatContext context;
+    if (answers_.dkim) {
+      context.dkim_result = mail::text(dkim_.result);
+      context.dkim_domain = dkim_.domain;
+    }
     const serve::GreylistQuestion question{stage, configuration_, facts, properties_, context};
     auto decision =
         wait_for(serve::decide_by_rules(resolver_, question, answers_, &why, serve::Explained::always));
@@ -113,6 +145,7 @@ class GreylistTrial {
   const SourceCatalogue& sources_;
   io::Resolver resolver_;
   greylist::Answers answers_;
+  mail::DkimVerdict dkim_;
   greylist::Properties properties_;
 };
 
@@ -273,10 +306,16 @@ int GreylistCheck::decide(GreylistTrial& trial) const {
     tell(trial.decide(greylist::Stage::recipient));
     facts.accepted.push_back(facts.recipient);
   }
-  if (message_file_.empty()) return EX_OK;
+  const bool wants_dkim = greylist::needs_of(trial.configuration()).dkim;
+  if (message_file_.empty()) {
+    if (wants_dkim)
+      fmt::print(stderr, "{}: DKIM is judged at the end of a message only: give one with --message\n", kName);
+    return EX_OK;
+  }
   const auto message = io::read_stable_file(message_file_);
   if (!message) return refuse(message.error());
   take_message(message->text, facts);
+  if (wants_dkim) trial.check_dkim();
   facts.recipient.clear();
   tell(trial.decide(greylist::Stage::message));
   return EX_OK;

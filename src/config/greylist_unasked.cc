@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "greylist/dkim_word.h"
+
 namespace hikyaku::config {
 
 void warn_of_unasked_checks(const greylist::Configuration& configuration, Diagnostics& diagnostics) {
@@ -20,8 +22,11 @@ void warn_of_unasked_checks(const greylist::Configuration& configuration, Diagno
                         "port");
   for (const auto& rule : configuration.rules)
     for (const auto& clause : rule.clauses)
-      if (std::holds_alternative<greylist::DkimTest>(clause.test))
-        diagnostics.warning(clause.origin, "DKIM is not checked by this version: the clause does not hold",
+      if (const auto* dkim = std::get_if<greylist::DkimTest>(&clause.test);
+          dkim != nullptr && !greylist::is_dkim_word(dkim->status))
+        diagnostics.warning(clause.origin,
+                            "no check of DKIM comes to \"" + std::string(greylist::text(dkim->status)) +
+                                "\": the clause does not hold",
                             "dkim");
 }
 

@@ -40,6 +40,10 @@ FormatContext Conversation::context() const {
   if (const auto& own = configuration_->localaddr.value) context.local_address = own->text();
   context.elapsed = longest_wait_;
   if (spf_) context.spf_result = text(spf_->status);
+  if (dkim_) {
+    context.dkim_result = mail::text(dkim_->result);
+    context.dkim_domain = dkim_->domain;
+  }
   return context;
 }
 
@@ -80,6 +84,7 @@ void Conversation::mail(std::string_view path) {
   facts_.body_pieces.clear();
   facts_.message_size = 0;
   spf_.reset();
+  dkim_.reset();
   last_ = Decision();
   last_pass_ = Reasons();
   passed_by_rules_ = put_off_ = false;

@@ -17,6 +17,7 @@
 #include "greylist/facts.h"
 #include "greylist/reply.h"
 #include "greylist/tuple_table.h"
+#include "mail/dkim_verdict.h"
 
 namespace hikyaku::greylist {
 
@@ -92,6 +93,8 @@ class Conversation {
   /// Whether mail of a sender whose SPF passes is let through before all rules.
   bool wants_spf() const;
   void spf(const SpfResult& result);
+  /// Before the message's rules are asked, where they want to know.
+  void dkim(const mail::DkimVerdict& verdict) { dkim_ = verdict; }
 
   /// What the recipient is remembered by; nullopt: the client did not come over IP.
   std::optional<Tuple> tuple(std::string_view recipient) const;
@@ -159,6 +162,7 @@ class Conversation {
 
   // Of the message.
   std::optional<SpfResult> spf_;
+  std::optional<mail::DkimVerdict> dkim_;
   Decision last_;      // of the last recipient for which rules were asked
   Reasons last_pass_;  // why the last recipient that passed did
   bool passed_by_rules_ = false;

@@ -14,6 +14,8 @@ void look_at(const Test& test, const Configuration& configuration, Needs& needs)
   } else if (const auto* quantity = std::get_if<QuantityTest>(&test)) {
     if (quantity->quantity == Quantity::msgsize) needs.header = needs.body = true;
     needs.passed = needs.passed || quantity->quantity == Quantity::passed;
+  } else if (std::holds_alternative<DkimTest>(test)) {
+    needs.dkim = needs.header = needs.body = true;
   } else if (std::holds_alternative<TarpitTest>(test)) {
     needs.tarpit = true;
   } else if (const auto* defined = std::get_if<DefinedTest>(&test)) {

@@ -10,6 +10,7 @@ struct Needs {
   bool changes_subject = false, changes_body = false;
   bool tarpit = false;
   bool passed = false;         ///< it asks how often mail of a sending domain has passed
+  bool dkim = false;           ///< and with it header and body, whole
   bool message_rules = false;  ///< `dacl`: there is something to decide at its end
 };
 Needs needs_of(const Configuration& configuration);

@@ -98,6 +98,7 @@ void GreylistSession::negotiate() {
   if (!needs.tarpit) wishes.steps |= milter::step::no_data;
   if (!needs.header) wishes.steps |= milter::step::no_headers;
   if (!needs.body) wishes.steps |= milter::step::no_body;
+  if (needs.dkim) wishes.steps |= milter::step::header_leading_space;  // it may have been signed
   if (auto agreed = filter_.negotiate(wishes); !agreed)
     services_.log.error("session", "the MTA can't be worked with: " + escaped(agreed.error().text));
 }
@@ -127,7 +128,7 @@ asio::awaitable<void> GreylistSession::answer(Filter::Event event) {
   } else if (std::holds_alternative<Filter::Data>(event)) {
     say(client_.data());
   } else if (const auto* header = std::get_if<Filter::Header>(&event)) {
-    client_.header(header->header.name, header->header.value);
+    client_.header(header->header.name, header->header.value, filter_.leading_space());
     filter_.answer(Filter::Answer::go_on);
   } else if (const auto* body = std::get_if<Filter::Body>(&event)) {
     client_.body(body->octets);
@@ -164,15 +165,18 @@ asio::awaitable<void> GreylistSession::answer_recipient(std::string path) {
 
 void GreylistSession::change(const greylist::MessageChange& change) {
   using Kind = greylist::MessageChange::Kind;
+  // Who gets headers with the blank behind the colon gives them so.
+  const auto value =
+      (filter_.leading_space() == milter::LeadingSpace::kept ? " " : "") + greylist_header_value(change.value);
   switch (change.kind) {
     case Kind::add_header:
-      filter_.edit(milter::AddHeader{change.name, greylist_header_value(change.value)});
+      filter_.edit(milter::AddHeader{change.name, value});
       break;
     case Kind::insert_header:
-      filter_.edit(milter::InsertHeader{change.index, change.name, greylist_header_value(change.value)});
+      filter_.edit(milter::InsertHeader{change.index, change.name, value});
       break;
     case Kind::change_subject:
-      filter_.edit(milter::ChangeHeader{1, change.name, greylist_header_value(change.value)});
+      filter_.edit(milter::ChangeHeader{1, change.name, value});
       break;
     case Kind::replace_body:
       filter_.edit(milter::ReplaceBody{change.value});

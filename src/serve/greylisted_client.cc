@@ -10,6 +10,8 @@
 #include <variant>
 
 #include "base/escape.h"
+#include "greylist/dkim_word.h"
+#include "serve/dkim_lookup.h"
 #include "serve/dns_lookup.h"
 #include "serve/greylist_decision.h"
 
@@ -88,6 +90,28 @@ void GreylistedClient::mail(std::string_view path) {
   note_time();
   conversation_.mail(path);
   spf_checked_ = false;
+  answers_.dkim.reset();
+  dkim_ = needs().dkim ? std::make_unique<io::DkimCheck>() : nullptr;
+}
+
+void GreylistedClient::header(std::string_view name, std::string_view value, milter::LeadingSpace space) {
+  const bool kept = space == milter::LeadingSpace::kept;
+  if (dkim_) dkim_->header(name, kept ? std::string(value) : " " + std::string(value));
+  if (kept && value.starts_with(' ')) value.remove_prefix(1);
+  conversation_.header(name, value);
+}
+
+void GreylistedClient::body(std::string_view octets) {
+  if (dkim_) dkim_->body(octets);
+  conversation_.body(octets);
+}
+
+asio::awaitable<void> GreylistedClient::check_dkim() {
+  const auto check = std::exchange(dkim_, nullptr);
+  if (!check) co_return;
+  const auto verdict = co_await finish_dkim(services_.resolver, *check);
+  conversation_.dkim(verdict);
+  answers_.dkim = greylist::dkim_word(verdict);
 }
 
 asio::awaitable<void> GreylistedClient::check_spf() {
@@ -161,6 +185,7 @@ greylist::Verdict GreylistedClient::data() {
 asio::awaitable<greylist::Conversation::MessageVerdict> GreylistedClient::message(Explanation* why) {
   note_time();
   conversation_.message_is_complete();
+  co_await check_dkim();
   const auto decision = co_await ask_rules(greylist::Stage::message, why);
   auto result = conversation_.end_of_message(decision);
   log_lines();
@@ -170,6 +195,7 @@ asio::awaitable<greylist::Conversation::MessageVerdict> GreylistedClient::messag
 
 void GreylistedClient::abort() {
   conversation_.abort();
+  dkim_.reset();
   log_lines();
 }
 

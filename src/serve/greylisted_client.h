@@ -8,6 +8,8 @@
 
 #include "base/explanation.h"
 #include "greylist/conversation.h"
+#include "io/dkim_check.h"
+#include "milter/header_list.h"
 #include "serve/greylist_rules.h"
 #include "serve/greylist_services.h"
 
@@ -33,15 +35,17 @@ class GreylistedClient {
   /// Decides on a recipient; a tarpit's wait is over when it returns. `why` may be nullptr.
   boost::asio::awaitable<greylist::Verdict> recipient(std::string path, Explanation* why);
   greylist::Verdict data();
-  void header(std::string_view name, std::string_view value) { conversation_.header(name, value); }
-  void body(std::string_view octets) { conversation_.body(octets); }
-  bool body_is_enough() const { return conversation_.body_is_enough(); }
+  /// `value` with LF in its folds.
+  void header(std::string_view name, std::string_view value, milter::LeadingSpace space);
+  void body(std::string_view octets);
+  bool body_is_enough() const { return !dkim_ && conversation_.body_is_enough(); }
   boost::asio::awaitable<greylist::Conversation::MessageVerdict> message(Explanation* why);
   /// The message, or the connection, was given up.
   void abort();
 
  private:
   boost::asio::awaitable<void> check_spf();
+  boost::asio::awaitable<void> check_dkim();
   boost::asio::awaitable<greylist::Decision> ask_rules(greylist::Stage stage, Explanation* why);
   boost::asio::awaitable<void> write_statistics();
   void note_time();
@@ -51,6 +55,7 @@ class GreylistedClient {
   const std::shared_ptr<const GreylistRules> rules_;
   greylist::Conversation conversation_;
   greylist::Answers answers_;
+  std::unique_ptr<io::DkimCheck> dkim_;  // of the message, where a rule wants to know
   bool spf_checked_ = false;
 };
 

@@ -124,8 +124,8 @@ asio::awaitable<Result<void>> ServerGreylist::show(const MilterMessage& message)
   const milter::HeaderList headers(message.header, milter::HeaderList::First::own_received);
   for (std::size_t i = 0; i < headers.fields().size(); ++i) {
     if (!headers.visible(i)) continue;
-    const auto header = milter::filter_header(headers.fields()[i], milter::LeadingSpace::taken_off);
-    client_->header(header.name, header.value);
+    const auto header = milter::filter_header(headers.fields()[i], milter::LeadingSpace::kept);
+    client_->header(header.name, header.value, milter::LeadingSpace::kept);
   }
   if (!client_->needs().body) co_return Result<void>{};
   const auto& body = *message.body;
