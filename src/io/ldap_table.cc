@@ -1,7 +1,5 @@
 #include "io/ldap_table.h"
 
-#include <ldap.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -10,25 +8,11 @@
 #include "base/escape.h"
 #include "io/asked_table.h"
 #include "io/idle_connections.h"
+#include "io/ldap_connection.h"
 #include "table/fold.h"
 
 namespace hikyaku::io {
 namespace {
-
-struct Unbind {
-  void operator()(LDAP* connection) const { ldap_unbind_ext_s(connection, nullptr, nullptr); }
-};
-struct FreeMessage {
-  void operator()(LDAPMessage* message) const { ldap_msgfree(message); }
-};
-struct FreeValues {
-  void operator()(berval** values) const { ldap_value_free_len(values); }
-};
-struct FreeUrl {
-  void operator()(LDAPURLDesc* url) const { ldap_free_urldesc(url); }
-};
-using Connection = std::unique_ptr<LDAP, Unbind>;
-using Message = std::unique_ptr<LDAPMessage, FreeMessage>;
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
@@ -68,14 +52,11 @@ std::string quoted_for_name(std::string_view text) {
 }
 
 struct LdapSettings {
-  std::string uris;  ///< separated by spaces
-  std::int64_t timeout = 10, recursion_limit = 1000, size_limit = 0, dereference = 0;
+  LdapServer server;
+  std::int64_t recursion_limit = 1000, size_limit = 0;
   table::QueryFormat base, filter;
   int scope = LDAP_SCOPE_SUBTREE;
   std::vector<std::string> attributes, special, terminal, leaf;
-  bool bind = true, chase_referrals = false, start_tls = false, require_certificate = false;
-  std::string bind_dn, bind_password;
-  std::string ca_file, ca_folder, certificate, key, ciphers;
 };
 
 class LdapTable final : public AskedTable {
@@ -101,7 +82,7 @@ class LdapTable final : public AskedTable {
       if (values) idle_.put(std::move(*kept));
       if (values || !search.connection_lost()) return values;
     }
-    auto connection = connect();
+    auto connection = ldap_connect(settings_.server, name());
     if (!connection) return std::unexpected(std::move(connection.error()));
     auto values = Search(*this, connection->get()).run(*base, *filter);
     if (values) idle_.put(std::move(*connection));
@@ -127,15 +108,15 @@ class LdapTable final : public AskedTable {
       std::vector<char*> attributes;
       for (const auto& one : table_.wanted_) attributes.push_back(const_cast<char*>(one.c_str()));
       attributes.push_back(nullptr);
-      timeval patience{settings.timeout, 0};
+      auto patience = ldap_time(settings.server.timeout);
       LDAPMessage* raw = nullptr;
       const int code =
           ldap_search_ext_s(connection_, base.c_str(), scope, filter.c_str(), attributes.data(), 0, nullptr,
                             nullptr, &patience, static_cast<int>(settings.size_limit), &raw);
-      const Message answer(raw);
+      const LdapMessage answer(raw);
       if (code == LDAP_NO_SUCH_OBJECT) return {};
       if (code != LDAP_SUCCESS) {
-        lost_ = code == LDAP_SERVER_DOWN || code == LDAP_CONNECT_ERROR;
+        lost_ = ldap_connection_lost(code);
         return fail(Fault::temporary, table_.name() + ": the search failed: " + ldap_err2string(code));
       }
       for (auto* entry = ldap_first_entry(connection_, answer.get()); entry != nullptr;
@@ -148,8 +129,7 @@ class LdapTable final : public AskedTable {
     std::vector<std::string> values_of(LDAPMessage* entry, const std::vector<std::string>& names) const {
       std::vector<std::string> all;
       for (const auto& name : names) {
-        const std::unique_ptr<berval*, FreeValues> values(
-            ldap_get_values_len(connection_, entry, name.c_str()));
+        const LdapValues values(ldap_get_values_len(connection_, entry, name.c_str()));
         for (auto** one = values.get(); one != nullptr && *one != nullptr; ++one)
           all.emplace_back((*one)->bv_val, (*one)->bv_len);
       }
@@ -180,7 +160,7 @@ class LdapTable final : public AskedTable {
       LDAPURLDesc* raw = nullptr;
       if (ldap_url_parse(reference.c_str(), &raw) != LDAP_URL_SUCCESS)
         return fail(Fault::temporary, table_.name() + ": not an LDAP URL: " + escaped(reference, 200));
-      const std::unique_ptr<LDAPURLDesc, FreeUrl> url(raw);
+      const LdapUrl url(raw);
       return search(url->lud_dn == nullptr ? "" : url->lud_dn,
                     url->lud_scope == LDAP_SCOPE_DEFAULT ? LDAP_SCOPE_BASE : url->lud_scope,
                     url->lud_filter == nullptr ? "(objectClass=*)" : url->lud_filter, depth);
@@ -192,57 +172,9 @@ class LdapTable final : public AskedTable {
     bool lost_ = false;
   };
 
-  Result<Connection> connect() const {
-    LDAP* raw = nullptr;
-    const auto trouble = [&](const char* what, int code) {
-      return fail(Fault::temporary,
-                  name() + ": " + what + " " + settings_.uris + ": " + ldap_err2string(code));
-    };
-    if (const int code = ldap_initialize(&raw, settings_.uris.c_str()); code != LDAP_SUCCESS)
-      return trouble("connect to", code);
-    Connection connection(raw);
-    const int version = LDAP_VERSION3;
-    const timeval patience{settings_.timeout, 0};
-    const int dereference = static_cast<int>(settings_.dereference);
-    ldap_set_option(raw, LDAP_OPT_PROTOCOL_VERSION, &version);
-    ldap_set_option(raw, LDAP_OPT_NETWORK_TIMEOUT, &patience);
-    ldap_set_option(raw, LDAP_OPT_TIMEOUT, &patience);
-    ldap_set_option(raw, LDAP_OPT_DEREF, &dereference);
-    ldap_set_option(raw, LDAP_OPT_REFERRALS, settings_.chase_referrals ? LDAP_OPT_ON : LDAP_OPT_OFF);
-    ldap_set_option(raw, LDAP_OPT_RESTART, LDAP_OPT_ON);
-    set_tls(raw);
-    if (settings_.start_tls) {
-      if (const int code = ldap_start_tls_s(raw, nullptr, nullptr); code != LDAP_SUCCESS)
-        return trouble("start TLS with", code);
-    }
-    if (settings_.bind) {
-      berval password{static_cast<ber_len_t>(settings_.bind_password.size()),
-                      const_cast<char*>(settings_.bind_password.c_str())};
-      const int code = ldap_sasl_bind_s(raw, settings_.bind_dn.c_str(), LDAP_SASL_SIMPLE, &password, nullptr,
-                                        nullptr, nullptr);
-      if (code != LDAP_SUCCESS) return trouble("bind to", code);
-    }
-    return connection;
-  }
-
-  void set_tls(LDAP* connection) const {
-    const auto set = [&](int option, const std::string& value) {
-      if (!value.empty()) ldap_set_option(connection, option, value.c_str());
-    };
-    set(LDAP_OPT_X_TLS_CACERTFILE, settings_.ca_file);
-    set(LDAP_OPT_X_TLS_CACERTDIR, settings_.ca_folder);
-    set(LDAP_OPT_X_TLS_CERTFILE, settings_.certificate);
-    set(LDAP_OPT_X_TLS_KEYFILE, settings_.key);
-    set(LDAP_OPT_X_TLS_CIPHER_SUITE, settings_.ciphers);
-    const int require = settings_.require_certificate ? LDAP_OPT_X_TLS_DEMAND : LDAP_OPT_X_TLS_ALLOW;
-    ldap_set_option(connection, LDAP_OPT_X_TLS_REQUIRE_CERT, &require);
-    const int client = 0;
-    ldap_set_option(connection, LDAP_OPT_X_TLS_NEWCTX, &client);
-  }
-
   LdapSettings settings_;
   std::vector<std::string> wanted_;
-  mutable IdleConnections<Connection> idle_;
+  mutable IdleConnections<LdapConnection> idle_;
 };
 
 /// Reads the settings; the first that is wrong stays.
@@ -322,11 +254,12 @@ Result<std::shared_ptr<const table::Table>> open_ldap_table(std::string_view spe
   common->origin = settings.origin("query_filter");
   Reader read(settings);
   LdapSettings made;
-  made.uris = read.uris();
-  made.timeout = read.number("timeout", made.timeout, 1);
+  auto& server = made.server;
+  server.uris = read.uris();
+  server.timeout = std::chrono::seconds(read.number("timeout", 10, 1));
   made.recursion_limit = read.number("recursion_limit", made.recursion_limit, 1);
   made.size_limit = read.number("size_limit", static_cast<std::int64_t>(common->expansion_limit), 0);
-  made.dereference = read.number("dereference", 0, 0);
+  server.dereference = static_cast<int>(read.number("dereference", 0, 0));
   made.base = read.format("search_base", "");
   made.filter = read.format("query_filter", "mailacceptinggeneralid=%s");
   made.scope = read.scope();
@@ -335,17 +268,18 @@ Result<std::shared_ptr<const table::Table>> open_ldap_table(std::string_view spe
   made.special = settings.list("special_result_attribute");
   made.terminal = settings.list("terminal_result_attribute");
   made.leaf = settings.list("leaf_result_attribute");
-  made.bind = read.bind();
-  made.bind_dn = settings.text("bind_dn");
-  made.bind_password = settings.text("bind_pw");
-  made.chase_referrals = read.number("chase_referrals", 0, 0) != 0;
-  made.start_tls = read.yes_or_no("start_tls", false);
-  made.require_certificate = read.yes_or_no("tls_require_cert", false);
-  made.ca_file = settings.text("tls_ca_cert_file");
-  made.ca_folder = settings.text("tls_ca_cert_dir");
-  made.certificate = settings.text("tls_cert");
-  made.key = settings.text("tls_key");
-  made.ciphers = settings.text("tls_cipher_suite");
+  server.bind = read.bind();
+  server.bind_dn = settings.text("bind_dn");
+  server.bind_password = settings.text("bind_pw");
+  server.chase_referrals = read.number("chase_referrals", 0, 0) != 0;
+  server.start_tls = read.yes_or_no("start_tls", false);
+  if (read.yes_or_no("tls_require_cert", false))
+    server.server_certificate = LdapServer::Certificate::demanded;
+  server.ca_file = settings.text("tls_ca_cert_file");
+  server.ca_folder = settings.text("tls_ca_cert_dir");
+  server.certificate = settings.text("tls_cert");
+  server.key = settings.text("tls_key");
+  server.ciphers = settings.text("tls_cipher_suite");
   if (settings.text("version", "3") != "3")
     settings.remark("version",
                     "version 3 of the protocol is spoken: version 2 has been historic since RFC 3494");
