@@ -4,6 +4,7 @@
 
 #include "config/greylist_reader.h"
 #include "config/greylist_values.h"
+#include "greylist/reply_code.h"
 
 namespace hikyaku::config {
 namespace {
@@ -163,24 +164,12 @@ class RuleReader {
 
   /// A reply with another code would not reach the client: the filter protocol knows these two alone.
   void check_code(const std::string& code) {
-    const bool good = code.size() == 3 && (code[0] == '4' || code[0] == '5') && code[1] >= '0' &&
-                      code[1] <= '5' && code[2] >= '0' && code[2] <= '9';
-    if (!good && !scanner_.failed()) scanner_.error("a reply's code is three digits that begin with 4 or 5");
+    if (!is_reply_code(code) && !scanner_.failed())
+      scanner_.error("a reply's code is three digits that begin with 4 or 5");
   }
 
-  /// "4.7.1" (RFC 3463 s. 2).
   void check_ecode(const std::string& ecode) {
-    std::size_t dots = 0, digits = 0;
-    bool good = ecode.starts_with("4.") || ecode.starts_with("5.");
-    for (const char c : ecode) {
-      const bool digit = c >= '0' && c <= '9';
-      good = good && (digit ? ++digits <= 3 : c == '.' && digits != 0);
-      if (c == '.') {
-        ++dots;
-        digits = 0;
-      }
-    }
-    if ((!good || dots != 2 || digits == 0) && !scanner_.failed())
+    if (!is_enhanced_code(ecode) && !scanner_.failed())
       scanner_.error("an enhanced code is three numbers, of which the first is 4 or 5, such as 4.7.1");
   }
 
