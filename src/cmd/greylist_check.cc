@@ -37,9 +37,8 @@ namespace hikyaku::cmd {
 using nlohmann::json;
 
 namespace {
-
+constexpr std::string_view kName = "hikyaku greylist check";
 constexpr std::string_view kLineEnd = "\r\n";
-
 }  // namespace
 
 /// Asks the rules one stage after the other.
@@ -47,7 +46,10 @@ class GreylistTrial {
  public:
   GreylistTrial(const greylist::Configuration& configuration, const SourceCatalogue& sources,
                 const std::string& dns_server)
-      : configuration_(configuration), sources_(sources), resolver_(lookups(dns_server)) {}
+      : configuration_(configuration),
+        sources_(sources),
+        resolver_(lookups(dns_server)),
+        checks_([](const std::string& text) { fmt::print(stderr, "{}: {}\n", kName, text); }) {}
 
   const greylist::Configuration& configuration() const { return configuration_; }
 
@@ -97,8 +99,8 @@ class GreylistTrial {
       context.dkim_domain = dkim_.domain;
     }
     const serve::GreylistQuestion question{stage, configuration_, facts, properties_, context};
-    auto decision =
-        wait_for(serve::decide_by_rules(resolver_, question, answers_, &why, serve::Explained::always));
+    auto decision = wait_for(serve::decide_by_rules(resolver_, checks_, question, answers_, &why,
+                                                    serve::Explained::always));
     auto row = told(stage, decision, context);
     row["ledger"] = entries_json(why.entries(), sources_);
     properties_ = std::move(decision.properties);
@@ -144,14 +146,13 @@ class GreylistTrial {
   const greylist::Configuration& configuration_;
   const SourceCatalogue& sources_;
   io::Resolver resolver_;
+  serve::GreylistChecks checks_;
   greylist::Answers answers_;
   mail::DkimVerdict dkim_;
   greylist::Properties properties_;
 };
 
 namespace {
-
-constexpr std::string_view kName = "hikyaku greylist check";
 
 /// The header lines and the rest of a message, as `header` and `body` clauses see them.
 void take_message(const std::string& text, greylist::Facts& facts) {

@@ -43,7 +43,7 @@ constexpr const char* kDefinitions =
     "ratelimit \"mine\" rcpt 10 / 1m\n"
     "urlcheck \"users\" \"http://localhost/%r\" 5\n"
     "ldapcheck \"people\" \"ldap://localhost/\"\n"
-    "nsupdate \"mark\" { servers \"127.0.0.1\" rname \"%j.list.example\" }\n"
+    "nsupdate \"mark\" { servers \"127.0.0.1\" rname \"%j.list.example\" rvalue \"127.0.0.2\" }\n"
     "list \"friends\" from { a@b.example /c/ }\n";
 
 TEST_P(GreylistRule, is_read) {

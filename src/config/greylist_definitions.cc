@@ -2,8 +2,12 @@
 #include <string>
 #include <utility>
 
+#include "base/dns_server.h"
 #include "config/greylist_reader.h"
 #include "config/greylist_values.h"
+#include "greylist/dns_update.h"
+#include "greylist/tsig.h"
+#include "table/spec.h"
 
 namespace hikyaku::config {
 namespace {
@@ -144,6 +148,9 @@ void read_tsig(GreylistReading& reading, Origin origin) {
   one.name = name(scanner);
   one.algorithm = values::quoted(scanner, "an algorithm in quotes, such as \"hmac-sha256\"");
   one.secret = values::quoted(scanner, "a key in quotes, in base64");
+  if (!scanner.failed())
+    if (const auto key = Tsig::parse(one.name, one.algorithm, one.secret); !key)
+      scanner.error("this key can't be used: " + key.error().text);
   keep(reading, reading.configuration.tsig_keys, std::move(one));
 }
 
@@ -157,6 +164,8 @@ void read_nsupdate(GreylistReading& reading, Origin origin) {
   while (!scanner.failed() && !scanner.take('}')) {
     if (scanner.take_word("servers")) {
       one.servers = values::quoted(scanner, "servers in quotes");
+      for (const auto server : table::split_list(one.servers))
+        if (const auto good = DnsServer::parse(server); !good) scanner.error(good.error().text);
     } else if (scanner.take_word("rname")) {
       one.rname_format = values::quoted(scanner, "a name in quotes");
     } else if (scanner.take_word("rvalue")) {
@@ -167,12 +176,16 @@ void read_nsupdate(GreylistReading& reading, Origin origin) {
       one.record_class = static_cast<std::uint16_t>(values::small_number(scanner, kMost));
     } else if (scanner.take_word("type")) {
       one.record_type = static_cast<std::uint16_t>(values::small_number(scanner, kMost));
+      if (!is_update_type(*one.record_type))
+        scanner.error("a record is of type 1 (A), 2 (NS), 5 (CNAME), 12 (PTR), 16 (TXT) or 28 (AAAA)");
     } else if (scanner.take_word("tsig")) {
       one.tsig = name(scanner);
     } else {
       scanner.expected("servers, rname, rvalue, ttl, class, type, tsig or \"}\"");
     }
   }
+  if (!scanner.failed() && (one.rname_format.empty() || one.rvalue_format.empty()))
+    scanner.error("an nsupdate has an rname and an rvalue: what is to be added");
   const auto& keys = reading.configuration.tsig_keys;
   if (!one.tsig.empty() &&
       std::none_of(keys.begin(), keys.end(), [&](const auto& key) { return key.name == one.tsig; }))

@@ -362,8 +362,8 @@ TEST(GreylistEvaluation, KeepsWhatContinuedRulesSay) {
 
 TEST(GreylistEvaluation, DoesWhatClausesDoInTheirOrder) {
   Situation situation;
-  const auto decision = decide(Rules("ratelimit \"r\" rcpt 100 / 1m\nnsupdate \"n\" { servers \"127.0.0.1\" "
-                                     "}\nracl continue log \"seen %i\" set $a = "
+  const auto decision = decide(Rules("ratelimit \"r\" rcpt 100 / 1m\nnsupdate \"n\" { rname \"%j.x\" "
+                                     "rvalue \"127.0.0.2\" }\nracl continue log \"seen %i\" set $a = "
                                      "1 ratelimit \"r\"\nracl blacklist set $a += 1 nsupdate \"n\" domain "
                                      "c.example\nracl greylist default "
                                      "flushaddr\n"),
@@ -371,7 +371,7 @@ TEST(GreylistEvaluation, DoesWhatClausesDoInTheirOrder) {
   EXPECT_THAT(decision.log_lines, ElementsAre("seen 192.0.2.7"));
   EXPECT_EQ(decision.properties.find("a"), "2")
       << "the rule was looked at up to the clause that did not hold";
-  EXPECT_THAT(decision.nsupdates, ElementsAre(0U));
+  EXPECT_THAT(decision.updates, ElementsAre(Decision::Update{0, "7.2.0.192.x", "127.0.0.2"}));
   ASSERT_EQ(decision.uses.size(), 1U);
   EXPECT_EQ(decision.uses[0].key, "192.0.2.7");
   EXPECT_EQ(decision.uses[0].amount, 1);
@@ -424,6 +424,77 @@ TEST(GreylistEvaluation, AsksChecksAndKeepsWhatTheyAnswer) {
   EXPECT_EQ(asked[0].url, "http://localhost/?f=Joe%40a.example") << "a sender can't end the part of the URL";
   situation.answers.checks[asked[0]] = {true, true, {{"Colour", "Red"}}};
   EXPECT_EQ(outcome(decide(rules, situation)), "whitelist by line 2");
+}
+
+/// What comes of the rules when all that they ask by URL is answered with `text`.
+Decision answered(const Rules& rules, Situation& situation, std::string_view text,
+                  Explanation* why = nullptr) {
+  for (;;) {
+    auto result = look_at(rules, situation, why);
+    if (auto* decision = std::get_if<Decision>(&result)) return std::move(*decision);
+    for (const auto& question : std::get<Questions>(result).checks)
+      situation.answers.checks[question] = read_url_answer(text, true);
+  }
+}
+
+TEST(GreylistEvaluation, TakesWhatACheckSaysInPlaceOfTheRule) {
+  Situation situation;
+  const Rules rules(
+      "urlcheck \"u\" \"http://localhost/\" 5\nracl greylist urlcheck \"u\" delay 1h code \"452\" msg "
+      "\"no\" report \"mine\"\n");
+  Explanation why;
+  const auto decision = answered(rules, situation,
+                                 "milterGreylistAction: blacklist\nmilterGreylistDelay: 5m\n"
+                                 "milterGreylistAutowhite: 2d\nmilterGreylistMsg: go\n"
+                                 "milterGreylistFlushAddr: 1\nmilterGreylistTarpit: 3s\n",
+                                 &why);
+  EXPECT_EQ(outcome(decision), "blacklist by line 2");
+  EXPECT_EQ(decision.delay, std::chrono::minutes(5));
+  EXPECT_EQ(decision.autowhite, std::chrono::days(2));
+  EXPECT_EQ(decision.tarpit, std::chrono::seconds(3));
+  EXPECT_EQ(decision.values.msg, "go");
+  EXPECT_EQ(decision.values.code, "452");
+  EXPECT_EQ(decision.values.report, "mine");
+  EXPECT_TRUE(decision.flushaddr);
+  const auto entries = why.entries();
+  ASSERT_EQ(entries.size(), 1U);
+  EXPECT_THAT(entries[0].operand, testing::HasSubstr("says milterGreylistAction: blacklist, "));
+}
+
+TEST(GreylistEvaluation, OverridesOnlyTheRuleThatAsked) {
+  Situation situation;
+  const Rules rules(
+      "urlcheck \"u\" \"http://localhost/\" 5\nracl whitelist urlcheck \"u\" domain c.example\n"
+      "racl whitelist urlcheck \"u\"\nracl greylist default\n");
+  auto decision = answered(rules, situation, "milterGreylistAction: continue\nmilterGreylistCode: 459\n");
+  EXPECT_EQ(outcome(decision), "greylist by line 4") << "the answer had the rule go on";
+  EXPECT_EQ(decision.values.code, "459") << "which counts where none behind says else";
+  Situation other;
+  decision = answered(Rules("urlcheck \"u\" \"http://localhost/\" 5\nracl whitelist urlcheck \"u\" domain "
+                            "c.example\nracl greylist default\n"),
+                      other, "milterGreylistCode: 459\n");
+  EXPECT_EQ(decision.values.code, std::nullopt);
+}
+
+TEST(GreylistEvaluation, CanNotPutOffAMessageAtItsEnd) {
+  Situation situation;
+  situation.at_the_end();
+  const auto decision =
+      answered(Rules("urlcheck \"u\" \"http://localhost/\" 5 postmsg\ndacl blacklist urlcheck \"u\"\n"),
+               situation, "milterGreylistAction: greylist\n");
+  EXPECT_EQ(outcome(decision), "whitelist by line 2");
+  EXPECT_THAT(decision.log_lines, ElementsAre(testing::HasSubstr("at the end of a message: it passes")));
+}
+
+TEST(GreylistEvaluation, WithoutAnAnswerACheckDoesNotHoldNegatedOrNot) {
+  Situation situation;
+  const Rules rules(
+      "urlcheck \"u\" \"http://localhost/\" 5\nracl blacklist urlcheck \"u\"\nracl blacklist not "
+      "urlcheck \"u\"\nracl greylist default\n");
+  situation.answers.checks[{Defined::urlcheck, 0, "http://localhost/"}].answered = false;
+  EXPECT_EQ(outcome(decide(rules, situation)), "greylist by line 4");
+  Situation other;
+  EXPECT_EQ(outcome(answered(rules, other, "")), "blacklist by line 3") << "an answer that is empty is a no";
 }
 
 TEST(GreylistEvaluation, EscapesWhatGoesIntoAFilterOfLdap) {

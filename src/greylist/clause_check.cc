@@ -50,6 +50,7 @@ ClauseCheck::ClauseCheck(Stage stage, const Configuration& configuration, const 
 void ClauseCheck::begin(const Rule& rule) {
   context_.current = &rule;
   context_.groups.clear();
+  overrides_ = {};
 }
 
 Outcome ClauseCheck::check(const Test& test) {
@@ -186,7 +187,8 @@ Outcome ClauseCheck::apply(const DefinedTest& test) {
       return remote_check(test.kind, test.index, all.ldapchecks[test.index].url_format,
                           all.ldapchecks[test.index].clear);
     case Defined::nsupdate:
-      decision_.nsupdates.push_back(test.index);
+      decision_.updates.push_back({test.index, expanded(all.nsupdates[test.index].rname_format),
+                                   expanded(all.nsupdates[test.index].rvalue_format)});
       return Outcome::yes;
     case Defined::list:
       return list(all.lists[test.index]);

@@ -30,6 +30,8 @@ class ClauseCheck {
   std::vector<std::string>& groups() { return context_.groups; }
   const std::optional<Properties::Property>& property() const { return context_.property; }
   Properties& properties() { return properties_; }
+  /// What the answers of this rule's checks say in place of it.
+  const RuleOverride& overrides() const { return overrides_; }
 
  private:
   Outcome apply(const AddressTest& test);
@@ -51,6 +53,7 @@ class ClauseCheck {
   Outcome macro(const MacroDefinition& definition);
   Outcome ratelimit(std::size_t index);
   Outcome remote_check(Defined kind, std::size_t index, const std::string& format, bool clear);
+  void take_overrides(const RuleOverride& overrides, const std::string& check);
   Outcome list(const List& list);
 
   /// Whether an expression matches; keeps what its groups did.
@@ -74,6 +77,7 @@ class ClauseCheck {
   Decision& decision_;
   Questions& questions_;
   std::string operand_;
+  RuleOverride overrides_;
 };
 
 /// What kind of reason a test is.

@@ -116,7 +116,33 @@ Outcome ClauseCheck::remote_check(Defined kind, std::size_t index, const std::st
   if (!found->second.answered) return Outcome::not_known;
   for (const auto& [name, value] : found->second.properties)
     properties_.push({table::ascii_lower(name), table::ascii_lower(value), facts_.recipient, clear});
-  return outcome(found->second.matched);
+  const auto& answer = found->second;
+  if (!answer.said.empty()) operand_.append(" says ").append(answer.said);
+  take_overrides(answer.overrides, question.url);
+  return outcome(answer.matched);
+}
+
+void ClauseCheck::take_overrides(const RuleOverride& overrides, const std::string& check) {
+  const auto take = [](const auto& said, auto& kept) {
+    if (said) kept = said;
+  };
+  take(overrides.action, overrides_.action);
+  // A message can't be put off by greylisting, its recipients have been taken: in milter-greylist it passes.
+  if (overrides.action == Action::greylist && stage_ == Stage::message) {
+    overrides_.action = Action::whitelist;
+    decision_.log_lines.push_back(check +
+                                  " says milterGreylistAction: greylist at the end of a message: it passes");
+  }
+  take(overrides.tarpit, overrides_.tarpit);
+  auto& values = overrides_.values;
+  take(overrides.values.delay, values.delay);
+  take(overrides.values.autowhite, values.autowhite);
+  take(overrides.values.code, values.code);
+  take(overrides.values.ecode, values.ecode);
+  take(overrides.values.msg, values.msg);
+  take(overrides.values.report, values.report);
+  values.flushaddr = values.flushaddr || overrides.values.flushaddr;
+  values.nolog = values.nolog || overrides.values.nolog;
 }
 
 Outcome ClauseCheck::apply(const MxTest& test) {

@@ -75,6 +75,7 @@ struct UrlcheckDefinition {
 struct LdapSettings {
   std::string uris, bind_dn, bind_password;
   std::optional<std::chrono::seconds> timeout;
+  bool operator==(const LdapSettings&) const = default;
 };
 struct LdapcheckDefinition {
   std::string name, url_format;

@@ -26,7 +26,6 @@ void take_values(const RuleValues& from, RuleValues& to) {
   take(from.addheader, to.addheader);
   take(from.addfooter, to.addfooter);
   take(from.subjtag, to.subjtag);
-  to.nolog = from.nolog;
 }
 
 class Walk {
@@ -62,7 +61,7 @@ class Walk {
     open_ = outcome == Outcome::open;
     if (outcome != Outcome::yes) return open_;
     apply(rule);
-    return rule.action != Action::go_on;
+    return decision_.action != Action::go_on;
   }
 
   Outcome look_at(const Rule& rule) {
@@ -105,19 +104,25 @@ class Walk {
   }
 
   void apply(const Rule& rule) {
+    const auto& said = check_.overrides();
     decision_.rule = &rule;
-    decision_.action = rule.action;
+    decision_.action = said.action.value_or(rule.action);
     decision_.reasons = reasons_;
     decision_.negated = negated_;
-    decision_.delay = rule.values.delay.value_or(configuration_.greylist.value);
-    decision_.autowhite = rule.values.autowhite.value_or(configuration_.autowhite.value);
+    decision_.delay = said.values.delay.value_or(rule.values.delay.value_or(configuration_.greylist.value));
+    decision_.autowhite =
+        said.values.autowhite.value_or(rule.values.autowhite.value_or(configuration_.autowhite.value));
+    if (said.tarpit) decision_.tarpit = said.tarpit;
     decision_.tarpit_scope = rule.values.tarpit_scope.value_or(configuration_.tarpit_scope.value);
     decision_.maxpeek = rule.values.maxpeek ? rule.values.maxpeek : configuration_.maxpeek.value;
-    decision_.flushaddr = decision_.flushaddr || rule.values.flushaddr;
+    decision_.flushaddr = decision_.flushaddr || rule.values.flushaddr || said.values.flushaddr;
     take_values(rule.values, decision_.values);
+    take_values(said.values, decision_.values);
+    decision_.values.nolog = rule.values.nolog || said.values.nolog;
     decision_.groups = check_.groups();
     if (why_ != nullptr)
-      why_->add({step_of(stage_), text(rule, configuration_), rule.origin, {}, {}, held_, text(rule.action)});
+      why_->add(
+          {step_of(stage_), text(rule, configuration_), rule.origin, {}, {}, held_, text(decision_.action)});
   }
 
   void decide_by_default() {

@@ -12,6 +12,7 @@
 
 #include "base/dns.h"
 #include "base/explanation.h"
+#include "greylist/check_answer.h"
 #include "greylist/configuration.h"
 #include "greylist/facts.h"
 #include "greylist/format.h"
@@ -20,20 +21,6 @@
 #include "greylist/spf.h"
 
 namespace hikyaku::greylist {
-
-/// A URL or LDAP check that a rule wants, and what came of one.
-struct CheckQuestion {
-  Defined kind = Defined::urlcheck;  ///< urlcheck or ldapcheck
-  std::size_t index = 0;             ///< of its definition
-  std::string url;                   ///< expanded
-  auto operator<=>(const CheckQuestion&) const = default;
-};
-struct CheckAnswer {
-  bool answered = true;  ///< false: nobody answered, and the clause does not hold, negated or not
-  bool matched = false;
-  /// What the answer says in "name: value" lines, in their order.
-  std::vector<std::pair<std::string, std::string>> properties;
-};
 
 /// What rules asked elsewhere, as far as it is known.
 struct Answers {
@@ -78,7 +65,13 @@ struct Decision {
   Properties properties;               ///< as they are now
   std::vector<std::string> log_lines;  ///< of `log` clauses, expanded
   bool flushaddr = false;              ///< everything of the client's address is forgotten
-  std::vector<std::size_t> nsupdates;  ///< definitions
+  /// A record that is to be added to the DNS.
+  struct Update {
+    std::size_t nsupdate;     ///< its definition
+    std::string name, value;  ///< expanded
+    bool operator==(const Update&) const = default;
+  };
+  std::vector<Update> updates;
   struct Use {
     std::size_t ratelimit;
     std::string key;
@@ -88,9 +81,9 @@ struct Decision {
 };
 
 /// Looks at the rules of a stage in their order: the first one of which all clauses hold decides, `continue`
-/// only adds what it says. None: at RCPT greylist (in test mode whitelist), at the end of the message
-/// whitelist. Pure: it begins anew each time; what is not among the answers is asked for, and who calls looks
-/// it up and calls again.
+/// only adds what it says. What the answer of a check overrides is as if the rule said so. None: at RCPT
+/// greylist (in test mode whitelist), at the end of the message whitelist. Pure: it begins anew each time;
+/// what is not among the answers is asked for, and who calls looks it up and calls again.
 ///
 /// How a text is compared (milter-greylist 4.6; (*) where it does else, its way is told):
 /// - addr: the client's address in the network; an IPv4-mapped one is IPv4.

@@ -21,6 +21,8 @@ void look_at(const Test& test, const Configuration& configuration, Needs& needs)
   } else if (const auto* defined = std::get_if<DefinedTest>(&test)) {
     if (defined->kind == Defined::list)
       for (const auto& one : configuration.lists[defined->index].tests) look_at(one, configuration, needs);
+    if (defined->kind == Defined::urlcheck && configuration.urlchecks[defined->index].postmsg)
+      needs.header = needs.body = true;
     if (defined->kind == Defined::ratelimit &&
         configuration.ratelimits[defined->index].counted == RatelimitDefinition::Counted::data)
       needs.header = needs.body = true;

@@ -136,10 +136,12 @@ struct RuleValues {
   struct AddedHeader {
     std::string format;             ///< "Name: value"
     std::optional<unsigned> index;  ///< where it is inserted; at the end without
+    bool operator==(const AddedHeader&) const = default;
   };
   std::optional<AddedHeader> addheader;
   std::optional<std::int64_t> maxpeek;  ///< octets of the message that are looked at
   bool flushaddr = false, nolog = false;
+  bool operator==(const RuleValues&) const = default;
 };
 
 struct Rule {

@@ -14,7 +14,7 @@ namespace {
 // Each round answers what the last one asked. Rules ask one after the other; SPF alone may take
 // kMostSpfRounds.
 constexpr int kRounds = 300;
-// An MTA waits for some 30 s (milter_command_timeout): what the DNS has not said by then is no answer.
+// An MTA waits for some 30 s (milter_command_timeout): what was not said by then is no answer.
 constexpr std::chrono::seconds kPatience{15};
 constexpr std::chrono::seconds kSpf{10};  // for all questions of a check but the last
 // An entry for each of more rules than that would be most of what a message costs.
@@ -38,11 +38,13 @@ void explain_briefly(const GreylistQuestion& question, const greylist::Decision&
 
 }  // namespace
 
-boost::asio::awaitable<greylist::Decision> decide_by_rules(io::Resolver& resolver, GreylistQuestion question,
+boost::asio::awaitable<greylist::Decision> decide_by_rules(io::Resolver& resolver, GreylistChecks& checks,
+                                                           GreylistQuestion question,
                                                            greylist::Answers& answers, Explanation* why,
                                                            Explained explained) {
   const bool briefly = explained == Explained::where_few && why != nullptr &&
                        question.configuration.rules.size() > kExplainedRules;
+  answers.checks.clear();
   const auto until = std::chrono::steady_clock::now() + kPatience;
   for (int round = 0;; ++round) {
     auto result = greylist::evaluate(question.stage, question.configuration, question.facts,
@@ -54,7 +56,10 @@ boost::asio::awaitable<greylist::Decision> decide_by_rules(io::Resolver& resolve
     // More questions than answers can be kept: none of the rules then gets to an end.
     if (round > 2 * kRounds) co_return greylist::decision_by_default(question.stage, question.configuration);
     auto& open = std::get<greylist::Questions>(result);
-    for (auto& check : open.checks) answers.checks[std::move(check)].answered = false;
+    for (const auto& one : open.checks) {
+      auto answer = co_await checks.ask(question.configuration, question.stage, question.facts, one, until);
+      answers.checks[one] = std::move(answer);
+    }
     for (const auto& one : open.dns) {
       if (round < kRounds && std::chrono::steady_clock::now() < until) {
         co_await look_up(resolver, answers.dns, one);

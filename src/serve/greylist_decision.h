@@ -7,6 +7,7 @@
 #include "greylist/evaluation.h"
 #include "greylist/spf.h"
 #include "io/resolver.h"
+#include "serve/greylist_checks.h"
 
 namespace hikyaku::serve {
 
@@ -22,11 +23,11 @@ struct GreylistQuestion {
 /// Whether each rule gets an entry, or, where there are more than 200, the one alone that decided.
 enum class Explained : unsigned char { where_few, always };
 
-/// Decides by the rules of a stage, asking the DNS as often as they want to know something more, for some 15
-/// s and the last question's own time. `answers` keeps what was asked, for the connection's next recipients.
-/// Checks by URL and LDAP are not asked by this version: they give no answer, and
-/// config::warn_of_unasked_checks() tells so. `why` may be nullptr.
-boost::asio::awaitable<greylist::Decision> decide_by_rules(io::Resolver& resolver, GreylistQuestion question,
+/// Decides by the rules of a stage, asking the DNS, URLs and directories as often as they want to know
+/// something more, for some 15 s and the last question's own time. `answers` keeps what the DNS was asked,
+/// for the connection's next recipients; checks are asked anew for each. `why` may be nullptr.
+boost::asio::awaitable<greylist::Decision> decide_by_rules(io::Resolver& resolver, GreylistChecks& checks,
+                                                           GreylistQuestion question,
                                                            greylist::Answers& answers, Explanation* why,
                                                            Explained explained = Explained::where_few);
 

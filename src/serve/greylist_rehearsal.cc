@@ -14,6 +14,7 @@ GreylistRehearsal::GreylistRehearsal(std::shared_ptr<const GreylistRules> rules,
                                      const ClientIdentity& client, const std::string& hostname, Time now)
     : rules_(std::move(rules)),
       resolver_(resolver),
+      checks_([](const std::string&) {}),  // the entry of a clause says that it got no answer
       client_(client),
       names_{"milter-greylist-4.6.4", "4.6.4", hostname},
       nothing_known_({}, {}),
@@ -51,7 +52,7 @@ asio::awaitable<greylist::Verdict> GreylistRehearsal::recipient(const mail::Addr
   const auto context = conversation_.context();
   const GreylistQuestion question{greylist::Stage::recipient, *rules_->configuration, conversation_.facts(),
                                   conversation_.properties(), context};
-  const auto decision = co_await decide_by_rules(resolver_, question, answers_, &why, Explained::always);
+  const auto decision = co_await decide_by_rules(resolver_, checks_, question, answers_, &why, Explained::always);
   co_return conversation_.recipient_decided(decision, &why);
 }
 

@@ -10,6 +10,7 @@
 #include "io/resolver.h"
 #include "mail/address.h"
 #include "serve/client_identity.h"
+#include "serve/greylist_checks.h"
 #include "serve/greylist_rules.h"
 
 namespace hikyaku::serve {
@@ -28,6 +29,7 @@ class GreylistRehearsal {
  private:
   const std::shared_ptr<const GreylistRules> rules_;
   io::Resolver& resolver_;
+  GreylistChecks checks_;
   const ClientIdentity& client_;
   const greylist::ProductNames names_;
   greylist::TupleTable nothing_known_;

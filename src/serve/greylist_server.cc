@@ -106,6 +106,7 @@ Result<void> GreylistServer::State::open(std::shared_ptr<const GreylistRules> ru
   dns.forward = options.dns_server;
   dns.timeout = kDnsTimeout;
   resolver = std::make_unique<io::Resolver>(dns);
+  options.greylisting.dns_server = options.dns_server;
   auto opened = Greylisting::open(std::move(rules), std::move(load), options.greylisting,
                                   {clock, random, *log, *pool, *resolver, main});
   if (!opened) return std::unexpected(std::move(opened.error()));

@@ -10,6 +10,8 @@
 #include "io/public_suffixes.h"
 #include "io/resolver.h"
 #include "io/worker_pool.h"
+#include "serve/greylist_checks.h"
+#include "serve/greylist_updates.h"
 #include "serve/statistics_output.h"
 
 namespace hikyaku::serve {
@@ -20,6 +22,8 @@ struct GreylistServices {
   io::Log& log;
   io::WorkerPool& pool;
   io::Resolver& resolver;
+  GreylistChecks& checks;
+  GreylistUpdates& updates;
   greylist::TupleStore& tuples;
   StatisticsOutput& statistics;
   const greylist::ProductNames& names;

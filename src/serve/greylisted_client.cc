@@ -132,10 +132,11 @@ asio::awaitable<greylist::Decision> GreylistedClient::ask_rules(greylist::Stage 
     return services_.rates.used(definition, key, now);
   };
   const GreylistQuestion question{stage, *rules_->configuration, facts, conversation_.properties(), context};
-  auto decision = co_await decide_by_rules(services_.resolver, question, answers_, why);
+  auto decision = co_await decide_by_rules(services_.resolver, services_.checks, question, answers_, why);
   const auto& limits = rules_->configuration->ratelimits;
   for (const auto& use : decision.uses)
     services_.rates.add(limits[use.ratelimit], use.key, use.amount, facts.now);
+  services_.updates.send(rules_->configuration, decision.updates);
   if (decision.flushaddr && facts.client) {
     auto forget = [this, address = facts.client->text()] { return services_.tuples.flush_address(address); };
     const auto forgotten = co_await services_.pool.run(std::move(forget));

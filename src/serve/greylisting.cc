@@ -31,7 +31,11 @@ greylist::DumpWriter::Dates dates_of(const greylist::Configuration& configuratio
 }  // namespace
 
 Greylisting::Greylisting(Load load, Options options, const Surroundings& surroundings)
-    : load_(std::move(load)), options_(std::move(options)), at_(surroundings) {}
+    : load_(std::move(load)),
+      options_(std::move(options)),
+      at_(surroundings),
+      checks_([&log = at_.log](const std::string& text) { log.warning("check", text); }),
+      updates_(at_.clock, at_.random, at_.log, options_.dns_server) {}
 
 Result<std::unique_ptr<Greylisting>> Greylisting::open(std::shared_ptr<const GreylistRules> rules, Load load,
                                                        Options options, const Surroundings& surroundings) {
@@ -60,8 +64,8 @@ Result<void> Greylisting::begin(std::shared_ptr<const GreylistRules> rules) {
     suffixes_ = std::move(*suffixes);
   }
   services_ = std::unique_ptr<GreylistServices>(
-      new GreylistServices{at_.clock, at_.log, at_.pool, at_.resolver, tuples_->store(), statistics_,
-                           options_.names, rates_, options_.learning, suffixes_.get()});
+      new GreylistServices{at_.clock, at_.log, at_.pool, at_.resolver, checks_, updates_, tuples_->store(),
+                           statistics_, options_.names, rates_, options_.learning, suffixes_.get()});
   put_in_force(std::move(rules));
   peers_ = std::make_unique<GreylistPeers>(at_.clock, at_.log, at_.pool, tuples_->store(), at_.random);
   if (auto known = peers_->use(this->rules()->configuration); !known) return known;
@@ -111,7 +115,11 @@ void Greylisting::stop() {
   control_->stop();
 }
 
-void Greylisting::stop_peers() { peers_->stop(); }
+void Greylisting::stop_peers() {
+  peers_->stop();
+  checks_.stop();
+  updates_.stop();
+}
 
 void Greylisting::close() {
   // Before the contexts that their sockets belong to.

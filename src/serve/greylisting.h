@@ -45,6 +45,8 @@ class Greylisting {
     greylist::Learning learning;
     /// Where what is read anew gets its origins; null: in a new one each time.
     std::shared_ptr<SourceCatalogue> sources;
+    /// Asked for the zones of updates in place of those of /etc/resolv.conf; empty: those.
+    std::string dns_server;
   };
   /// What it is handed; all must outlive it.
   struct Surroundings {
@@ -74,7 +76,8 @@ class Greylisting {
   void use(std::shared_ptr<const GreylistRules> next, std::string_view why);
   /// On the thread of `main`: no more of its work begins.
   void stop();
-  /// Once no client is decided on any more, and before the pool stops.
+  /// Once no client is decided on any more, and before the pool stops: peers, checks and updates of the DNS
+  /// end.
   void stop_peers();
   /// Once the pool has stopped: saves what is left.
   void close();
@@ -98,6 +101,8 @@ class Greylisting {
   StatisticsOutput statistics_;
   greylist::RateCounters rates_;
   std::unique_ptr<io::PublicSuffixes> suffixes_;
+  GreylistChecks checks_;
+  GreylistUpdates updates_;
   std::unique_ptr<GreylistState> tuples_;
   std::unique_ptr<GreylistServices> services_;
   std::unique_ptr<GreylistPeers> peers_;

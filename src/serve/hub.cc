@@ -63,6 +63,7 @@ Greylisting::Options greylisting_options(const config::Main& main, const HubGrey
   options.stamp = greylist.stamp;
   options.state = main.text("hikyaku_greylist_state").text;
   options.own_log = false;
+  options.dns_server = main.text("hikyaku_dns_server").text;
   // Beside another program's, only where the file asks for it.
   options.writes_dump = configuration.dumpfile.given();
   options.save = main.duration("hikyaku_greylist_save");
