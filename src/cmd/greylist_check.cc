@@ -115,10 +115,10 @@ class GreylistTrial {
   }
 
   template <class T>
-  static T wait_for(boost::asio::awaitable<T> work) {
-    boost::asio::io_context context;
-    auto ended = boost::asio::co_spawn(context, std::move(work), boost::asio::use_future);
-    context.run();
+  T wait_for(boost::asio::awaitable<T> work) {
+    context_.restart();
+    auto ended = boost::asio::co_spawn(context_, std::move(work), boost::asio::use_future);
+    context_.run();
     return ended.get();
   }
 
@@ -140,11 +140,17 @@ class GreylistTrial {
     if (decision.action == greylist::Action::greylist || decision.action == greylist::Action::blacklist)
       row["reply"] = greylist::reply_of(decision, configuration_, facts, context).line();
     row["log"] = decision.log_lines;
+    row["updates"] = json::array();
+    for (const auto& update : decision.updates)
+      row["updates"].push_back({{"nsupdate", configuration_.nsupdates[update.nsupdate].name},
+                                {"name", update.name},
+                                {"value", update.value}});
     return row;
   }
 
   const greylist::Configuration& configuration_;
   const SourceCatalogue& sources_;
+  boost::asio::io_context context_;  // until the threads end that may still be about to tell it something
   io::Resolver resolver_;
   serve::GreylistChecks checks_;
   greylist::Answers answers_;

@@ -43,11 +43,12 @@ int search_on(LDAP* connection, const LDAPURLDesc& url, Time until, LdapFound& f
                         url.lud_attrs, 0, nullptr, nullptr, &patience, LdapDirectory::kMostEntries, &raw);
   const LdapMessage answer(raw);
   if (code == LDAP_NO_SUCH_OBJECT) return LDAP_SUCCESS;
-  if (code != LDAP_SUCCESS) return code;
+  // Where there are more than were asked for, those came.
+  if (code != LDAP_SUCCESS && code != LDAP_SIZELIMIT_EXCEEDED) return code;
   for (auto* entry = ldap_first_entry(connection, answer.get()); entry != nullptr;
        entry = ldap_next_entry(connection, entry))
     take_entry(connection, entry, found);
-  return code;
+  return LDAP_SUCCESS;
 }
 
 bool next_may_know(int code) { return ldap_connection_lost(code) || code == LDAP_TIMEOUT; }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
@@ -92,28 +93,38 @@ std::string ok(const std::string& body) {
   return "HTTP/1.0 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-Result<std::string> fetch(UrlFetcher& fetcher, UrlRequest request, std::chrono::milliseconds patience = 20s) {
-  asio::io_context context;
-  auto ended = asio::co_spawn(
-      context, fetcher.fetch(std::move(request), "lane", 1, std::chrono::steady_clock::now() + patience),
-      asio::use_future);
-  context.run();
-  return ended.get();
-}
+/// A UrlFetcher that is waited for, by any thread.
+class Fetching {
+ public:
+  ~Fetching() { context_.stop(); }
+  Result<std::string> fetch(UrlRequest request, std::chrono::milliseconds patience = 20s) {
+    auto ended = asio::co_spawn(
+        context_, fetcher_.fetch(std::move(request), "lane", 1, std::chrono::steady_clock::now() + patience),
+        asio::use_future);
+    return ended.get();
+  }
+  void stop() { fetcher_.stop(); }
+
+ private:
+  asio::io_context context_;
+  asio::executor_work_guard<asio::io_context::executor_type> busy_ = asio::make_work_guard(context_);
+  UrlFetcher fetcher_;
+  std::jthread thread_{[this] { context_.run(); }};
+};
 
 TEST(UrlFetcher, TellsWhatAUrlAnswers) {
   Server server([](const std::string& line) { return ok("you said " + line); });
-  UrlFetcher fetcher;
-  const auto answer = fetch(fetcher, {server.url("/a?b=%40"), {}, {}});
+  Fetching fetcher;
+  const auto answer = fetcher.fetch({server.url("/a?b=%40"), {}, {}});
   ASSERT_TRUE(answer) << answer.error().text;
   EXPECT_EQ(*answer, "you said GET /a?b=%40 HTTP/1.1");
 }
 
 TEST(UrlFetcher, PostsABody) {
   Server server([](const std::string&) { return ok("taken"); });
-  UrlFetcher fetcher;
+  Fetching fetcher;
   const std::string body("a\0b", 3);
-  EXPECT_EQ(fetch(fetcher, {server.url("/"), "text/x", body}).value(), "taken");
+  EXPECT_EQ(fetcher.fetch({server.url("/"), "text/x", body}).value(), "taken");
   const auto requests = server.requests();
   ASSERT_EQ(requests.size(), 1U);
   EXPECT_THAT(requests[0], testing::StartsWith("POST / HTTP/1.1\r\n"));
@@ -124,8 +135,8 @@ TEST(UrlFetcher, PostsABody) {
 TEST(UrlFetcher, TakesNoAnswerOfAnotherStatus) {
   Server server(
       [](const std::string&) { return "HTTP/1.0 404 Not Found\r\n\r\nmilterGreylistStatus: Ok\n"; });
-  UrlFetcher fetcher;
-  const auto answer = fetch(fetcher, {server.url("/"), {}, {}});
+  Fetching fetcher;
+  const auto answer = fetcher.fetch({server.url("/"), {}, {}});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().text, "the server answered with the status 404");
 }
@@ -134,9 +145,9 @@ TEST(UrlFetcher, TakesNoAnswerBeyondTheLimit) {
   Server server([](const std::string& line) {
     return ok(std::string(UrlFetcher::kAnswerLimit + (line.find("more") == std::string::npos ? 0 : 1), 'x'));
   });
-  UrlFetcher fetcher;
-  EXPECT_EQ(fetch(fetcher, {server.url("/"), {}, {}}).value().size(), UrlFetcher::kAnswerLimit);
-  const auto answer = fetch(fetcher, {server.url("/more"), {}, {}});
+  Fetching fetcher;
+  EXPECT_EQ(fetcher.fetch({server.url("/"), {}, {}}).value().size(), UrlFetcher::kAnswerLimit);
+  const auto answer = fetcher.fetch({server.url("/more"), {}, {}});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().text, "the answer is of more than 65536 octets");
 }
@@ -149,17 +160,17 @@ TEST(UrlFetcher, FollowsToHttpAloneAndNotWithAMessage) {
     return to.empty() ? ok("there")
                       : "HTTP/1.0 302 Found\r\nLocation: " + to + "\r\nContent-Length: 0\r\n\r\n";
   });
-  UrlFetcher fetcher;
-  EXPECT_EQ(fetch(fetcher, {server.url("/on"), {}, {}}).value(), "there");
-  EXPECT_FALSE(fetch(fetcher, {server.url("/file"), {}, {}}));
-  const auto posted = fetch(fetcher, {server.url("/on"), "text/x", "body"});
+  Fetching fetcher;
+  EXPECT_EQ(fetcher.fetch({server.url("/on"), {}, {}}).value(), "there");
+  EXPECT_FALSE(fetcher.fetch({server.url("/file"), {}, {}}));
+  const auto posted = fetcher.fetch({server.url("/on"), "text/x", "body"});
   ASSERT_FALSE(posted);
   EXPECT_EQ(posted.error().text, "the server answered with the status 302");
 }
 
 TEST(UrlFetcher, ReadsNoFiles) {
-  UrlFetcher fetcher;
-  EXPECT_FALSE(fetch(fetcher, {"file:///etc/hostname", {}, {}}));
+  Fetching fetcher;
+  EXPECT_FALSE(fetcher.fetch({"file:///etc/hostname", {}, {}}));
 }
 
 TEST(UrlFetcher, GivesUpWhenTimeIsOver) {
@@ -168,8 +179,8 @@ TEST(UrlFetcher, GivesUpWhenTimeIsOver) {
     held.wait();
     return ok("late");
   });
-  UrlFetcher fetcher;
-  const auto answer = fetch(fetcher, {server.url("/"), {}, {}}, 100ms);
+  Fetching fetcher;
+  const auto answer = fetcher.fetch({server.url("/"), {}, {}}, 100ms);
   release.set_value();
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().fault, Fault::temporary);
@@ -183,13 +194,13 @@ TEST(UrlFetcher, HasNoMoreThanSoManyOfALaneUnderWay) {
     held.wait();
     return ok("held");
   });
-  UrlFetcher fetcher;
-  auto first = std::async(std::launch::async, [&] { return fetch(fetcher, {server.url("/held"), {}, {}}); });
+  Fetching fetcher;
+  auto first = std::async(std::launch::async, [&] { return fetcher.fetch({server.url("/held"), {}, {}}); });
   asked.get_future().wait();
-  auto late = fetch(fetcher, {server.url("/late"), {}, {}}, 50ms);
+  auto late = fetcher.fetch({server.url("/late"), {}, {}}, 50ms);
   ASSERT_FALSE(late);
   EXPECT_THAT(late.error().text, HasSubstr("at a time"));
-  auto next = std::async(std::launch::async, [&] { return fetch(fetcher, {server.url("/next"), {}, {}}); });
+  auto next = std::async(std::launch::async, [&] { return fetcher.fetch({server.url("/next"), {}, {}}); });
   release.set_value();
   EXPECT_EQ(first.get().value(), "held");
   EXPECT_EQ(next.get().value(), "quick");
@@ -203,12 +214,12 @@ TEST(UrlFetcher, EndsWhatIsUnderWayWithTheProgram) {
     held.wait();
     return ok("late");
   });
-  UrlFetcher fetcher;
-  auto under_way = std::async(std::launch::async, [&] { return fetch(fetcher, {server.url("/"), {}, {}}); });
+  Fetching fetcher;
+  auto under_way = std::async(std::launch::async, [&] { return fetcher.fetch({server.url("/"), {}, {}}); });
   asked.get_future().wait();
   fetcher.stop();
   EXPECT_EQ(under_way.get().error().text, "the program ends");
-  EXPECT_EQ(fetch(fetcher, {server.url("/"), {}, {}}).error().text, "the program ends");
+  EXPECT_EQ(fetcher.fetch({server.url("/"), {}, {}}).error().text, "the program ends");
   release.set_value();
 }
 

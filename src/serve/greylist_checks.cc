@@ -50,16 +50,16 @@ boost::asio::awaitable<CheckAnswer> GreylistChecks::ask(const greylist::Configur
                                                         const greylist::CheckQuestion& question, Time until) {
   until = std::min(until, std::chrono::steady_clock::now() + kPatience);
   const bool by_url = question.kind == Defined::urlcheck;
-  Result<CheckAnswer> answer = CheckAnswer();
-  std::string name;
-  if (by_url) {
-    const auto& definition = configuration.urlchecks[question.index];
-    name = "urlcheck \"" + definition.name + "\"";
-    answer = co_await ask_url(definition, stage, facts, question.url, until);
-  } else {
-    const auto& definition = configuration.ldapchecks[question.index];
-    name = "ldapcheck \"" + definition.name + "\"";
-    answer = co_await ask_directory(configuration, definition, question.url, until);
+  const auto name = by_url ? "urlcheck \"" + configuration.urlchecks[question.index].name + "\""
+                           : "ldapcheck \"" + configuration.ldapchecks[question.index].name + "\"";
+  Result<CheckAnswer> answer = fail(Fault::temporary, "no time was left for it");
+  if (until > std::chrono::steady_clock::now()) {
+    if (by_url) {
+      answer = co_await ask_url(configuration.urlchecks[question.index], stage, facts, question.url, until);
+    } else {
+      answer = co_await ask_directory(configuration, configuration.ldapchecks[question.index], question.url,
+                                      until);
+    }
   }
   const auto about = escaped(name) + ": " + escaped(question.url) + ": ";
   if (!answer) {

@@ -17,7 +17,7 @@ namespace hikyaku::serve {
 namespace {
 
 constexpr std::size_t kAtATime = 2;
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kPatience{5};  // the end of the program waits for it
 
 std::uint64_t unix_time(const Clock& clock) {
   const auto since = clock.now().time_since_epoch();

@@ -228,6 +228,14 @@ def test_a_record_is_added_to_the_dns(lab):
     assert zone.next()["records"] == ['7.2.0.192.bl.example.net. 0 IN TXT "joe@a.example, mx.a.example"']
 
 
+def test_the_check_tells_what_would_be_added_and_adds_nothing(lab):
+    zone = Zone(lab)
+    (row,), _ = check(lab, marking(zone.port), "--client", "192.0.2.7", "--from", "joe@a.example", "--to", "trap@b.example")
+    assert row["updates"] == [{"nsupdate": "bl", "name": "7.2.0.192.bl.example.net", "value": "127.0.0.2"}], row
+    Greylist(lab, marking(zone.port)).tell("--rcpt-to", "text@b.example")
+    assert "IN TXT" in zone.next()["records"][0], "the first that came is of the filter"
+
+
 def test_updates_are_signed_and_go_over_tcp_when_they_must(lab):
     for name, algorithm, secret in (("dns-update", "hmac-md5.sig-alg.reg.int.", "1B2M2Y8AsgTpgAmY7PhCfg=="), ("sha", "hmac-sha256.", "c2VjcmV0"),
                                     ("other", "hmac-sha512.", "c2VjcmV0")):
