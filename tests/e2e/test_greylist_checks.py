@@ -2,8 +2,10 @@
 import http.server
 import json
 import os
+import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 from directories import Slapd
@@ -194,6 +196,16 @@ def test_the_next_server_of_a_directory_is_asked(lab):
             'ldapcheck "there" "ldap:///dc=test?cn?sub?(mail=%r)" domatch\nracl blacklist not ldapcheck "there"\nracl whitelist default\n')
     (row,), _ = check(lab, conf, "--client", "192.0.2.7", "--from", "a@b.example", "--to", "joe@b.example")
     assert row["action"] == "whitelist", row
+
+
+def test_a_directory_that_hangs_is_given_up(lab):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        grey = Greylist(lab, f'nospf\nldapconf "ldap://127.0.0.1:{silent.getsockname()[1]}" timeout 1s\nldapcheck "there" "ldap:///dc=test??sub?(mail=%r)" domatch\n'
+                             'racl blacklist addr 192.0.2.7 ldapcheck "there"\nracl blacklist addr 192.0.2.7 not ldapcheck "there"\nracl whitelist default\n')
+        begun = time.monotonic()
+        assert reply(grey.tell()) is None
+        assert time.monotonic() - begun < 8, "each of the two clauses is asked by one question, for a second"
+        grey.wait_log('ldapcheck "there": .*no answer, its clauses do not hold: .*(Timed out|contact LDAP server)')
 
 
 class Zone:
