@@ -6,7 +6,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <chrono>
 #include <ctime>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -118,7 +120,8 @@ class GreylistTrial {
   T wait_for(boost::asio::awaitable<T> work) {
     context_.restart();
     auto ended = boost::asio::co_spawn(context_, std::move(work), boost::asio::use_future);
-    context_.run();
+    // Not until all is done: what was asked ahead, and is not wanted now, may take longer.
+    while (ended.wait_for(std::chrono::seconds(0)) != std::future_status::ready) context_.run_one();
     return ended.get();
   }
 
@@ -150,7 +153,7 @@ class GreylistTrial {
 
   const greylist::Configuration& configuration_;
   const SourceCatalogue& sources_;
-  boost::asio::io_context context_;  // until the threads end that may still be about to tell it something
+  boost::asio::io_context context_;  // the resolver and the checks, which go first, answer into it
   io::Resolver resolver_;
   serve::GreylistChecks checks_;
   greylist::Answers answers_;

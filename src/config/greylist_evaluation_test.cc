@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "config/greylist_conf.h"
-#include "greylist/rule_text.h"
+#include "config/greylist_situation_for_tests.h"
 #include "greylist/tuple.h"
 
 // What rules decide, the rules written as in greylist.conf.
@@ -20,83 +20,9 @@ namespace hikyaku::config {
 namespace {
 
 using namespace greylist;
+using namespace for_tests;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-/// Joe's mail to kim from mx.a.example.
-struct Situation {
-  Facts facts;
-  Answers answers;
-  Properties properties;
-  std::vector<std::pair<std::string, std::string>> macros = {{"j", "hub.example"},
-                                                             {"{if_addr}", "192.0.2.25"}};
-
-  Situation() {
-    facts.client = table::Ip::parse("192.0.2.7");
-    facts.client_name = "mx.a.example";
-    facts.helo = "Helo.A.example";
-    facts.raw_sender = "<prvs=1=Joe@a.example>";
-    facts.sender = tuple_sender(facts.raw_sender);
-    facts.recipient = "<kim@b.example>";
-    facts.country = "JP";
-    facts.local_time.tm_hour = 12;
-    facts.local_time.tm_mday = 1;
-    facts.macro = [this](std::string_view name) -> std::optional<std::string_view> {
-      for (const auto& [macro, value] : macros)
-        if (macro == name) return value;
-      return std::nullopt;
-    };
-  }
-  Situation(const Situation&) = delete;
-
-  void at_the_end() {
-    facts.recipient.clear();
-    facts.accepted = {"<kim@b.example>", "<lee@b.example>"};
-    facts.header_lines = {"Subject: Cheap watches\r\n", "X-Spam: YES\r\n"};
-    facts.body_pieces = {"\r\n", "Buy now\r\nor never\r\n"};
-    facts.message_size = 2000;
-  }
-  void dns(const std::string& name, DnsQuestion::Type type, std::vector<std::string> records,
-           DnsAnswer::Status status = DnsAnswer::Status::found) {
-    answers.dns.add({name, type}, {status, std::move(records)});
-  }
-};
-
-struct Rules {
-  SourceCatalogue sources;
-  Diagnostics diagnostics;
-  Configuration configuration;
-  explicit Rules(std::string_view text)
-      : configuration(read_greylist_conf(text, sources.add("greylist.conf"), diagnostics)) {
-    EXPECT_EQ(config::text(diagnostics, sources), "");
-  }
-};
-
-Stage stage_of(const Situation& situation) {
-  return situation.facts.recipient.empty() ? Stage::message : Stage::recipient;
-}
-
-std::variant<Decision, Questions> look_at(const Rules& rules, const Situation& situation,
-                                          Explanation* why = nullptr) {
-  return evaluate(stage_of(situation), rules.configuration, situation.facts, situation.properties,
-                  situation.answers, {}, why);
-}
-
-Decision decide(const Rules& rules, const Situation& situation) {
-  auto result = look_at(rules, situation);
-  if (const auto* open = std::get_if<Questions>(&result)) {
-    for (const auto& question : open->dns) ADD_FAILURE() << "asked " << question.name;
-    for (const auto& question : open->checks) ADD_FAILURE() << "asked " << question.url;
-    return {};
-  }
-  return std::get<Decision>(std::move(result));
-}
-
-/// "whitelist by line 2", "greylist by default".
-std::string outcome(const Decision& decision) {
-  return std::string(text(decision.action)) +
-         (decision.rule == nullptr ? " by default" : " by line " + std::to_string(decision.rule->last_line));
-}
 
 struct ClauseCase {
   const char* name;
@@ -544,12 +470,6 @@ TEST(GreylistEvaluation, ExplainsNothingThatWasLookedAtBeforeTheAnswersWereThere
       "dnsrbl \"SBL\" sbl.example 127.0.0.2\nracl blacklist geoip \"CN\"\nracl greylist dnsrbl \"SBL\"\n");
   EXPECT_TRUE(std::holds_alternative<Questions>(look_at(rules, situation, &why)));
   EXPECT_THAT(why.entries(), IsEmpty());
-}
-
-/// One of `words`, by a generator of the test's own.
-template <std::size_t N>
-std::string one_of(std::mt19937& random, const std::array<const char*, N>& words) {
-  return words[random() % N];
 }
 
 // Without an explanation rules are found by an index; with one each is looked at. Both decide the same.

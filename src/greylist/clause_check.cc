@@ -55,7 +55,13 @@ void ClauseCheck::begin(const Rule& rule) {
 
 Outcome ClauseCheck::check(const Test& test) {
   operand_.clear();
-  return std::visit([&](const auto& one) { return apply(one); }, test);
+  element_ = nullptr;
+  const auto wanted = questions_.dns.size();
+  const auto one = std::visit([&](const auto& kind) { return apply(kind); }, test);
+  ahead_ = ahead_ || one == Outcome::open;
+  // What it asked and could do without is not waited for.
+  if (!ahead_) questions_.dns.resize(wanted);
+  return one;
 }
 
 std::string ClauseCheck::expanded(const std::string& format) { return expand(format, facts_, context_); }
@@ -191,20 +197,37 @@ Outcome ClauseCheck::apply(const DefinedTest& test) {
                                    expanded(all.nsupdates[test.index].rvalue_format)});
       return Outcome::yes;
     case Defined::list:
-      return list(all.lists[test.index]);
+      return list(test.index);
   }
   return Outcome::no;
 }
 
-Outcome ClauseCheck::list(const List& list) {
-  std::string tried;
-  for (const auto& test : list.tests) {
+Outcome ClauseCheck::list(std::size_t index) {
+  const auto& tests = configuration_.lists[index].tests;
+  auto outcome = Outcome::no;
+  // False: those after it need not be looked at. After one that is open they may be asked meanwhile.
+  const auto look_at = [&](const Test& test) {
     const auto one = check(test);
-    if (one != Outcome::no) return one;
-    tried = operand_;
+    if (outcome == Outcome::no) outcome = one;
+    if (one == Outcome::yes || one == Outcome::not_known) element_ = &test;
+    return one == Outcome::no || one == Outcome::open;
+  };
+  const auto& indexes = configuration_.list_indexes;
+  if (index >= indexes.size() || !indexes[index]) {
+    for (const auto& test : tests)
+      if (!look_at(test)) break;
+    return outcome;
   }
-  operand_ = tried;
-  return Outcome::no;
+  constexpr auto kEnd = FactIndex::Candidates::kEnd;
+  auto candidates = indexes[index]->candidates(stage_, facts_);
+  auto last = kEnd;
+  for (auto one = candidates.next(); one != kEnd; one = candidates.next()) {
+    last = one;
+    if (!look_at(tests[one])) break;
+  }
+  // A list that does not hold was tried on what its last element was.
+  if (outcome == Outcome::no && last != tests.size() - 1) check(tests.back());
+  return outcome;
 }
 
 Outcome ClauseCheck::macro(const MacroDefinition& definition) {

@@ -23,9 +23,12 @@ class ClauseCheck {
 
   /// Before the clauses of each rule.
   void begin(const Rule& rule);
+  /// What is asked after the first test that is open is asked ahead.
   Outcome check(const Test& test);
   /// What the last test was tried on, for the explanation.
   const std::string& operand() const { return operand_; }
+  /// The element of a list by which the last test did not come to "no"; nullptr: none.
+  const Test* element() const { return element_; }
   /// What groups matched in this rule, the latest expression's first.
   std::vector<std::string>& groups() { return context_.groups; }
   const std::optional<Properties::Property>& property() const { return context_.property; }
@@ -54,7 +57,7 @@ class ClauseCheck {
   Outcome ratelimit(std::size_t index);
   Outcome remote_check(Defined kind, std::size_t index, const std::string& format, bool clear);
   void take_overrides(const RuleOverride& overrides, const std::string& check);
-  Outcome list(const List& list);
+  Outcome list(std::size_t index);
 
   /// Whether an expression matches; keeps what its groups did.
   Outcome match(const Pattern& pattern, std::string_view subject);
@@ -66,6 +69,7 @@ class ClauseCheck {
   std::int64_t value_of(const std::variant<std::int64_t, PropertyName>& operand) const;
   std::string expanded(const std::string& format);
   const DnsAnswer* ask(const std::string& name, DnsQuestion::Type type);
+  void want(DnsQuestion question);
   static Outcome outcome(bool holds) { return holds ? Outcome::yes : Outcome::no; }
 
   Stage stage_;
@@ -76,8 +80,10 @@ class ClauseCheck {
   Properties properties_;
   Decision& decision_;
   Questions& questions_;
+  bool ahead_ = false;  // a test was open
   std::string operand_;
   RuleOverride overrides_;
+  const Test* element_ = nullptr;
 };
 
 /// What kind of reason a test is.

@@ -55,8 +55,21 @@ std::string filter_encoded(std::string_view value) {
 const DnsAnswer* ClauseCheck::ask(const std::string& name, DnsQuestion::Type type) {
   DnsQuestion question{name, type};
   if (const auto* answer = answers_.dns.find(question)) return answer;
-  questions_.dns.push_back(std::move(question));
+  want(std::move(question));
   return nullptr;
+}
+
+void ClauseCheck::want(DnsQuestion question) {
+  auto& [dns, checks, ahead] = questions_;
+  const auto has = [&](const std::vector<DnsQuestion>& all) {
+    return std::find(all.begin(), all.end(), question) != all.end();
+  };
+  if (has(dns) || has(ahead)) return;
+  if (!ahead_) {
+    dns.push_back(std::move(question));
+  } else if (dns.size() + ahead.size() < kMostAsked) {
+    ahead.push_back(std::move(question));
+  }
 }
 
 Outcome ClauseCheck::dnsrbl(const DnsrblDefinition& definition) {
@@ -110,7 +123,7 @@ Outcome ClauseCheck::remote_check(Defined kind, std::size_t index, const std::st
   operand_ = question.url;
   const auto found = answers_.checks.find(question);
   if (found == answers_.checks.end()) {
-    questions_.checks.push_back(std::move(question));
+    if (!ahead_) questions_.checks.push_back(std::move(question));
     return Outcome::open;
   }
   if (!found->second.answered) return Outcome::not_known;
@@ -187,7 +200,7 @@ Outcome ClauseCheck::apply(const SpfTest& test) {
   }
   auto result = check_spf(request, answers_.dns);
   if (auto* open = std::get_if<std::vector<DnsQuestion>>(&result)) {
-    questions_.dns.insert(questions_.dns.end(), open->begin(), open->end());
+    for (auto& question : *open) want(std::move(question));
     return Outcome::open;
   }
   const auto& found = std::get<SpfResult>(result);

@@ -153,10 +153,11 @@ struct Configuration {
   /// In the order in which they are looked at: of the old one-clause lines the last one first, then `acl`,
   /// `racl` and `dacl` lines as they stand.
   std::vector<Rule> rules;
-  /// Of the rules as they are above, of each stage; built when all were read.
-  RuleIndex recipient_index, message_index;
+  /// Of the rules as they are above, of each stage, and of the lists; built when all were read.
+  FactIndex recipient_index, message_index;
+  std::vector<std::optional<FactIndex>> list_indexes;  ///< empty: lists are looked through
   void build_index();
-  const RuleIndex& index(Stage stage) const {
+  const FactIndex& index(Stage stage) const {
     return stage == Stage::recipient ? recipient_index : message_index;
   }
 };

@@ -44,8 +44,8 @@ class Walk {
       for (const auto& rule : configuration_.rules)
         if (rule.stage == stage_ && ends(rule)) return result();
     } else {
-      auto candidates = configuration_.index(stage_).candidates(facts_);
-      for (auto one = candidates.next(); one != RuleIndex::Candidates::kEnd; one = candidates.next())
+      auto candidates = configuration_.index(stage_).candidates(stage_, facts_);
+      for (auto one = candidates.next(); one != FactIndex::Candidates::kEnd; one = candidates.next())
         if (ends(configuration_.rules[one])) return result();
     }
     decide_by_default();
@@ -53,13 +53,14 @@ class Walk {
   }
 
  private:
-  /// Looks at a rule; true: it decides, or asks something.
+  /// Looks at a rule; true: none after it need be looked at.
   bool ends(const Rule& rule) {
     // A tarpit is the rule's own; one that a rule before began with and did not hold is none.
     decision_.tarpit = configuration_.tarpit.value;
     const auto outcome = look_at(rule);
-    open_ = outcome == Outcome::open;
-    if (outcome != Outcome::yes) return open_;
+    if (outcome == Outcome::open) return questions_.dns.size() + questions_.ahead.size() >= kMostAsked;
+    if (outcome != Outcome::yes) return false;
+    if (open_) return rule.action != Action::go_on;
     apply(rule);
     return decision_.action != Action::go_on;
   }
@@ -68,32 +69,45 @@ class Walk {
     check_.begin(rule);
     held_.clear();
     reasons_ = negated_ = Reasons();
+    bool open = false;
     for (const auto& clause : rule.clauses) {
       auto outcome = check_.check(clause.test);
-      if (outcome == Outcome::open) return outcome;
+      if (outcome == Outcome::open) {
+        // What is looked at from here on is only asked ahead.
+        open = open_ = true;
+        continue;
+      }
       if (clause.negated && outcome != Outcome::not_known)
         outcome = outcome == Outcome::yes ? Outcome::no : Outcome::yes;
       if (outcome != Outcome::yes) {
         record(rule, clause, outcome);
-        return Outcome::no;
+        return open ? Outcome::open : Outcome::no;
       }
       if (why_ != nullptr)
         held_.append(held_.empty() ? "" : "; ")
             .append(clause.text)
             .append(" (")
             .append(check_.operand())
+            .append(element())
             .append(")");
       const auto reason = reason_of(clause.test, configuration_);
       reasons_.add(reason);
       if (clause.negated) negated_.add(reason);
     }
     if (rule.clauses.empty()) reasons_.add(Reason::by_default);
-    return Outcome::yes;
+    return open ? Outcome::open : Outcome::yes;
+  }
+
+  /// Which of a list's elements it was.
+  std::string element() const {
+    const auto* one = check_.element();
+    return one == nullptr ? "" : ", by " + text(*one, configuration_);
   }
 
   void record(const Rule& rule, const Clause& clause, Outcome outcome) {
     if (why_ == nullptr) return;
-    const auto operand = outcome == Outcome::not_known ? "no answer: " + check_.operand() : check_.operand();
+    const auto operand =
+        (outcome == Outcome::not_known ? "no answer: " + check_.operand() : check_.operand()) + element();
     why_->add({step_of(stage_),
                text(rule, configuration_),
                rule.origin,

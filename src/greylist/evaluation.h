@@ -40,7 +40,13 @@ struct Answers {
 struct Questions {
   std::vector<DnsQuestion> dns;
   std::vector<CheckQuestion> checks;
+  /// What clauses and rules after that will ask unless the answers decide before them, in their order. To be
+  /// asked at the same time, but not waited for. Checks are not among it: they may do something at the other
+  /// end, and what they ask may depend on answers before.
+  std::vector<DnsQuestion> ahead;
 };
+/// With so many of `dns` and `ahead` rules are not looked at any further.
+constexpr std::size_t kMostAsked = 32;
 
 /// What the rules of a stage decide. Effects are for the caller: they happen once, when there is a decision.
 struct Decision {
@@ -83,7 +89,8 @@ struct Decision {
 /// Looks at the rules of a stage in their order: the first one of which all clauses hold decides, `continue`
 /// only adds what it says. What the answer of a check overrides is as if the rule said so. None: at RCPT
 /// greylist (in test mode whitelist), at the end of the message whitelist. Pure: it begins anew each time;
-/// what is not among the answers is asked for, and who calls looks it up and calls again.
+/// what is not among the answers is asked for, and who calls looks it up and calls again. Where something is
+/// asked, the walk goes on to where a rule decides for certain, to ask ahead; nothing of that walk lasts.
 ///
 /// How a text is compared (milter-greylist 4.6; (*) where it does else, its way is told):
 /// - addr: the client's address in the network; an IPv4-mapped one is IPv4.

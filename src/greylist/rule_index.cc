@@ -3,14 +3,12 @@
 #include <algorithm>
 
 #include "greylist/configuration.h"
-#include "table/fold.h"
 
 namespace hikyaku::greylist {
 namespace {
 
-std::string_view octets_of(const table::Ip& ip) {
-  return {reinterpret_cast<const char*>(ip.octets().data()), ip.bits() / 8};
-}
+using Number = FactIndex::Number;
+constexpr std::size_t kShort = 8;  // elements: a look into the index costs about as much
 
 /// Whether a test neither does something nor leaves something behind, and asks nobody: it may go unlooked at.
 bool pure(const Test& test, const Configuration& configuration) {
@@ -26,116 +24,62 @@ bool pure(const Test& test, const Configuration& configuration) {
   return std::all_of(tests.begin(), tests.end(), [&](const auto& one) { return pure(one, configuration); });
 }
 
-bool indexable(const Test& test, Stage stage, const Configuration& configuration) {
-  if (std::holds_alternative<AddressTest>(test) || std::holds_alternative<CountryTest>(test)) return true;
-  if (const auto* text = std::get_if<TextTest>(&test)) {
-    if (text->pattern.is_regex() || text->pattern.text().empty()) return false;
-    // At the end of the message it is about several recipients.
-    if (text->subject == Subject::rcpt) return stage == Stage::recipient;
-    return text->subject == Subject::domain || text->subject == Subject::from ||
-           text->subject == Subject::rawfrom;
+/// The tests of which one must hold for a clause to hold, where all of them are found by an index; else none.
+std::vector<const Test*> keys_of(const Clause& clause, const Configuration& configuration) {
+  std::vector<const Test*> keys;
+  if (clause.negated) return keys;
+  const auto* defined = std::get_if<DefinedTest>(&clause.test);
+  if (defined == nullptr || defined->kind != Defined::list) {
+    if (FactIndex::finds(clause.test)) keys.push_back(&clause.test);
+    return keys;
   }
-  const auto* defined = std::get_if<DefinedTest>(&test);
-  if (defined == nullptr || defined->kind != Defined::list) return false;
-  const auto& tests = configuration.lists[defined->index].tests;
-  return std::all_of(tests.begin(), tests.end(),
-                     [&](const auto& one) { return indexable(one, stage, configuration); });
+  for (const auto& test : configuration.lists[defined->index].tests) {
+    if (!FactIndex::finds(test)) return {};
+    keys.push_back(&test);
+  }
+  return keys;
 }
 
-/// The clause by which a rule is found; nullptr: none.
-const Clause* key_of(const Rule& rule, const Configuration& configuration) {
+void add(const Rule& rule, Number number, const Configuration& configuration, FactIndex& index) {
   for (const auto& clause : rule.clauses) {
-    if (!clause.negated && indexable(clause.test, rule.stage, configuration)) return &clause;
-    if (!pure(clause.test, configuration)) return nullptr;
+    const auto keys = keys_of(clause, configuration);
+    for (const auto* key : keys) index.add(*key, number);
+    if (!keys.empty()) return;
+    if (!pure(clause.test, configuration)) break;
   }
-  return nullptr;
+  index.add_always(number);
 }
 
 }  // namespace
 
 void Configuration::build_index() {
-  recipient_index = RuleIndex(*this, Stage::recipient);
-  message_index = RuleIndex(*this, Stage::message);
+  recipient_index = index_of_rules(*this, Stage::recipient);
+  message_index = index_of_rules(*this, Stage::message);
+  list_indexes.clear();
+  for (const auto& list : lists) list_indexes.push_back(index_of_list(list));
 }
 
-RuleIndex::RuleIndex(const Configuration& configuration, Stage stage) : stage_(stage) {
+FactIndex index_of_rules(const Configuration& configuration, Stage stage) {
+  FactIndex index;
   for (Number number = 0; number < configuration.rules.size(); ++number) {
     const auto& rule = configuration.rules[number];
-    if (rule.stage != stage) continue;
-    const auto* key = key_of(rule, configuration);
-    if (key == nullptr || !add(key->test, number, configuration)) always_.push_back(number);
+    if (rule.stage == stage) add(rule, number, configuration, index);
   }
+  return index;
 }
 
-bool RuleIndex::add(const Test& test, Number number, const Configuration& configuration) {
-  if (const auto* address = std::get_if<AddressTest>(&test)) {
-    add_network(address->network, number);
-  } else if (const auto* country = std::get_if<CountryTest>(&test)) {
-    countries_[country->code].push_back(number);
-  } else if (const auto* text = std::get_if<TextTest>(&test)) {
-    const auto& written = text->pattern.text();
-    if (text->subject == Subject::domain) {
-      domains_[written.size()][table::ascii_lower(written)].push_back(number);
+std::optional<FactIndex> index_of_list(const List& list) {
+  if (list.tests.size() <= kShort) return std::nullopt;
+  FactIndex index;
+  for (Number number = 0; number < list.tests.size(); ++number) {
+    const auto& test = list.tests[number];
+    if (FactIndex::finds(test)) {
+      index.add(test, number);
     } else {
-      auto& addresses = text->subject == Subject::from      ? senders_
-                        : text->subject == Subject::rawfrom ? raw_senders_
-                                                            : recipients_;
-      addresses[table::ascii_lower(without_brackets(written))].push_back(number);
-    }
-  } else if (const auto* list = std::get_if<DefinedTest>(&test)) {
-    for (const auto& one : configuration.lists[list->index].tests) add(one, number, configuration);
-  } else {
-    return false;
-  }
-  return true;
-}
-
-void RuleIndex::add_network(const table::Network& network, Number number) {
-  auto& networks = network.base().family() == table::Ip::Family::v4 ? networks_v4_ : networks_v6_;
-  networks[network.prefix()][std::string(octets_of(network.base()))].push_back(number);
-}
-
-void RuleIndex::find(const ByText& texts, std::string_view text, Numbers& found) {
-  if (texts.empty()) return;
-  const auto one = texts.find(text);
-  if (one != texts.end()) found.insert(found.end(), one->second.begin(), one->second.end());
-}
-
-void RuleIndex::find_networks(const table::Ip& ip, Numbers& found) const {
-  for (const auto& [prefix, networks] : ip.family() == table::Ip::Family::v4 ? networks_v4_ : networks_v6_)
-    find(networks, octets_of(ip.masked(prefix)), found);
-}
-
-RuleIndex::Candidates RuleIndex::candidates(const Facts& facts) const {
-  Candidates out(always_);
-  auto& found = out.found_;
-  if (facts.client) find_networks(*facts.client, found);
-  find(countries_, facts.country, found);
-  if (!domains_.empty()) {
-    const auto name = table::ascii_lower(facts.client_name);
-    for (const auto& [length, domains] : domains_) {
-      if (length > name.size()) break;
-      find(domains, std::string_view(name).substr(name.size() - length), found);
+      index.add_always(number);
     }
   }
-  if (!senders_.empty()) find(senders_, table::ascii_lower(without_brackets(facts.sender)), found);
-  if (!raw_senders_.empty())
-    find(raw_senders_, table::ascii_lower(without_brackets(facts.raw_sender)), found);
-  if (!recipients_.empty()) find(recipients_, table::ascii_lower(without_brackets(facts.recipient)), found);
-  std::sort(found.begin(), found.end());
-  found.erase(std::unique(found.begin(), found.end()), found.end());
-  return out;
-}
-
-RuleIndex::Number RuleIndex::Candidates::next() {
-  const auto always = next_always_ < always_.size() ? always_[next_always_] : kEnd;
-  const auto found = next_found_ < found_.size() ? found_[next_found_] : kEnd;
-  if (always < found) {
-    ++next_always_;
-    return always;
-  }
-  if (found != kEnd) ++next_found_;
-  return found;
+  return index;
 }
 
 }  // namespace hikyaku::greylist

@@ -1,22 +1,23 @@
 #include "serve/greylist_decision.h"
 
+#include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include "greylist/rule_text.h"
-#include "serve/dns_lookup.h"
+#include "serve/dns_lookups.h"
 
 namespace hikyaku::serve {
 namespace {
 
-// Each round answers what the last one asked. Rules ask one after the other; SPF alone may take
+// Each round answers what the last one asked. What rules ask ahead shortens it, but SPF alone may take
 // kMostSpfRounds.
 constexpr int kRounds = 300;
 // An MTA waits for some 30 s (milter_command_timeout): what was not said by then is no answer.
 constexpr std::chrono::seconds kPatience{15};
-constexpr std::chrono::seconds kSpf{10};  // for all questions of a check but the last
+constexpr std::chrono::seconds kSpf{10};  // for all questions of a check
 // An entry for each of more rules than that would be most of what a message costs.
 constexpr std::size_t kExplainedRules = 200;
 
@@ -45,6 +46,7 @@ boost::asio::awaitable<greylist::Decision> decide_by_rules(io::Resolver& resolve
   const bool briefly = explained == Explained::where_few && why != nullptr &&
                        question.configuration.rules.size() > kExplainedRules;
   answers.checks.clear();
+  DnsLookups lookups(resolver, co_await boost::asio::this_coro::executor);
   const auto until = std::chrono::steady_clock::now() + kPatience;
   for (int round = 0;; ++round) {
     auto result = greylist::evaluate(question.stage, question.configuration, question.facts,
@@ -60,14 +62,15 @@ boost::asio::awaitable<greylist::Decision> decide_by_rules(io::Resolver& resolve
       auto answer = co_await checks.ask(question.configuration, question.stage, question.facts, one, until);
       answers.checks[one] = std::move(answer);
     }
-    for (const auto& one : open.dns) {
-      if (round < kRounds && std::chrono::steady_clock::now() < until) {
-        co_await look_up(resolver, answers.dns, one);
-      } else {
-        // Whoever keeps a decision asking gets no further answers; the rules are looked at without them.
-        answers.dns.add(one, {DnsAnswer::Status::temporary, {}});
-      }
+    if (round >= kRounds || std::chrono::steady_clock::now() >= until) {
+      // Whoever keeps a decision asking gets no further answers; the rules are looked at without them.
+      for (const auto& one : open.dns) answers.dns.add(one, {DnsAnswer::Status::temporary, {}});
+      continue;
     }
+    for (const auto& one : open.dns) lookups.ask(one);
+    for (const auto& one : open.ahead)
+      if (lookups.size() < greylist::kMostAsked) lookups.ask(one);
+    co_await lookups.wait_for(open.dns, answers.dns, until);
   }
 }
 
@@ -77,13 +80,15 @@ boost::asio::awaitable<std::optional<greylist::SpfResult>> ask_spf(io::Resolver&
   const greylist::SpfRequest request{*facts.client, facts.helo,
                                      std::string(greylist::without_brackets(facts.sender)),
                                      std::string(facts.macro("j").value_or("")), facts.now};
+  DnsLookups lookups(resolver, co_await boost::asio::this_coro::executor);
   const auto until = std::chrono::steady_clock::now() + kSpf;
   for (unsigned round = 0; round < greylist::kMostSpfRounds && std::chrono::steady_clock::now() < until;
        ++round) {
     auto outcome = greylist::check_spf(request, dns, {.explain = false});
     if (auto* result = std::get_if<greylist::SpfResult>(&outcome)) co_return std::move(*result);
-    for (const auto& question : std::get<std::vector<DnsQuestion>>(outcome))
-      co_await look_up(resolver, dns, question);
+    const auto& questions = std::get<std::vector<DnsQuestion>>(outcome);
+    for (const auto& question : questions) lookups.ask(question);
+    co_await lookups.wait_for(questions, dns, until);
   }
   co_return std::nullopt;
 }

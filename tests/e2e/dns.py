@@ -18,10 +18,12 @@ class Dns:
     """Listens from construction to stop(). `zone` maps a name to its records: {"MX": [(10, "mx.example")], "A":
     ["192.0.2.1"], "CNAME": "other.example"}; a name that is there without a type has no such record, and a name that is
     not there does not exist. In place of the records of a name, or of a type, "SERVFAIL" is a failure of the server and
-    "SILENT" no answer at all. `questions` has what was asked, as "MX example.org". No answer may be kept by the hub."""
+    "SILENT" no answer at all. `questions` has what was asked, as "MX example.org". No answer may be kept by the hub.
+    With `together` answers are held back until so many different questions wait for one, and from then on are given at
+    once: who asks one after the other gets none."""
 
-    def __init__(self, zone):
-        self.zone = zone
+    def __init__(self, zone, together=1):
+        self.zone, self.together, self.held = zone, together, {}
         self.questions, self.changed = [], threading.Condition()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
@@ -52,7 +54,11 @@ class Dns:
                 return
             reply = self._answer(query)
             if reply:
-                self.socket.sendto(reply, peer)
+                self.held[query[12:]] = (reply, peer)
+            if len(self.held) >= self.together:
+                for held in self.held.values():
+                    self.socket.sendto(*held)
+                self.held, self.together = {}, 1
 
     def _answer(self, query: bytes) -> bytes | None:
         at, labels = 12, []
