@@ -101,8 +101,8 @@ class GreylistTrial {
       context.dkim_domain = dkim_.domain;
     }
     const serve::GreylistQuestion question{stage, configuration_, facts, properties_, context};
-    auto decision = wait_for(serve::decide_by_rules(resolver_, checks_, question, answers_, &why,
-                                                    serve::Explained::always));
+    auto decision = wait_for(
+        serve::decide_by_rules(resolver_, checks_, question, answers_, &why, serve::Explained::always));
     auto row = told(stage, decision, context);
     row["ledger"] = entries_json(why.entries(), sources_);
     properties_ = std::move(decision.properties);

@@ -24,7 +24,7 @@ struct GreylistQuestion {
 enum class Explained : unsigned char { where_few, always };
 
 /// Decides by the rules of a stage, asking the DNS, URLs and directories as often as they want to know
-/// something more, for some 15 s and the last question's own time. `answers` keeps what the DNS was asked,
+/// something more, together where they may, for some 15 s. `answers` keeps what the DNS was asked,
 /// for the connection's next recipients; checks are asked anew for each. `why` may be nullptr.
 boost::asio::awaitable<greylist::Decision> decide_by_rules(io::Resolver& resolver, GreylistChecks& checks,
                                                            GreylistQuestion question,

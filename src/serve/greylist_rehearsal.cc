@@ -52,7 +52,8 @@ asio::awaitable<greylist::Verdict> GreylistRehearsal::recipient(const mail::Addr
   const auto context = conversation_.context();
   const GreylistQuestion question{greylist::Stage::recipient, *rules_->configuration, conversation_.facts(),
                                   conversation_.properties(), context};
-  const auto decision = co_await decide_by_rules(resolver_, checks_, question, answers_, &why, Explained::always);
+  const auto decision =
+      co_await decide_by_rules(resolver_, checks_, question, answers_, &why, Explained::always);
   co_return conversation_.recipient_decided(decision, &why);
 }
 

@@ -166,8 +166,8 @@ asio::awaitable<void> GreylistSession::answer_recipient(std::string path) {
 void GreylistSession::change(const greylist::MessageChange& change) {
   using Kind = greylist::MessageChange::Kind;
   // Who gets headers with the blank behind the colon gives them so.
-  const auto value =
-      (filter_.leading_space() == milter::LeadingSpace::kept ? " " : "") + greylist_header_value(change.value);
+  const auto value = (filter_.leading_space() == milter::LeadingSpace::kept ? " " : "") +
+                     greylist_header_value(change.value);
   switch (change.kind) {
     case Kind::add_header:
       filter_.edit(milter::AddHeader{change.name, value});

@@ -66,7 +66,8 @@ void GreylistedClient::note_time() {
   localtime_r(&seconds, &facts.local_time);
 }
 
-asio::awaitable<void> GreylistedClient::connect(std::string name, std::optional<table::Ip> address, Macro macro) {
+asio::awaitable<void> GreylistedClient::connect(std::string name, std::optional<table::Ip> address,
+                                                Macro macro) {
   conversation_.connect(std::move(name), address);
   auto& facts = conversation_.facts();
   facts.macro = std::move(macro);

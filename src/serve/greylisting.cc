@@ -207,8 +207,7 @@ void Greylisting::dump() {
   if (changes == 0) return;
   if (all.verbose.value) at_.log.info("greylist", "dumping " + std::to_string(changes) + " modifications");
   const auto begin = std::chrono::steady_clock::now();
-  const auto written =
-      tuples_->dump(all.dumpfile.value, all.dumpfile_mode, dates_of(all), at_.clock.now());
+  const auto written = tuples_->dump(all.dumpfile.value, all.dumpfile_mode, dates_of(all), at_.clock.now());
   if (!written) {
     at_.log.error("state", "dumpfile: " + escaped(written.error().text));
   } else if (all.verbose.value) {
