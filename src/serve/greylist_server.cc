@@ -100,7 +100,6 @@ Result<void> GreylistServer::State::open(std::shared_ptr<const GreylistRules> ru
   if (!opened_log) return std::unexpected(std::move(opened_log.error()));
   log = std::move(*opened_log);
   log->set_facility(rules->configuration->logfac.value);
-  log->set_facility(configuration.logfac.value);
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
   io::Resolver::Settings dns;
   dns.forward = options.dns_server;
