@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 #include "base/keyed_hash.h"
@@ -10,7 +11,15 @@ namespace hikyaku::testing_support {
 class PlainHash final : public KeyedHash {
  public:
   std::string hmac_sha1(std::string_view key, std::string_view text) const override {
-    std::string octets(20, '\0');
+    return hash(20, key, text);
+  }
+  std::string hmac_sha256(std::string_view key, std::string_view text) const override {
+    return hash(32, key, text);
+  }
+
+ private:
+  static std::string hash(std::size_t size, std::string_view key, std::string_view text) {
+    std::string octets(size, '\0');
     std::uint32_t state = 2166136261U;
     for (const auto part : {key, text}) {
       for (const char c : part) state = (state ^ static_cast<unsigned char>(c)) * 16777619U;

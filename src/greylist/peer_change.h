@@ -21,4 +21,8 @@ struct PeerChange {
   bool operator==(const PeerChange&) const = default;
 };
 
+// Replies that only ours give, to the question for a table: an entry; the page ends, and where the next one
+// begins; the table ends.
+constexpr unsigned kTableRow = 210, kPageEnd = 211, kLastPage = 212;
+
 }  // namespace hikyaku::greylist

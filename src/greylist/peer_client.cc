@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/escape.h"
 
 namespace hikyaku::greylist {
@@ -51,8 +52,9 @@ PeerClient::Event PeerClient::next() {
   if (phase_ == Phase::failed) return Failed{*error_};
   for (;;) {
     const auto end = in_.find('\n');
-    if (std::min(end, in_.size()) >= kReply) {
-      return failed(Fault::malformed, "its reply is longer than " + std::to_string(kReply) + " octets");
+    const auto most = phase_ == Phase::page ? kRow : kReply;
+    if (std::min(end, in_.size()) >= most) {
+      return failed(Fault::malformed, "its reply is longer than " + std::to_string(most) + " octets");
     }
     if (end == std::string::npos) {
       if (finished_) return failed(Fault::temporary, "it closed the connection");
@@ -87,11 +89,51 @@ PeerClient::Event PeerClient::reply(std::string_view line) {
       if (code != 201) return refused("a change");
       phase_ = Phase::ready;
       return Acknowledged{};
+    case Phase::page:
+      return page_reply(code, line);
     case Phase::ready:
     case Phase::failed:
       break;
   }
   return refused("nothing");
+}
+
+PeerClient::Event PeerClient::page_reply(unsigned code, std::string_view line) {
+  const auto shown = [&] { return '"' + escaped(line, kShown) + '"'; };
+  if (code == kLastPage) {
+    phase_ = Phase::ready;
+    return PageEnd{};
+  }
+  if (code != kTableRow && code != kPageEnd)
+    return failed(Fault::temporary, "the question for its table was answered with " + shown());
+  const auto blank = line.find(' ');
+  const auto octets = base64_decode(blank == std::string_view::npos ? "" : line.substr(blank + 1));
+  if (!octets || octets->empty()) return failed(Fault::malformed, "of its table came " + shown());
+  if (code == kPageEnd) {
+    phase_ = Phase::ready;
+    return PageEnd{*octets};
+  }
+  if (++rows_ > kPage)
+    return failed(Fault::malformed, "a page of its table has more than " + std::to_string(kPage) + " rows");
+  auto entry = decode_tuple(*octets);
+  if (!entry) return failed(Fault::malformed, "a row of its table can't be read: " + entry.error().text);
+  entry->sender = tuple_recipient(entry->sender);
+  entry->recipient = tuple_recipient(entry->recipient);
+  return Row{std::move(*entry)};
+}
+
+PeerClient::Sent PeerClient::say(std::string_view line, Phase then) {
+  if (phase_ != Phase::ready) return Sent::busy;
+  out_ += line;
+  phase_ = then;
+  rows_ = 0;
+  return Sent::sent;
+}
+
+PeerClient::Sent PeerClient::send_gap() { return say("gap\n", Phase::waiting); }
+
+PeerClient::Sent PeerClient::ask_table(std::string_view from) {
+  return say("table" + (from.empty() ? "" : " " + base64_encode(from)) + "\n", Phase::page);
 }
 
 PeerClient::Sent PeerClient::send(const PeerChange& change) {

@@ -22,6 +22,8 @@ namespace hikyaku::greylist {
 class PeerClient {
  public:
   static constexpr std::size_t kReply = 512;  ///< octets of one reply, with LF
+  static constexpr std::size_t kRow = 4096;   ///< the same, of a page
+  static constexpr std::size_t kPage = 1000;  ///< rows of a page
   static constexpr std::size_t kLine = 511;   ///< octets of a command with CRLF: what milter-greylist reads
 
   struct NeedBytes {};
@@ -29,11 +31,18 @@ class PeerClient {
     unsigned version = 1;
   };
   struct Acknowledged {};
+  /// What ask_table() asked for: an entry, and the end of the page.
+  struct Row {
+    TupleEntry entry;
+  };
+  struct PageEnd {
+    std::string next;  ///< for ask_table(); empty: that was all
+  };
   /// The last event. What follows on the first reply but "201" is not known to be heard.
   struct Failed {
     Error error;
   };
-  using Event = std::variant<NeedBytes, Ready, Acknowledged, Failed>;
+  using Event = std::variant<NeedBytes, Ready, Acknowledged, Row, PageEnd, Failed>;
 
   void feed(std::string_view octets);
   void finish() { finished_ = true; }
@@ -49,16 +58,26 @@ class PeerClient {
   /// del2 becomes del for version 1.
   Sent send(const PeerChange& change);
 
+  // To one of ours alone (peer_security.h), instead of a change; milter-greylist does not know them.
+  /// Not all that was to be told could be: the peer does well to ask for the table. Acknowledged.
+  Sent send_gap();
+  /// Asks for what the peer remembers, from `from` on: a PageEnd::next, or nothing for the first page. Rows
+  /// and then PageEnd are the answer.
+  Sent ask_table(std::string_view from);
+
  private:
-  enum class Phase : unsigned char { greeting, version, ready, waiting, failed };
+  enum class Phase : unsigned char { greeting, version, ready, waiting, page, failed };
   Event reply(std::string_view line);
+  Event page_reply(unsigned code, std::string_view line);
   Event failed(Fault fault, std::string text);
   void ask_version();
+  Sent say(std::string_view line, Phase then);
 
   std::string in_, out_;
   std::optional<Error> error_;
   Phase phase_ = Phase::greeting;
   unsigned version_ = 3;
+  std::size_t rows_ = 0;  // of this page
   bool finished_ = false;
 };
 

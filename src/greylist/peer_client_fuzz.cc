@@ -7,7 +7,8 @@
 #include "greylist/peer_client.h"
 
 // A hostile peer that is called: whatever it says, the talk goes on or ends for good, and no change is sent
-// before the last one is acknowledged. The first octet chooses the cuts.
+// before the last one is acknowledged. The first octet chooses the cuts, and whether a change is told or the
+// peer's table asked for.
 namespace {
 
 using namespace hikyaku::greylist;
@@ -24,13 +25,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string_view said(reinterpret_cast<const char*>(data + 1), size - 1);
   const PeerChange change{PeerChange::Kind::del2, "192.0.2.1", "<a>", "<b>", {}, {}};
   PeerClient client;
+  const bool asks = data[0] % 2 == 1;
   bool open = true, waiting = false;
+  std::size_t rows = 0;
   while (open) {
     const auto event = client.next();
     const bool ready = std::holds_alternative<PeerClient::Ready>(event);
     const bool acknowledged = std::holds_alternative<PeerClient::Acknowledged>(event);
+    const auto* page = std::get_if<PeerClient::PageEnd>(&event);
     check(!acknowledged || waiting);
-    if (ready || acknowledged) {
+    if (std::holds_alternative<PeerClient::Row>(event)) check(++rows <= PeerClient::kPage);
+    if (asks && (ready || page != nullptr)) {
+      check(client.ask_table(page == nullptr ? "" : page->next) == PeerClient::Sent::sent);
+      rows = 0;
+    } else if (ready || acknowledged) {
       check(client.send(change) == PeerClient::Sent::sent);
       waiting = true;
     }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/base64.h"
 #include "greylist/greylist_for_tests.h"
 #include "greylist/peer_server.h"
 
@@ -204,6 +205,81 @@ TEST(PeerQueue, DiscardsWhatIsTooMuch) {
   EXPECT_EQ(queue.front()->kind, Kind::del2);
   EXPECT_EQ(queue.size(), 1U);
 }
+
+TEST(PeerClient, ReadsTheTableOfAPeerPageByPage) {
+  auto client = ready();
+  PeerServer server(PeerServer::Caller::peer, PeerServer::Proof::given);
+  static_cast<void>(server.take_output());
+  TuplePage page;
+  page.tuples = {{1, entry("192.0.2.1", "<a@x.test>", TupleState::pending, at(10))},
+                 {2, entry("2001:db8::1", "<c@x.test>", TupleState::autowhite, at(20))}};
+  page.next = std::string("\0\n", 2);
+  EXPECT_EQ(client.ask_table(""), Sent::sent);
+  EXPECT_EQ(client.send(change(Kind::add)), Sent::busy);
+  server.feed(client.take_output());
+  EXPECT_TRUE(std::holds_alternative<PeerServer::TableWanted>(server.next()));
+  server.answer_table(page);
+  client.feed(server.take_output());
+  for (const auto& listed : page.tuples) {
+    auto event = client.next();
+    ASSERT_TRUE(std::holds_alternative<PeerClient::Row>(event)) << error(event);
+    EXPECT_EQ(std::get<PeerClient::Row>(event).entry, listed.entry);
+  }
+  auto event = client.next();
+  ASSERT_TRUE(std::holds_alternative<PeerClient::PageEnd>(event)) << error(event);
+  EXPECT_EQ(std::get<PeerClient::PageEnd>(event).next, page.next);
+  EXPECT_EQ(client.ask_table(page.next), Sent::sent);
+  server.feed(client.take_output());
+  event = client.next();
+  const auto wanted = server.next();
+  ASSERT_TRUE(std::holds_alternative<PeerServer::TableWanted>(wanted));
+  EXPECT_EQ(std::get<PeerServer::TableWanted>(wanted).from, page.next);
+  server.answer_table({});
+  client.feed(server.take_output());
+  event = client.next();
+  ASSERT_TRUE(std::holds_alternative<PeerClient::PageEnd>(event)) << error(event);
+  EXPECT_EQ(std::get<PeerClient::PageEnd>(event).next, "");
+  EXPECT_EQ(client.send_gap(), Sent::sent);
+  EXPECT_EQ(client.take_output(), "gap\n");
+}
+
+struct BadPageCase {
+  const char* name;
+  std::string said, error;
+};
+class BadPage : public testing::TestWithParam<BadPageCase> {};
+
+TEST_P(BadPage, EndsTheTalk) {
+  auto client = ready();
+  EXPECT_EQ(client.ask_table(""), Sent::sent);
+  client.feed(GetParam().said);
+  PeerClient::Event event = PeerClient::NeedBytes{};
+  do {
+    event = client.next();
+  } while (std::holds_alternative<PeerClient::Row>(event));
+  EXPECT_EQ(error(event), "telling a greylisting peer: " + GetParam().error);
+}
+
+std::string many_rows() {
+  const auto row = base64_encode(encode(entry("192.0.2.1", "<a@x.test>", TupleState::pending, at(10))));
+  std::string out;
+  for (std::size_t i = 0; i <= PeerClient::kPage; ++i) out += "210 " + row + "\n";
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , BadPage,
+    testing::Values(BadPageCase{"refused", "110 Not now\n",
+                                "the question for its table was answered with \"110 Not now\""},
+                    BadPageCase{"no_base64", "210 ?\n", "of its table came \"210 ?\""},
+                    BadPageCase{"no_place", "211\n", "of its table came \"211\""},
+                    BadPageCase{"no_row", "210 eA==\n",
+                                "a row of its table can't be read: "
+                                "a greylist row is cut"},
+                    BadPageCase{"no_line", "210 " + std::string(PeerClient::kRow, 'x'),
+                                "its reply is longer than 4096 octets"},
+                    BadPageCase{"no_end", many_rows(), "a page of its table has more than 1000 rows"}),
+    [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace
 }  // namespace hikyaku::greylist

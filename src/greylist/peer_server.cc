@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/base64.h"
 #include "base/escape.h"
 #include "table/ip.h"
 
@@ -81,7 +82,7 @@ class Operands {
 
 }  // namespace
 
-PeerServer::PeerServer(Caller caller) {
+PeerServer::PeerServer(Caller caller, Proof proof) : proof_(proof) {
   switch (caller) {
     case Caller::peer:
       out_ = "200 Yeah, what do you want?\n";
@@ -149,7 +150,30 @@ PeerServer::Event PeerServer::command(std::string_view line) {
     }
   }
   if (const auto kind = kind_of(word)) return change(*kind, line);
+  if (proof_ == Proof::given && (word == "gap" || word == "table")) return own_command(word, line);
   return reply("102 Invalid command \"" + escaped(word) + '"');
+}
+
+PeerServer::Event PeerServer::own_command(std::string_view word, std::string_view line) {
+  const auto from = base64_decode(take_word(line));
+  if (!from || !take_word(line).empty()) return reply("103 Incomplete command");
+  if (word == "table") return TableWanted{*from};
+  out_ += "201 All right, I'll do that\n";
+  return Gap{};
+}
+
+void PeerServer::answer_table(const TuplePage& page) {
+  const auto line = [&](unsigned code, std::string_view octets) {
+    out_.append(std::to_string(code)).append(" ");
+    put_base64(out_, octets);
+    out_ += '\n';
+  };
+  for (const auto& one : page.tuples) line(kTableRow, encode(one.entry));
+  if (page.next.empty()) {
+    out_.append(std::to_string(kLastPage)).append(" That was all\n");
+  } else {
+    line(kPageEnd, page.next);
+  }
 }
 
 PeerServer::Event PeerServer::change(PeerChange::Kind kind, std::string_view line) {

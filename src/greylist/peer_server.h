@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "greylist/peer_change.h"
+#include "greylist/tuple_list.h"
 
 namespace hikyaku::greylist {
 
@@ -33,10 +34,21 @@ class PeerServer {
   struct Change {
     PeerChange change;
   };
+  struct Gap {};  ///< what the caller could not tell is to be had from its table
+  /// The caller asks for our table: answer_table() is due before next().
+  struct TableWanted {
+    std::string from;  ///< of TuplePage::next; empty: from its beginning
+  };
   struct Close {};
-  using Event = std::variant<NeedBytes, Answered, Change, Close>;
+  using Event = std::variant<NeedBytes, Answered, Change, Gap, TableWanted, Close>;
 
-  explicit PeerServer(Caller caller);
+  /// Gap and TableWanted are heard of those alone who have proven to be ours (peer_security.h).
+  enum class Proof : unsigned char { none, given };
+
+  explicit PeerServer(Caller caller, Proof proof = Proof::none);
+
+  void answer_table(const TuplePage& page);
+  void refuse_table() { out_ += "110 Not now\n"; }
 
   void feed(std::string_view octets);
   void finish() { finished_ = true; }
@@ -48,6 +60,9 @@ class PeerServer {
   Event change(PeerChange::Kind kind, std::string_view line);
   Event reply(std::string_view line);
 
+  Event own_command(std::string_view word, std::string_view line);
+
+  const Proof proof_;
   std::string in_, out_;
   std::size_t taken_ = 0;  // of in_
   bool skipping_ = false;  // the rest of a line that is too long

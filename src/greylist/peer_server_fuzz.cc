@@ -32,8 +32,8 @@ void tell_again(const PeerChange& change) {
   check(heard != nullptr && heard->change == change);
 }
 
-std::string hear(std::string_view said, std::size_t at_once) {
-  PeerServer server(PeerServer::Caller::peer);
+std::string hear(std::string_view said, std::size_t at_once, PeerServer::Proof proof) {
+  PeerServer server(PeerServer::Caller::peer, proof);
   std::string replies;
   for (;;) {
     const auto event = server.next();
@@ -41,6 +41,10 @@ std::string hear(std::string_view said, std::size_t at_once) {
     check(reply.empty() || ((reply[0] == '1' || reply[0] == '2' || reply[0] == '8') && reply.back() == '\n'));
     replies += reply;
     if (const auto* change = std::get_if<PeerServer::Change>(&event)) tell_again(change->change);
+    const auto* wanted = std::get_if<PeerServer::TableWanted>(&event);
+    check(proof == PeerServer::Proof::given ||
+          (wanted == nullptr && !std::holds_alternative<PeerServer::Gap>(event)));
+    if (wanted != nullptr) server.answer_table({{}, wanted->from, 0});
     if (std::holds_alternative<PeerServer::Close>(event)) return replies;
     if (!std::holds_alternative<PeerServer::NeedBytes>(event)) continue;
     if (said.empty()) server.finish();
@@ -53,6 +57,7 @@ std::string hear(std::string_view said, std::size_t at_once) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view said(reinterpret_cast<const char*>(data), size);
-  check(hear(said, size + 1) == hear(said, 3));
+  for (const auto proof : {PeerServer::Proof::none, PeerServer::Proof::given})
+    check(hear(said, size + 1, proof) == hear(said, 3, proof));
   return 0;
 }

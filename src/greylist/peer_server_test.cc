@@ -169,5 +169,32 @@ TEST(PeerServer, SendsAwayWhoIsNoPeer) {
   EXPECT_TRUE(std::holds_alternative<PeerServer::Close>(nobody.next()));
 }
 
+TEST(PeerServer, GivesItsTableToOursAlone) {
+  PeerServer stranger(PeerServer::Caller::peer);
+  static_cast<void>(stranger.take_output());
+  stranger.feed("table\ngap\n");
+  EXPECT_TRUE(std::holds_alternative<PeerServer::Answered>(stranger.next()));
+  EXPECT_TRUE(std::holds_alternative<PeerServer::Answered>(stranger.next()));
+  EXPECT_EQ(stranger.take_output(), "102 Invalid command \"table\"\n102 Invalid command \"gap\"\n");
+
+  PeerServer server(PeerServer::Caller::peer, PeerServer::Proof::given);
+  static_cast<void>(server.take_output());
+  server.feed("gap\ntable dGhlcmU=\ntable ?\ntable\n");
+  EXPECT_TRUE(std::holds_alternative<PeerServer::Gap>(server.next()));
+  EXPECT_EQ(server.take_output(), "201 All right, I'll do that\n");
+  auto event = server.next();
+  ASSERT_TRUE(std::holds_alternative<PeerServer::TableWanted>(event));
+  EXPECT_EQ(std::get<PeerServer::TableWanted>(event).from, "there");
+  server.answer_table({{}, "more", 0});
+  EXPECT_EQ(server.take_output(), "211 bW9yZQ==\n");
+  EXPECT_TRUE(std::holds_alternative<PeerServer::Answered>(server.next()));
+  EXPECT_EQ(server.take_output(), "103 Incomplete command\n");
+  event = server.next();
+  ASSERT_TRUE(std::holds_alternative<PeerServer::TableWanted>(event));
+  EXPECT_EQ(std::get<PeerServer::TableWanted>(event).from, "");
+  server.refuse_table();
+  EXPECT_EQ(server.take_output(), "110 Not now\n");
+}
+
 }  // namespace
 }  // namespace hikyaku::greylist

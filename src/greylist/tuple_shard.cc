@@ -319,6 +319,37 @@ bool TupleShard::peer_passed(const TupleKey& key, TupleEntry entry, Seconds unti
   return true;
 }
 
+TupleShard::Place TupleShard::find_best(const TupleKey& key, Seconds now) const {
+  auto best = TupleIndex::kNone;
+  for (auto place = index_.find(key.hash); place != TupleIndex::kNone; place = index_.next(place)) {
+    const auto& node = index_.at(place);
+    if (node.address != key.address || is_expired(node, now)) continue;
+    if (node.state == static_cast<std::uint32_t>(TupleState::autowhite)) return place;
+    if (best == TupleIndex::kNone || node.sequence < index_.at(best).sequence) best = place;
+  }
+  return best;
+}
+
+TupleShard::Merged TupleShard::merge(const TupleKey& key, TupleEntry entry, Seconds now) {
+  const auto& theirs = entry.facts;
+  if (expired(theirs.state, theirs.time, common_.settings.timeout, now)) return Merged::known;
+  const std::lock_guard lock(mutex_);
+  const auto found = find_best(key, now);
+  if (found == TupleIndex::kNone)
+    return add(key, std::move(entry)) == Added::full ? Merged::full : Merged::taken;
+  auto ours = index_.at(found).facts();
+  if (theirs.state == TupleState::autowhite) {
+    if (ours.state == TupleState::autowhite && ours.time >= theirs.time) return Merged::known;
+    pass(found, theirs.time, now, false);
+    return Merged::taken;
+  }
+  if (theirs.state != TupleState::pending || ours.state != TupleState::pending || ours.time <= theirs.time)
+    return Merged::known;
+  ours.time = theirs.time;
+  change(found, ours);
+  return Merged::taken;
+}
+
 bool TupleShard::erase(const TupleKey& key, std::uint64_t sequence) {
   const std::lock_guard lock(mutex_);
   const auto place = find_sequence(key, sequence);

@@ -32,6 +32,7 @@ class TupleShard {
     std::atomic<std::size_t> unsaved_new{0};  ///< that the Kv does not know
   };
   enum class Added : unsigned char { added, known, full };
+  enum class Merged : unsigned char { taken, known, full };
   /// Equal tuples that are remembered side by side; more are not.
   static constexpr std::size_t kMostEqual = 64;
   static constexpr std::size_t kStates = 5;  ///< numbers of TupleState, from 0
@@ -47,6 +48,7 @@ class TupleShard {
   Added import(const TupleKey& key, TupleEntry entry);
   Added peer_add(const TupleKey& key, TupleEntry entry, Seconds now);
   bool peer_passed(const TupleKey& key, TupleEntry entry, Seconds until, Seconds now);
+  Merged merge(const TupleKey& key, TupleEntry entry, Seconds now);
   bool erase(const TupleKey& key, std::uint64_t sequence);
   /// Forgets the node without a change for the Kv: false where it is remembered and not expired.
   bool drop_expired(const TupleKey& key, std::uint64_t sequence, Seconds now);
@@ -75,6 +77,8 @@ class TupleShard {
   Added add(const TupleKey& key, TupleEntry entry);
   /// The first with this time, else the first that is no tarpit; only of the same address.
   Place find_passed(const TupleKey& key, Seconds time, Seconds now) const;
+  /// Of the same address the autowhite one, else the first.
+  Place find_best(const TupleKey& key, Seconds now) const;
   Place find_sequence(const TupleKey& key, std::uint64_t sequence) const;
   Place insert(const TupleKey& key, std::uint64_t sequence, const TupleFacts& facts);
   /// Creates one that the Kv has not; kNone: there is no room.

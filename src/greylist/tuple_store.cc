@@ -289,6 +289,26 @@ Result<bool> TupleStore::apply(const PeerChange& change, std::chrono::seconds au
   return table_.peer_passed(tuple, change.time, until, now);
 }
 
+Result<TupleStore::Merged> TupleStore::merge(std::vector<TupleEntry> entries, Seconds now) {
+  Merged merged;
+  for (auto& entry : entries) {
+    const auto tuple = entry.tuple(settings_.prefixes);
+    if (!tuple) {
+      ++merged.unusable;
+      continue;
+    }
+    auto outcome = table_.merge(*tuple, entry, now);
+    if (outcome == TupleShard::Merged::full) {
+      const std::lock_guard lock(flushing_);  // perhaps only too much is unsaved
+      if (auto result = flush_locked(); !result) return std::unexpected(result.error());
+      outcome = table_.merge(*tuple, std::move(entry), now);
+    }
+    if (outcome == TupleShard::Merged::taken) ++merged.taken;
+    if (outcome == TupleShard::Merged::full) ++merged.unusable;
+  }
+  return merged;
+}
+
 Result<bool> TupleStore::import(TupleEntry entry, Seconds now) {
   entry.facts.first_seen = entry.facts.last_seen = now;
   const auto tuple = entry.tuple(settings_.prefixes);

@@ -73,6 +73,12 @@ class TupleStore {
 
   /// What a peer said. `autowhite`: for how long version 1's del whitens. False: it changed nothing.
   Result<bool> apply(const PeerChange& change, std::chrono::seconds autowhite, Seconds now);
+  struct Merged {
+    std::size_t taken = 0;     ///< new here, or better than what was
+    std::size_t unusable = 0;  ///< of no address, or no room
+  };
+  /// Entries of a peer's table. Saves when much is unsaved. Fails only where the Kv does.
+  Result<Merged> merge(std::vector<TupleEntry> entries, Seconds now);
   /// Forgets all entries that were learnt from this very address, gives how many (flushaddr), and tells the
   /// peers with the next flush(). O(tuples), at a few nanoseconds each.
   Result<std::size_t> flush_address(std::string_view address);

@@ -92,6 +92,11 @@ bool TupleTable::peer_passed(const Tuple& tuple, Seconds time, Seconds until, Se
   return shard(where).peer_passed(where, peers_entry(tuple, time, now), until, now);
 }
 
+TupleShard::Merged TupleTable::merge(const Tuple& tuple, TupleEntry entry, Seconds now) {
+  const auto where = key(tuple);
+  return shard(where).merge(where, std::move(entry), now);
+}
+
 bool TupleTable::load(const Tuple& tuple, std::uint64_t sequence, const TupleFacts& facts) {
   const auto where = key(tuple);
   return shard(where).load(where, sequence, facts);

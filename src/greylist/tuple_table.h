@@ -63,6 +63,10 @@ class TupleTable {
   /// comes before its tuple, and both with the time of the pass. Its like never finds those.
   bool peer_passed(const Tuple& tuple, Seconds time, Seconds until, Seconds now);
 
+  /// An entry of a peer's table. Where the same is known of that address it is not beside it, but the one
+  /// that lets the sender pass sooner, or longer, is kept. Peers are not told.
+  TupleShard::Merged merge(const Tuple& tuple, TupleEntry entry, Seconds now);
+
   /// For TupleStore:
   bool load(const Tuple& tuple, std::uint64_t sequence, const TupleFacts& facts);
   bool drop_expired(const Tuple& tuple, std::uint64_t sequence, Seconds now);

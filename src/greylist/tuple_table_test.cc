@@ -90,6 +90,59 @@ TEST(TupleTable, PeersAddWhatIsNewToIt) {
   for (const auto& change : changes) EXPECT_FALSE(change.tell_created || change.tell_passed);
 }
 
+struct MergeCase {
+  const char* name;
+  TupleState state;  ///< of theirs; ours is as `ours` says, until 100
+  std::int64_t time;
+  TupleState ours;
+  TupleShard::Merged merged;
+  std::size_t pending, autowhite;
+  std::int64_t after;  ///< the time of ours then
+};
+class Merge : public testing::TestWithParam<MergeCase> {};
+
+TEST_P(Merge, KeepsTheOneThatIsBetterForTheSender) {
+  const auto& one = GetParam();
+  TupleTable table({}, kSecret);
+  const auto ours = entry(kIp, kA, one.ours, at(100)), theirs = entry(kIp, kA, one.state, at(one.time));
+  ASSERT_TRUE(table.load(*ours.tuple({}), 1, ours.facts));
+  EXPECT_EQ(table.merge(*theirs.tuple({}), theirs, at(5)), one.merged);
+  EXPECT_EQ(table.load().pending, one.pending);
+  EXPECT_EQ(table.load().autowhite, one.autowhite);
+  const auto changes = table.take_changes();
+  ASSERT_EQ(changes.size(), one.merged == TupleShard::Merged::taken ? 1U : 0U);
+  for (const auto& change : changes) {
+    EXPECT_FALSE(change.tell_created || change.tell_passed) << "it came from a peer";
+    EXPECT_EQ(change.facts.time, at(one.after));
+  }
+}
+
+constexpr auto kTaken = TupleShard::Merged::taken, kKnown = TupleShard::Merged::known;
+INSTANTIATE_TEST_SUITE_P(
+    , Merge,
+    testing::Values(MergeCase{"the_same", kPending, 100, kPending, kKnown, 1, 0, 100},
+                    MergeCase{"pending_sooner", kPending, 50, kPending, kTaken, 1, 0, 50},
+                    MergeCase{"pending_later", kPending, 200, kPending, kKnown, 1, 0, 100},
+                    MergeCase{"pending_where_it_passes", kPending, 50, kAutowhite, kKnown, 0, 1, 100},
+                    MergeCase{"passes_where_it_is_pending", kAutowhite, 50, kPending, kTaken, 0, 1, 50},
+                    MergeCase{"passes_longer", kAutowhite, 200, kAutowhite, kTaken, 0, 1, 200},
+                    MergeCase{"passes_shorter", kAutowhite, 50, kAutowhite, kKnown, 0, 1, 100},
+                    MergeCase{"passes_no_more", kAutowhite, 1, kPending, kKnown, 1, 0, 100},
+                    MergeCase{"a_tarpit", kTarpit, 100, kPending, kKnown, 1, 0, 100}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(TupleTable, TakesWhatItDoesNotHaveFromAPeersTable) {
+  TupleTable table({}, kSecret);
+  auto theirs = entry(kIp, kA, kAutowhite, at(100));
+  theirs.facts.passes = 7;
+  EXPECT_EQ(table.merge(*theirs.tuple({}), theirs, at(5)), kTaken);
+  EXPECT_EQ(table.merge(*theirs.tuple({}), theirs, at(5)), kKnown) << "and once";
+  const auto changes = table.take_changes();
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_TRUE(changes[0].created && !changes[0].tell_created);
+  EXPECT_EQ(changes[0].facts, theirs.facts);
+}
+
 struct PeerPassCase {
   const char* name;
   const char* address;

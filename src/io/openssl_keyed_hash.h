@@ -7,6 +7,7 @@ namespace hikyaku::io {
 class OpensslKeyedHash : public KeyedHash {
  public:
   std::string hmac_sha1(std::string_view key, std::string_view text) const override;
+  std::string hmac_sha256(std::string_view key, std::string_view text) const override;
 };
 
 }  // namespace hikyaku::io
