@@ -53,6 +53,17 @@ GreylistServe::GreylistServe(CommandLine& command) : app_(command) {
               "the file of the log, - for stderr (default: syslog, else stderr)");
   app_.option("--dns-server", &options_.dns_server,
               "the DNS server to ask, 192.0.2.53@5353 (default: /etc/resolv.conf)");
+  auto& peers = options_.greylisting.peer_security;
+  app_.option("--peer-secret-file", &peers.secret_file,
+              "the secret that peers prove to have: they are spoken to under TLS, and never without");
+  app_.option("--peer-tls-cert", &peers.certificate_file,
+              "the certificate shown to them, with its chain (PEM)");
+  app_.option("--peer-tls-key", &peers.key_file, "its key (default: in the file of the certificate)");
+  app_.option("--peer-tls-ca", &peers.ca_file,
+              "the CA of their certificates, or these themselves where they are signed by nobody else");
+  app_.option(
+      "--peer-plain", &peers.plain,
+      "the host of a peer line that is spoken to in plain, as milter-greylist; may be given several times");
   app_.footer(
       "Example: hikyaku greylist serve -f /etc/milter-greylist/greylist.conf\n"
       "Prints `ready` on stderr (and tells systemd) when it takes connections. SIGTERM ends it; SIGHUP, or a "
@@ -66,6 +77,18 @@ GreylistServe::GreylistServe(CommandLine& command) : app_(command) {
       "the terminal as that does, unless -D or `nodetach` is there. Exit codes: 78 the file is bad, 66 it "
       "can't be read,\n"
       "69 the socket or the state can't be had.");
+}
+
+Result<void> GreylistServe::check_peer_security() const {
+  const auto& given = options_.greylisting.peer_security;
+  const bool files = !given.certificate_file.empty() && !given.ca_file.empty();
+  const bool none = given.certificate_file.empty() && given.key_file.empty() && given.ca_file.empty() &&
+                    given.plain.empty();
+  if (given.secret_file.empty() ? none : files) return {};
+  return fail(
+      Fault::malformed,
+      "--peer-secret-file, --peer-tls-cert and --peer-tls-ca belong together, and the other options of "
+      "peers to them: give all three or none");
 }
 
 Result<greylist::Configuration> GreylistServe::load(config::Diagnostics& diagnostics,
@@ -92,6 +115,7 @@ int GreylistServe::run() {
     std::fputs(("config file \"" + escaped(options_.greylisting.file) + "\" is okay\n").c_str(), stderr);
     return EX_OK;
   }
+  if (auto good = check_peer_security(); !good) return refuse(good.error());
   if (given_.names_user() && ::geteuid() != 0)
     return refuse({Fault::malformed, "-u: only root can become another user"});
   return serve(std::move(*configuration), std::move(sources));

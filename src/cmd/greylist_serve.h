@@ -19,6 +19,7 @@ class GreylistServe {
 
  private:
   Result<greylist::Configuration> load(config::Diagnostics& diagnostics, SourceCatalogue& sources) const;
+  Result<void> check_peer_security() const;
   int serve(greylist::Configuration configuration, std::shared_ptr<const SourceCatalogue> sources);
 
   CommandLine& app_;

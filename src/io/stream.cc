@@ -227,6 +227,16 @@ asio::awaitable<Result<void>> Stream::connect_tls(TlsClient& client, const TlsPe
   co_return client.finish(state_->ssl.get(), peer, *facts_);
 }
 
+std::string Stream::channel_binding() const {
+  constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+  std::array<unsigned char, 32> octets{};
+  if (!state_->ssl || SSL_version(state_->ssl.get()) < TLS1_3_VERSION) return {};
+  if (SSL_export_keying_material(state_->ssl.get(), octets.data(), octets.size(), kLabel.data(),
+                                 kLabel.size(), nullptr, 0, 0) != 1)
+    return {};
+  return {reinterpret_cast<const char*>(octets.data()), octets.size()};
+}
+
 asio::awaitable<void> Stream::close() {
   if (state_->ssl && !state_->expired) {
     ERR_clear_error();

@@ -61,6 +61,9 @@ class Stream {
   boost::asio::awaitable<Result<void>> accept_tls(TlsServer& server);
   boost::asio::awaitable<Result<void>> connect_tls(TlsClient& client, const TlsPeer& peer);
   const std::optional<TlsFacts>& tls() const { return facts_; }
+  /// Octets that this TLS connection has alone, the same at both ends (tls-exporter, RFC 9266); empty without
+  /// TLS 1.3.
+  std::string channel_binding() const;
 
   /// Ends TLS politely, if it can be done without waiting, and closes.
   boost::asio::awaitable<void> close();

@@ -102,6 +102,7 @@ Result<std::unique_ptr<GreylistState>> GreylistState::open(const Options& option
   if (!kv) return std::unexpected(std::move(kv.error()));
   std::unique_ptr<GreylistState> state(new GreylistState);
   state->kv_ = std::move(*kv);
+  state->new_ = fresh;
   SipHash::Key secret{};
   random.fill({reinterpret_cast<unsigned char*>(secret.data()), sizeof secret});
   state->store_ = std::make_unique<greylist::TupleStore>(

@@ -32,6 +32,8 @@ class GreylistState {
                                                      std::vector<std::string>& notes);
 
   greylist::TupleStore& store() { return *store_; }
+  /// Nothing was there, or it was set aside.
+  bool is_new() const { return new_; }
 
   /// Writes the dump file: beside it first, then in its place. Blocks; decisions go on meanwhile. `mode` as
   /// of chmod(2). Gives how many entries it has.
@@ -44,6 +46,7 @@ class GreylistState {
   GreylistState() = default;
   std::unique_ptr<io::RocksKv> kv_;
   std::unique_ptr<greylist::TupleStore> store_;
+  bool new_ = false;
 };
 
 }  // namespace hikyaku::serve

@@ -67,8 +67,17 @@ Result<void> Greylisting::begin(std::shared_ptr<const GreylistRules> rules) {
       new GreylistServices{at_.clock, at_.log, at_.pool, at_.resolver, checks_, updates_, tuples_->store(),
                            statistics_, options_.names, rates_, options_.learning, suffixes_.get()});
   put_in_force(std::move(rules));
-  peers_ = std::make_unique<GreylistPeers>(at_.clock, at_.log, at_.pool, tuples_->store(), at_.random);
-  if (auto known = peers_->use(this->rules()->configuration); !known) return known;
+  GreylistPeers::Options with;
+  with.new_state = tuples_->is_new();
+  with.tables_wanted = options_.state / "peer-tables-wanted";
+  if (!options_.peer_security.secret_file.empty()) {
+    auto security = GreylistPeerSecurity::make(options_.peer_security, at_.pool, at_.random);
+    if (!security) return std::unexpected(std::move(security.error()));
+    with.security = std::move(*security);
+  }
+  peers_ = std::make_unique<GreylistPeers>(at_.clock, at_.log, at_.pool, tuples_->store(), at_.random,
+                                           std::move(with));
+  if (auto known = peers_->use(this->rules()); !known) return known;
 
   const auto answer = [this](const nlohmann::json& request, const ControlServer::Row& row,
                              const ControlServer::Body&) {
@@ -169,7 +178,7 @@ void Greylisting::use(std::shared_ptr<const GreylistRules> next, std::string_vie
                     "reload: changes of socket, subnetmatch, subnetmatch6, timeout, lazyaw, syncaddr and "
                     "syncmaxqlen count after a restart");
   put_in_force(std::move(next));
-  if (const auto known = peers_->use(rules()->configuration); !known)
+  if (const auto known = peers_->use(rules()); !known)
     at_.log.error("peer", escaped(known.error().text));
   at_.log.info("config", "reloaded " + escaped(options_.file) + " -- " + std::string(why));
 }

@@ -43,6 +43,7 @@ class Greylisting {
     greylist::ProductNames names;
     greylist::MatchPrefixes prefixes;
     greylist::Learning learning;
+    GreylistPeerSecurity::Settings peer_security;
     /// Where what is read anew gets its origins; null: in a new one each time.
     std::shared_ptr<SourceCatalogue> sources;
     /// Asked for the zones of updates in place of those of /etc/resolv.conf; empty: those.

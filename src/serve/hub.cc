@@ -71,6 +71,12 @@ Greylisting::Options greylisting_options(const config::Main& main, const HubGrey
   options.names = {"milter-greylist-4.6.4", "4.6.4", main.text("myhostname").text};
   options.learning.sender_pools = main.boolean("hikyaku_greylist_pools");
   options.learning.domain_passes = static_cast<std::uint32_t>(main.integer("hikyaku_greylist_domain_passes"));
+  auto& peers = options.peer_security;
+  peers.secret_file = main.text("hikyaku_greylist_peer_secret_file").text;
+  peers.certificate_file = main.text("hikyaku_greylist_peer_tls_cert_file").text;
+  peers.key_file = main.text("hikyaku_greylist_peer_tls_key_file").text;
+  peers.ca_file = main.text("hikyaku_greylist_peer_tls_CAfile").text;
+  for (const auto& host : main.list("hikyaku_greylist_peer_plain")) peers.plain.push_back(host.text);
   options.prefixes = prefixes_of(configuration, options.learning);
   options.sources = std::move(sources);
   return options;

@@ -44,6 +44,19 @@ HubGreylist read_hub_greylist(const config::Main& main, const std::shared_ptr<So
   if (setting.text.empty()) return out;
   out.file = setting.text;
   out.stamp = io::stamp_of(out.file);
+  if (main.text("hikyaku_greylist_peer_secret_file").text.empty()) {
+    // Who gives one of them wants peers to be sure of each other.
+    for (const auto* name : {"hikyaku_greylist_peer_tls_cert_file", "hikyaku_greylist_peer_tls_key_file",
+                             "hikyaku_greylist_peer_tls_CAfile", "hikyaku_greylist_peer_plain"})
+      if (!main.origin(name).built_in())
+        diagnostics.error(main.origin(name), std::string(name) +
+                                                 " is of no use without hikyaku_greylist_peer_secret_file");
+  } else {
+    for (const auto* name : {"hikyaku_greylist_peer_tls_cert_file", "hikyaku_greylist_peer_tls_CAfile"})
+      if (main.text(name).text.empty())
+        diagnostics.error(main.origin("hikyaku_greylist_peer_secret_file"),
+                          std::string("hikyaku_greylist_peer_secret_file needs ") + name + " too");
+  }
   auto configuration = load_hub_greylist(out.file, diagnostics, *sources);
   if (!configuration) {
     diagnostics.error(setting.origin, "hikyaku_greylist: " + escaped(configuration.error().text));
