@@ -178,8 +178,7 @@ void Greylisting::use(std::shared_ptr<const GreylistRules> next, std::string_vie
                     "reload: changes of socket, subnetmatch, subnetmatch6, timeout, lazyaw, syncaddr and "
                     "syncmaxqlen count after a restart");
   put_in_force(std::move(next));
-  if (const auto known = peers_->use(rules()); !known)
-    at_.log.error("peer", escaped(known.error().text));
+  if (const auto known = peers_->use(rules()); !known) at_.log.error("peer", escaped(known.error().text));
   at_.log.info("config", "reloaded " + escaped(options_.file) + " -- " + std::string(why));
 }
 

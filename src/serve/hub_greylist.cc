@@ -49,8 +49,8 @@ HubGreylist read_hub_greylist(const config::Main& main, const std::shared_ptr<So
     for (const auto* name : {"hikyaku_greylist_peer_tls_cert_file", "hikyaku_greylist_peer_tls_key_file",
                              "hikyaku_greylist_peer_tls_CAfile", "hikyaku_greylist_peer_plain"})
       if (!main.origin(name).built_in())
-        diagnostics.error(main.origin(name), std::string(name) +
-                                                 " is of no use without hikyaku_greylist_peer_secret_file");
+        diagnostics.error(main.origin(name),
+                          std::string(name) + " is of no use without hikyaku_greylist_peer_secret_file");
   } else {
     for (const auto* name : {"hikyaku_greylist_peer_tls_cert_file", "hikyaku_greylist_peer_tls_CAfile"})
       if (main.text(name).text.empty())
