@@ -47,7 +47,10 @@ class Lab:
     def end(self):
         problems = []
         for action in self.at_end:
-            action()
+            try:
+                action()
+            except Exception:  # noqa: BLE001 - whatever it was, the rest must end too
+                problems.append(traceback.format_exc(limit=-4))
         for one in self.hubs:
             try:
                 one.stop()
@@ -81,8 +84,8 @@ def run_one(name, function, options, certificates):
     except BaseException:  # noqa: BLE001 - the end of a test, whatever it was
         outcome, told = "failed", traceback.format_exc(limit=-6)
     problems = lab.end()
-    if problems and outcome != "failed":
-        outcome, told = "failed", "\n".join(problems)
+    if problems:
+        outcome, told = "failed", "\n".join([told, *problems] if outcome == "failed" else problems)
     if outcome == "failed":
         for one in lab.hubs:
             told += f"\n-- log of {one.home.name}, the last lines:\n" + "\n".join(one.lines[-25:])

@@ -7,7 +7,7 @@ import time
 
 from client import Client
 from dns import Dns
-from hub import SUBMISSION
+from hub import SUBMISSION, free_port, make_certificates
 
 LATER = r"451 4\.7\.1 Greylisting in action, please come back in 00:"
 XCLIENT = "smtpd_authorized_xclient_hosts = 127.0.0.1\n"
@@ -227,3 +227,37 @@ def test_a_domain_with_a_good_record_waits_no_more(lab):
     (told,) = [e for e in hub.why_rows(queue_id)[0]["entries"] if e["step"] == "greylist.record"]
     assert told["operand"] == "has passed 1 time" and told["outcome"] == "whitelist", told
     assert [(row["sender"], row["passes"]) for row in manage(hub, lab, "show", "--of", "record")] == [("@a.example", 2)]
+
+
+def test_hubs_share_what_they_know_under_tls(lab):
+    port, made = free_port(), make_certificates(lab.folder / "peers", ["one.test", "two.test"])
+    secret = lab.folder / "secret"
+    secret.write_text("a secret of thirty-two octets, say\n")
+    secret.chmod(0o600)
+
+    def member(n, name):
+        certificate, key = made[name]
+        main = (f"hikyaku_greylist_peer_secret_file = {secret}\nhikyaku_greylist_peer_tls_cert_file = {certificate}\n"
+                f"hikyaku_greylist_peer_tls_key_file = {key}\nhikyaku_greylist_peer_tls_CAfile = {made['ca']}\n")
+        conf = f"nospf\ngreylist 1h\nsyncaddr 127.0.0.{n} port {port}\nsyncsrcaddr 127.0.0.{n}\npeer 127.0.0.2\npeer 127.0.0.3\n"
+        return greylisting_hub(lab, conf, RELAY + main)[0]
+
+    one, two = member(2, "one.test"), member(3, "two.test")
+    one.wait_log(r"Connection to 127\.0\.0\.3 established, protocol version 3 under TLSv1\.3")
+    with Client(one.port) as client:
+        assert offer(from_outside(client)).startswith("451")
+    deadline = time.monotonic() + 20
+    while not (known := manage(two, lab, "show")) and time.monotonic() < deadline:
+        pass
+    assert [(row["client"], row["state"]) for row in known] == [("192.0.2.7", "pending")], known
+    assert checked_without(two, "hikyaku_greylist_peer_secret_file"), "the rest of it is refused without the secret"
+
+
+def checked_without(hub, name):
+    """Whether `config check` refuses the hub's main.cf without the line of this name."""
+    path = hub.conf / "main.cf"
+    whole = path.read_text()
+    path.write_text("".join(line for line in whole.splitlines(True) if not line.startswith(name)))
+    code, told = checked(hub)
+    path.write_text(whole)
+    return code == 78 and f"without {name}" in told
