@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <string>
 
 #include "greylist/tuple.h"
@@ -18,8 +19,12 @@ struct PeerChange {
   std::string sender, recipient;  ///< not with flush
   Seconds time{};                 ///< add, del, del2: when the tuple may pass
   Seconds autowhite{};            ///< del2
+  std::string pool{};             ///< what the tuple begins with in place of a network; ours alone tell it
   bool operator==(const PeerChange&) const = default;
 };
+
+/// Octets of a command between ours, with its line end: a pool fits beside two long addresses.
+constexpr std::size_t kOwnPeerLine = 1100;
 
 // Replies that only ours give, to the question for a table: an entry; the page ends, and where the next one
 // begins; the table ends.

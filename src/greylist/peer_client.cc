@@ -153,8 +153,9 @@ PeerClient::Sent PeerClient::send(const PeerChange& change) {
     line += " from " + change.sender + " rcpt " + change.recipient + " date " + seconds(change.time);
   }
   if (whitens) line += " aw " + seconds(change.autowhite);
+  if (ours_ && dated && speakable(change.pool, ClientKey::kPoolLength)) line += " pool " + change.pool;
   line += "\r\n";
-  if (line.size() > kLine) return Sent::unspeakable;
+  if (line.size() > (ours_ ? kOwnPeerLine : kLine)) return Sent::unspeakable;
   out_ += line;
   phase_ = Phase::waiting;
   return Sent::sent;

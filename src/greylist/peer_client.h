@@ -55,6 +55,8 @@ class PeerClient {
     not_spoken,   ///< flush before version 3: leave it out
     unspeakable,  ///< too long for milter-greylist, or with a blank in it: leave it out
   };
+  /// Of a peer that has proven to be one of ours (peer_security.h): it is told pools too.
+  void is_ours() { ours_ = true; }
   /// del2 becomes del for version 1.
   Sent send(const PeerChange& change);
 
@@ -78,7 +80,7 @@ class PeerClient {
   Phase phase_ = Phase::greeting;
   unsigned version_ = 3;
   std::size_t rows_ = 0;  // of this page
-  bool finished_ = false;
+  bool finished_ = false, ours_ = false;
 };
 
 /// The changes that one peer is still to be told, in their order; milter-greylist tells the newest first. Not

@@ -64,6 +64,13 @@ class Operands {
     if (problem.empty() && found != keyword) unexpected(found);
     return problem.empty() ? word() : std::string_view();
   }
+  /// Empty where it is not there.
+  std::string_view take_if_there(std::string_view keyword) {
+    auto rest = line_;
+    if (!problem.empty() || take_word(rest) != keyword) return {};
+    line_ = rest;
+    return word();
+  }
   void end() {
     if (!problem.empty()) return;
     if (const auto more = take_word(line_); !more.empty()) unexpected(more);
@@ -115,7 +122,7 @@ PeerServer::Event PeerServer::next() {
     const auto end = left.find('\n');
     const bool whole = end != std::string_view::npos;
     const auto size = whole ? end + 1 : left.size();
-    const bool too_long = !skipping_ && size > kLine;
+    const bool too_long = !skipping_ && size > (proof_ == Proof::given ? kOwnPeerLine : kLine);
     const bool last = finished_ && !left.empty() && !skipping_;
     if (!whole && !too_long && !last) {
       if (skipping_) taken_ = in_.size();
@@ -192,6 +199,7 @@ PeerServer::Event PeerServer::change(PeerChange::Kind kind, std::string_view lin
     change.time = time_of(operands.take("date"));
   }
   if (kind == PeerChange::Kind::del2) change.autowhite = time_of(operands.take("aw"));
+  if (proof_ == Proof::given) change.pool = operands.take_if_there("pool");
   operands.end();
   if (!operands.problem.empty()) return reply(operands.problem);
   out_ += "201 All right, I'll do that\n";

@@ -24,7 +24,7 @@ namespace hikyaku::greylist {
 ///   the last del2 said.
 class PeerServer {
  public:
-  static constexpr std::size_t kLine = 511;  ///< octets with LF
+  static constexpr std::size_t kLine = 511;  ///< octets with LF; kOwnPeerLine of ours
 
   /// How a connection is greeted: anything but a peer is sent away.
   enum class Caller : unsigned char { peer, stranger, nobody_is_a_peer };

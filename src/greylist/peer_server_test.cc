@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "greylist/greylist_for_tests.h"
+#include "greylist/peer_client.h"
 
 namespace hikyaku::greylist {
 namespace {
@@ -194,6 +195,32 @@ TEST(PeerServer, GivesItsTableToOursAlone) {
   EXPECT_EQ(std::get<PeerServer::TableWanted>(event).from, "");
   server.refuse_table();
   EXPECT_EQ(server.take_output(), "110 Not now\n");
+}
+
+TEST(PeerPools, AreToldByOursToOurs) {
+  PeerChange told{PeerChange::Kind::add, "192.0.2.7", "<a@example.org>", "<b@example.net>", at(0), {},
+                  "spf:example.org"};
+  PeerClient client;
+  client.is_ours();
+  client.feed("200 Yeah, what do you want?\n803 Version 3\n");
+  ASSERT_TRUE(std::holds_alternative<PeerClient::Ready>(client.next()));
+  static_cast<void>(client.take_output());
+  ASSERT_EQ(client.send(told), PeerClient::Sent::sent);
+  const auto line = client.take_output();
+  EXPECT_TRUE(line.ends_with(" pool spf:example.org\r\n")) << line;
+
+  PeerServer ours(PeerServer::Caller::peer, PeerServer::Proof::given);
+  ours.feed(line);
+  const auto event = ours.next();
+  ASSERT_TRUE(std::holds_alternative<PeerServer::Change>(event));
+  EXPECT_EQ(std::get<PeerServer::Change>(event).change, told);
+
+  PeerServer another(PeerServer::Caller::peer);
+  static_cast<void>(another.take_output());
+  another.feed(line);
+  EXPECT_TRUE(std::holds_alternative<PeerServer::Answered>(another.next()));
+  EXPECT_TRUE(another.take_output().starts_with("104 Unexpected keyword \"pool\""))
+      << "nobody has proven anything";
 }
 
 }  // namespace

@@ -88,6 +88,7 @@ void TupleStore::save(const TupleChange& change, std::optional<TupleEntry> entry
   ++group.saved.changes;
   PeerChange told{PeerChange::Kind::add, entry->address,     entry->sender,
                   entry->recipient,      change.stored_time, {}};
+  told.pool = entry->pool;
   if (change.tell_created) group.saved.told.push_back(told);
   if (change.tell_passed) {
     told.kind = PeerChange::Kind::del2;
@@ -279,7 +280,8 @@ Result<bool> TupleStore::apply(const PeerChange& change, std::chrono::seconds au
     if (!gone) return std::unexpected(gone.error());
     return *gone != 0;
   }
-  auto client = ClientKey::of_address(change.address, settings_.prefixes);
+  auto client = change.pool.empty() ? ClientKey::of_address(change.address, settings_.prefixes)
+                                    : ClientKey::of_pool(change.pool, change.address);
   if (!client) return std::unexpected(client.error());
   const Tuple tuple{std::move(*client), change.sender, change.recipient};
   if (change.kind == PeerChange::Kind::add) {

@@ -122,6 +122,23 @@ TEST(TupleStore, TellsPeersOfAPassThatIsForgotten) {
   EXPECT_TRUE(kv.rows(0).empty() && kv.rows(1).empty());
 }
 
+TEST(TupleStore, ToldOfAPoolItIsThePoolsAlsoAtThePeer) {
+  Power power;
+  CrashingKv kv(power, 2), at_peer(power, 2);
+  TupleStore store(kv, settings(), kSecret), peer(at_peer, settings(), kSecret);
+  const auto of_pool = [](const char* address) {
+    return Tuple{ClientKey::of_pool("spf:x.test", address).value(), "<a@x.test>", "<b@y.test>"};
+  };
+  store.table().decide(of_pool("192.0.2.7"), kTimes, at(0));
+  const auto saved = store.flush();
+  ASSERT_TRUE(saved);
+  ASSERT_EQ(saved->told.size(), 1U);
+  EXPECT_EQ(saved->told[0].pool, "spf:x.test");
+  ASSERT_TRUE(*peer.apply(saved->told[0], 60s, at(1)));
+  EXPECT_EQ(peer.table().decide(of_pool("203.0.113.9"), kTimes, at(2)).kind, Kind::pending)
+      << "met at the other first";
+}
+
 TEST(TupleStore, AppliesWhatPeersSayAndTellsNobody) {
   Power power;
   CrashingKv kv(power, 2);

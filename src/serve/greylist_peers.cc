@@ -284,6 +284,7 @@ asio::awaitable<Result<void>> GreylistPeers::tell_all(Peer& peer) {
     const auto limit = std::max(peer.settings.timeout, kProof);
     const auto rest = co_await options_.security->call(*stream, *tls, limit);
     if (!rest) co_return std::unexpected(rest.error());
+    client.is_ours();
     client.feed(*rest);
   }
   const auto ready = co_await hear_of(peer, *stream, client);
