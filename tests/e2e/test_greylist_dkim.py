@@ -1,13 +1,19 @@
 """`dkim` clauses of greylist.conf: messages that are signed, well or badly, and whose keys the tests' own DNS has."""
 import json
 import subprocess
+import sys
+from pathlib import Path
 
 from client import Client, sample
 from dkim_signer import Key, signed, strings
 from dns import Dns
 from greylists import Greylist, reply
+from hub import free_port
 from test_milter_peers import opendkim, passed
 from test_smtp import relay
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "oracle"))
+from private_postfix import Postfix  # noqa: E402
 
 # Each word is answered by a line of its own.
 WORDS = "nospf\nracl whitelist default\n" + "".join(
@@ -105,6 +111,23 @@ def test_messages_of_one_connection_through_the_hub(lab):
         client.quit()
     for mail in sink.wait(2):
         assert b"\r\nSubject: [good]   two blanks\r\n" in mail.data and b"\r\nX-Greylist: Default is to whitelist mail, not" in mail.data, mail.data
+
+
+def test_a_message_through_postfix_keeps_each_blank(lab):
+    key, filter_port, port = Key(lab.folder), free_port(), free_port()
+    dns, sink = dns_of(lab, {"sel._domainkey.a.example": [strings(key.record)]}), lab.sink()
+    grey = Greylist(lab, WORDS + 'dacl whitelist dkim pass addheader "X-Seen: %Qd"\n', ["--dns-server", f"127.0.0.1@{dns.port}", "-p", f"inet:{filter_port}@127.0.0.1"])
+    postfix = Postfix(f"compatibility_level = 3.6\nmyhostname = hub.example\nmydestination =\ninet_interfaces = 127.0.0.1\nmynetworks = 127.0.0.0/8\n"
+                      f"alias_maps =\nlocal_recipient_maps =\nsmtp_dns_support_level = disabled\ndefault_transport = smtp:{sink.next_hop}\n"
+                      f"smtpd_milters = inet:127.0.0.1:{filter_port}\n", f"127.0.0.1:{port} inet n - n - - smtpd\n")
+    lab.at_end.append(postfix.close)
+    message = sample("joe@a.example", "kim@dest.example", "  two blanks", "one line\r\n")
+    with Client(port) as client:
+        client.ehlo()
+        client.mail("joe@a.example", ["kim@dest.example"], signed(key, message, "simple/simple"))
+        client.quit()
+    (mail,) = sink.wait(1)
+    assert b"\r\nSubject:   two blanks\r\n" in mail.data and b"\r\nX-Seen: pass\r\n" in mail.data, (mail.data, grey.lines)
 
 
 def test_what_opendkim_signs_passes(lab):
