@@ -13,6 +13,7 @@
 #include "cmd/administer.h"
 #include "cmd/control_client.h"
 #include "cmd/exit_code.h"
+#include "cmd/running_configuration.h"
 #include "config/greylist_conf.h"
 #include "io/stable_file.h"
 #include "io/system_clock.h"
@@ -54,6 +55,8 @@ void print_row(const json& row) {
 CommandLine& GreylistStateCommands::add(CommandLine& app, const char* name, const char* description) {
   auto& made = app.subcommand(name, description);
   made.option("-f,--file", &file_, "greylist.conf");
+  made.option("-c,--config", &directory_,
+              "the folder of the hub's main.cf: of what hikyaku_greylist in it remembers");
   made.option("--state", &folder_,
               "the folder of what is remembered (default: the file's dumpfile, with .state behind it)");
   made.flag("--json", as_json_, "one JSON object a line");
@@ -78,7 +81,8 @@ GreylistStateCommands::GreylistStateCommands(CommandLine& app) {
   auto& forget = add(app, "forget", "forget tuples: they are met anew");
   choose(forget);
   forget.option("--of", &state_, "of this state: pending, autowhite, tarpit or record");
-  auto& whitelist = add(app, "whitelist", "let a tuple pass that has not been met");
+  auto& whitelist = add(app, "whitelist", "let a tuple pass that has not been met, or end that tuples pass");
+  whitelist.option("action", &action_, "add, or remove (default: add)");
   choose(whitelist);
   whitelist.option("--for", &seconds_, "seconds (default: autowhite of the file)");
   add(app, "import", "read a dump file of milter-greylist")
@@ -91,6 +95,32 @@ bool GreylistStateCommands::called() const {
   return std::any_of(commands_.begin(), commands_.end(), [](const auto& one) { return one.app->called(); });
 }
 
+GreylistStateCommands::Place GreylistStateCommands::place(const std::string& name) const {
+  const auto refused = [&name](const Error& error) {
+    return Place{nullptr, {}, tell_error(name, {error.fault, escaped(error.text)})};
+  };
+  if (!directory_.empty()) {
+    io::SystemRandom random;
+    const auto loaded = load_configuration(directory_, random, false);
+    if (!loaded.running) return {nullptr, {}, loaded.exit_code};
+    const auto& rules = loaded.running->greylist.rules;
+    if (!rules) return refused({Fault::not_found, directory_ + "/main.cf does not set hikyaku_greylist"});
+    return {rules->configuration, loaded.running->files.main.text("hikyaku_greylist_state").text, EX_OK};
+  }
+  const auto file = io::read_stable_file(file_);
+  if (!file) return refused(file.error());
+  config::Diagnostics diagnostics;
+  SourceCatalogue sources;
+  auto read = std::make_shared<const greylist::Configuration>(
+      config::read_greylist_conf(file->text, sources.add(file_), diagnostics));
+  if (diagnostics.failed()) {
+    std::fputs(config::text(diagnostics, sources).c_str(), stderr);
+    return {nullptr, {}, EX_CONFIG};
+  }
+  auto folder = folder_.empty() ? read->dumpfile.value + ".state" : folder_;
+  return {std::move(read), std::move(folder), EX_OK};
+}
+
 int GreylistStateCommands::run() const {
   const auto command =
       std::find_if(commands_.begin(), commands_.end(), [](const auto& one) { return one.app->called(); });
@@ -98,21 +128,18 @@ int GreylistStateCommands::run() const {
   const auto refuse = [&](const Error& error) {
     return tell_error(name, {error.fault, escaped(error.text)});
   };
-  const auto file = io::read_stable_file(file_);
-  if (!file) return refuse(file.error());
-  config::Diagnostics diagnostics;
-  SourceCatalogue sources;
-  const auto configuration = config::read_greylist_conf(file->text, sources.add(file_), diagnostics);
-  if (diagnostics.failed()) {
-    std::fputs(config::text(diagnostics, sources).c_str(), stderr);
-    return EX_CONFIG;
-  }
-  const auto folder = folder_.empty() ? configuration.dumpfile.value + ".state" : folder_;
-  json request{{"command", "greylist." + command->name},
+  if (command->name == "whitelist" && action_ != "add" && action_ != "remove")
+    return refuse({Fault::malformed, "whitelist " + action_ + ": add or remove"});
+  const auto about = place(name);
+  if (!about.configuration) return about.exit_code;
+  const auto& configuration = *about.configuration;
+  const auto& folder = about.folder;
+  const bool removes = command->name == "whitelist" && action_ == "remove";
+  json request{{"command", removes ? "greylist.forget" : "greylist." + command->name},
                {"client", client_},
                {"sender", sender_},
                {"recipient", recipient_},
-               {"state", state_},
+               {"state", removes ? "autowhite" : state_},
                {"until", until_}};
   if (seconds_ != 0) request["seconds"] = seconds_;
   if (!dump_.empty()) request["file"] = std::filesystem::absolute(dump_).string();

@@ -122,8 +122,7 @@ def test_a_login_passes_and_a_service_may_be_without(lab):
 
 
 def manage(hub, lab, command, *arguments):
-    done = subprocess.run([lab.binary, "greylist", command, "-f", hub.tables / "greylist.conf", "--state", hub.home / "data/greylist", "--json",
-                           *arguments], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([lab.binary, "greylist", *command.split(), "-c", hub.conf, "--json", *arguments], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -140,6 +139,13 @@ def test_what_is_remembered_is_shown_and_survives_a_kill(lab):
     assert len(manage(hub, lab, "release", "--from", "joe@a.example")) == 1
     with Client(hub.port) as client:
         assert offer(from_outside(client)).startswith("250")
+        client.command("RSET", 250)
+        (added,) = manage(hub, lab, "whitelist add", "--client", "192.0.2.7", "--from", "ann@a.example", "--to", "kim@hub.test")
+        assert added["state"] == "autowhite", added
+        assert offer(client, "ann@a.example").startswith("250")
+        client.command("RSET", 250)
+        assert len(manage(hub, lab, "whitelist remove", "--from", "ann@a.example")) == 1
+        assert offer(client, "ann@a.example").startswith("451")
 
 
 def test_a_changed_file_counts_and_a_bad_one_does_not(lab):
