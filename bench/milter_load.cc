@@ -1,8 +1,10 @@
-// milter_load SOCKET SESSIONS COUNT SIZE [hold]: an MTA's end that speaks to the filter at the Unix socket
-// SOCKET in SESSIONS sessions at a time, COUNT in all, each a connection with one message of SIZE octets.
-// Prints one JSON object: sessions a second, what failed, and how long a session took. With "hold" each
-// session stops before its end of message until all have come so far and a line comes on standard input
-// ("held" is printed before): the memory of so many open sessions can then be read.
+// milter_load SOCKET SESSIONS COUNT SIZE [hold|rcpt]: an MTA's end that speaks to the filter at the Unix
+// socket SOCKET in SESSIONS sessions at a time, COUNT in all, each a connection with one message of SIZE
+// octets. Prints one JSON object: sessions a second, what failed, and how long a session took. With "hold"
+// each session stops before its end of message until all have come so far and a line comes on standard input
+// ("held" is printed before): the memory of so many open sessions can then be read. With "rcpt" a session is
+// one recipient of a sender of its own, taken or refused, and what is timed is the answer to it alone: what a
+// greylisting filter adds to a client's wait.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -30,16 +32,19 @@ struct Load {
   std::string body;
   std::latch* held = nullptr;  // counts down by each session that is open
   std::latch* go_on = nullptr;
+  bool recipient_alone = false;
 };
 
 class Session {
  public:
-  explicit Session(const Load& load)
-      : load_(load), socket_(::socket(AF_UNIX, SOCK_STREAM, 0)), session_(settings_) {}
+  Session(const Load& load, int number)
+      : load_(load), number_(number), socket_(::socket(AF_UNIX, SOCK_STREAM, 0)), session_(settings_) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() { ::close(socket_); }
 
+  /// How long the recipient took to be answered, in ms.
+  double decision() const { return decision_; }
   /// Empty, or what went wrong.
   std::string run() {
     auto failure = talk();
@@ -63,11 +68,17 @@ class Session {
     session_.helo("mx.example", macros);
     if (!passes()) return failure_;
     macros.sender("a@a.example", "a.example", "smtp");
-    session_.mail("<a@a.example>", {}, macros);
+    const auto sender =
+        load_.recipient_alone ? "<a" + std::to_string(number_) + "@a.example>" : "<a@a.example>";
+    session_.mail(sender, {}, macros);
     if (!passes()) return failure_;
     macros.recipient("b@b.example", "b.example", "smtp");
+    const auto asked = Clock::now();
     session_.rcpt("<b@b.example>", {}, ClientSession::Recipient::accepted, macros);
-    if (!passes()) return failure_;
+    const bool taken = passes();
+    decision_ = std::chrono::duration<double, std::milli>(Clock::now() - asked).count();
+    if (load_.recipient_alone) return refused_ ? "" : failure_;
+    if (!taken) return failure_;
     macros.accepted_recipient("4QABC");
     session_.data(macros);
     if (!passes()) return failure_;
@@ -110,7 +121,7 @@ class Session {
         if (!verdict->failure.empty())
           failure_ = verdict->failure;
         else if (verdict->kind == ClientSession::Verdict::Kind::reply)
-          failure_ = verdict->reply.line();
+          failure_ = verdict->reply.line(), refused_ = true;
         return failure_.empty();
       }
       if (!std::holds_alternative<ClientSession::NeedBytes>(event)) continue;
@@ -129,17 +140,20 @@ class Session {
   }
 
   const Load& load_;
+  const int number_;
   int socket_;
   const ClientSession::Settings settings_;
   ClientSession session_;
   std::string failure_;
+  double decision_ = 0;
+  bool refused_ = false;
 };
 
 }  // namespace
 
 int main(int count, char** words) {
   if (count < 5 || count > 6) {
-    std::fprintf(stderr, "usage: milter_load SOCKET SESSIONS COUNT SIZE [hold]\n");
+    std::fprintf(stderr, "usage: milter_load SOCKET SESSIONS COUNT SIZE [hold|rcpt]\n");
     return 64;
   }
   Load load;
@@ -157,7 +171,8 @@ int main(int count, char** words) {
   while (load.body.size() < static_cast<std::size_t>(std::atoll(words[4])))
     load.body += "a line of a message that is passed on and looked at by filters, 72 long\r\n";
   std::latch held(sessions), go_on(1);
-  if (count == 6) load.held = &held, load.go_on = &go_on;
+  load.recipient_alone = count == 6 && std::strcmp(words[5], "rcpt") == 0;
+  if (count == 6 && !load.recipient_alone) load.held = &held, load.go_on = &go_on;
 
   std::mutex adding;
   std::vector<double> times;
@@ -165,14 +180,17 @@ int main(int count, char** words) {
   int failures = 0, left = messages;
   const auto work = [&] {
     for (;;) {
+      int number = 0;
       {
         const std::lock_guard lock(adding);
         if (left == 0) return;
-        --left;
+        number = left--;
       }
       const auto began = Clock::now();
-      auto wrong = Session(load).run();
-      const double took = std::chrono::duration<double, std::milli>(Clock::now() - began).count();
+      Session session(load, number);
+      auto wrong = session.run();
+      const double whole = std::chrono::duration<double, std::milli>(Clock::now() - began).count();
+      const double took = load.recipient_alone ? session.decision() : whole;
       const std::lock_guard lock(adding);
       times.push_back(took);
       if (wrong.empty()) continue;
