@@ -3,25 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "greylist/dns_wire.h"
+#include "greylist/hex_for_tests.h"
 
 namespace hikyaku::greylist {
 namespace {
-
-std::string hex(std::string_view octets) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (const char c : octets) {
-    const auto octet = static_cast<unsigned char>(c);
-    out += {kDigits[octet >> 4U], kDigits[octet & 15U]};
-  }
-  return out;
-}
-std::string from_hex(std::string_view digits) {
-  std::string out;
-  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
-    out += static_cast<char>(std::stoi(std::string(digits.substr(i, 2)), nullptr, 16));
-  return out;
-}
 
 DnsUpdate update(std::uint16_t type, std::string value, std::chrono::seconds ttl = {}) {
   return {.zone = "bl.example.net",

@@ -10,10 +10,6 @@ namespace {
 
 using Outcome = ClauseCheck::Outcome;
 
-std::string_view step_of(Stage stage) {
-  return stage == Stage::recipient ? "greylist.racl" : "greylist.dacl";
-}
-
 /// What a rule says takes the place of what those before it said.
 void take_values(const RuleValues& from, RuleValues& to) {
   const auto take = [](const auto& value, auto& kept) {

@@ -163,6 +163,10 @@ std::string text(const Test& test, const Configuration& configuration) {
   return std::visit(TestText(configuration), test);
 }
 
+std::string_view step_of(Stage stage) {
+  return stage == Stage::recipient ? "greylist.racl" : "greylist.dacl";
+}
+
 std::string_view text(Quantity quantity) {
   switch (quantity) {
     case Quantity::msgsize:

@@ -20,4 +20,7 @@ std::string text(const Rule& rule, const Configuration& configuration);
 /// As milter-greylist's log names it, by the line: "racl 12 blacklist "id" domain a.example".
 std::string logged_text(const Rule& rule, const Configuration& configuration);
 
+/// The step of a ledger's entry on a rule of this stage.
+std::string_view step_of(Stage stage);
+
 }  // namespace hikyaku::greylist

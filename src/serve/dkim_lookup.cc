@@ -1,14 +1,15 @@
 #include "serve/dkim_lookup.h"
 
+#include <boost/asio/this_coro.hpp>
 #include <chrono>
 
 #include "base/dns.h"
-#include "serve/dns_lookup.h"
+#include "serve/dns_lookups.h"
 
 namespace hikyaku::serve {
 namespace {
 
-constexpr std::chrono::seconds kPatience{15};  // for all keys but the last one's own time
+constexpr std::chrono::seconds kPatience{15};  // for all keys
 
 }  // namespace
 
@@ -16,10 +17,9 @@ boost::asio::awaitable<mail::DkimVerdict> finish_dkim(io::Resolver& resolver, io
   DnsFacts keys;
   const auto until = std::chrono::steady_clock::now() + kPatience;
   const auto questions = check.keys();
-  for (const auto& question : questions) {
-    if (std::chrono::steady_clock::now() >= until) break;
-    co_await look_up(resolver, keys, question);
-  }
+  DnsLookups lookups(resolver, co_await boost::asio::this_coro::executor);
+  for (const auto& question : questions) lookups.ask(question);
+  co_await lookups.wait_for(questions, keys, until);
   co_return check.finish(keys);
 }
 

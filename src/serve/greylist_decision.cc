@@ -21,17 +21,13 @@ constexpr std::chrono::seconds kSpf{10};  // for all questions of a check
 // An entry for each of more rules than that would be most of what a message costs.
 constexpr std::size_t kExplainedRules = 200;
 
-std::string_view step_of(greylist::Stage stage) {
-  return stage == greylist::Stage::recipient ? "greylist.racl" : "greylist.dacl";
-}
-
 /// The decision without the rules that did not hold.
 void explain_briefly(const GreylistQuestion& question, const greylist::Decision& decision, Explanation& why) {
   const auto& all = question.configuration;
   const auto outcome = std::string(greylist::text(decision.action)) + ", by one of " +
                        std::to_string(all.rules.size()) +
                        " rules: `hikyaku greylist check` tells what it is of each";
-  why.add({.step = step_of(question.stage),
+  why.add({.step = greylist::step_of(question.stage),
            .rule = decision.rule != nullptr ? greylist::text(*decision.rule, all) : "default",
            .origin = decision.rule != nullptr ? decision.rule->origin : all.testmode.origin,
            .outcome = outcome});

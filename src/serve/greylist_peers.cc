@@ -96,7 +96,7 @@ Result<void> GreylistPeers::use(std::shared_ptr<const GreylistRules> rules) {
     const auto host = [](const greylist::Peer& one) -> const std::string& { return one.host; };
     for (const auto& plain : options_.security->plain())
       if (std::ranges::find(configuration.peers, plain, host) == configuration.peers.end())
-        log_.warning("peer", "--peer-plain " + escaped(plain) + " is the host of no `peer` line");
+        log_.warning("peer", escaped(plain) + ", to be spoken to in plain, is the host of no `peer` line");
   }
   asio::post(thread_.context(), [this, now = std::move(rules)] { take(now); });
   return {};

@@ -10,15 +10,17 @@ namespace hikyaku::serve {
 
 namespace asio = boost::asio;
 
-GreylistRehearsal::GreylistRehearsal(std::shared_ptr<const GreylistRules> rules, io::Resolver& resolver,
-                                     const ClientIdentity& client, const std::string& hostname, Time now)
+GreylistRehearsal::GreylistRehearsal(std::shared_ptr<const GreylistRules> rules, greylist::Learning learning,
+                                     io::Resolver& resolver, const ClientIdentity& client,
+                                     const std::string& hostname, Time now)
     : rules_(std::move(rules)),
       resolver_(resolver),
       checks_([](const std::string&) {}),  // the entry of a clause says that it got no answer
       client_(client),
       names_{"milter-greylist-4.6.4", "4.6.4", hostname},
       nothing_known_({}, {}),
-      conversation_(rules_->configuration, nothing_known_, prefixes_of(*rules_->configuration, {}), names_) {
+      conversation_(rules_->configuration, nothing_known_, prefixes_of(*rules_->configuration, learning),
+                    names_, learning) {
   const bool named = client.name_status == policy::NameStatus::ok;
   conversation_.connect(named ? client.name : "[" + client.address + "]", table::Ip::parse(client.address));
   conversation_.helo(client.helo);
@@ -33,12 +35,23 @@ GreylistRehearsal::GreylistRehearsal(std::shared_ptr<const GreylistRules> rules,
   const auto seconds = std::chrono::system_clock::to_time_t(now);
   localtime_r(&seconds, &facts.local_time);
   if (rules_->countries && facts.client) {
-    rules_->countries->refresh(now);
+    for (const auto& notice : rules_->countries->refresh(now))
+      if (notice.level == io::GeoDatabases::Notice::Level::warning) problems_.push_back(notice.text);
     facts.country = rules_->countries->country(*facts.client).code;
   }
+  if (!learning.sender_pools) return;
+  if (const auto suffixes = io::PublicSuffixes::open())
+    know_provider(facts, *rules_, **suffixes);
+  else
+    problems_.push_back(suffixes.error().text);
 }
 
-asio::awaitable<void> GreylistRehearsal::sender(const mail::Address& sender) {
+asio::awaitable<void> GreylistRehearsal::sender(const mail::Address& sender, Explanation& why) {
+  for (const auto& problem : problems_)
+    why.add({.step = "greylist.database",
+             .rule = problem,
+             .failed = "the database can be used",
+             .outcome = "without it"});
   conversation_.mail("<" + sender.text() + ">");
   if (!conversation_.wants_spf()) co_return;
   const auto result = co_await ask_spf(resolver_, conversation_.facts(), answers_.dns);

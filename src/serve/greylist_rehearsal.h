@@ -2,6 +2,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/explanation.h"
 #include "base/time.h"
@@ -19,11 +20,12 @@ namespace hikyaku::serve {
 /// is remembered, and each sender is one that was never met.
 class GreylistRehearsal {
  public:
-  /// `client`, the resolver and the host's name must outlive it.
-  GreylistRehearsal(std::shared_ptr<const GreylistRules> rules, io::Resolver& resolver,
-                    const ClientIdentity& client, const std::string& hostname, Time now);
+  /// `client` and the resolver must outlive it.
+  GreylistRehearsal(std::shared_ptr<const GreylistRules> rules, greylist::Learning learning,
+                    io::Resolver& resolver, const ClientIdentity& client, const std::string& hostname,
+                    Time now);
 
-  boost::asio::awaitable<void> sender(const mail::Address& sender);
+  boost::asio::awaitable<void> sender(const mail::Address& sender, Explanation& why);
   boost::asio::awaitable<greylist::Verdict> recipient(const mail::Address& recipient, Explanation& why);
 
  private:
@@ -35,6 +37,7 @@ class GreylistRehearsal {
   greylist::TupleTable nothing_known_;
   greylist::Conversation conversation_;
   greylist::Answers answers_;
+  std::vector<std::string> problems_;  // of databases that rules and pools ask
 };
 
 }  // namespace hikyaku::serve

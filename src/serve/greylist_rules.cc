@@ -19,6 +19,14 @@ std::unique_ptr<io::GeoDatabases> countries_of(const greylist::Configuration& co
   return std::make_unique<io::GeoDatabases>(std::move(settings));
 }
 
+void know_provider(greylist::Facts& facts, const GreylistRules& rules, const io::PublicSuffixes& suffixes) {
+  if (!facts.client) return;
+  if (!facts.client_name.starts_with('['))
+    facts.provider_domain = suffixes.registered_domain(facts.client_name);
+  const auto system = rules.countries ? rules.countries->autonomous_system(*facts.client) : std::nullopt;
+  if (system) facts.autonomous_system = system->system.number;
+}
+
 greylist::MatchPrefixes prefixes_of(const greylist::Configuration& configuration,
                                     const greylist::Learning& learning) {
   const auto bits = [&](const greylist::Setting<unsigned>& setting, std::uint8_t of_pools) {

@@ -7,6 +7,7 @@
 #include "greylist/conversation.h"
 #include "greylist/needs.h"
 #include "io/geo_databases.h"
+#include "io/public_suffixes.h"
 
 namespace hikyaku::serve {
 
@@ -31,5 +32,8 @@ struct GreylistRules {
   const greylist::Needs needs;
   const std::unique_ptr<io::GeoDatabases> countries;
 };
+
+/// What sender pools go by: who has registered the client's name, who runs its network.
+void know_provider(greylist::Facts& facts, const GreylistRules& rules, const io::PublicSuffixes& suffixes);
 
 }  // namespace hikyaku::serve

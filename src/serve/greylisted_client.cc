@@ -80,11 +80,7 @@ asio::awaitable<void> GreylistedClient::connect(std::string name, std::optional<
     if (answer != nullptr) conversation_.name_answered(*answer);
   }
   log_lines();
-  if (!services_.learning.sender_pools || !facts.client) co_return;
-  if (!facts.client_name.starts_with('['))
-    facts.provider_domain = services_.suffixes->registered_domain(facts.client_name);
-  const auto system = countries != nullptr ? countries->autonomous_system(*facts.client) : std::nullopt;
-  if (system) facts.autonomous_system = system->system.number;
+  if (services_.learning.sender_pools) know_provider(facts, *rules_, *services_.suffixes);
 }
 
 void GreylistedClient::mail(std::string_view path) {

@@ -3,6 +3,7 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -12,6 +13,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <map>
 #include <thread>
 
 #include "base/escape.h"
@@ -43,6 +45,17 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kPoolThreads = 4;
+// Those that count from the start on.
+constexpr std::array kGreylistParameters = {"hikyaku_greylist",
+                                            "hikyaku_greylist_state",
+                                            "hikyaku_greylist_save",
+                                            "hikyaku_greylist_pools",
+                                            "hikyaku_greylist_domain_passes",
+                                            "hikyaku_greylist_peer_secret_file",
+                                            "hikyaku_greylist_peer_tls_cert_file",
+                                            "hikyaku_greylist_peer_tls_key_file",
+                                            "hikyaku_greylist_peer_tls_CAfile",
+                                            "hikyaku_greylist_peer_plain"};
 constexpr std::size_t kWaitingThreads = 32;  // they wait for others: idle but for that
 constexpr std::chrono::seconds kRefresh{2};
 constexpr std::chrono::minutes kUpkeep{1};
@@ -69,8 +82,7 @@ Greylisting::Options greylisting_options(const config::Main& main, const HubGrey
   options.save = main.duration("hikyaku_greylist_save");
   // What mail filters and people look for in X-Greylist headers.
   options.names = {"milter-greylist-4.6.4", "4.6.4", main.text("myhostname").text};
-  options.learning.sender_pools = main.boolean("hikyaku_greylist_pools");
-  options.learning.domain_passes = static_cast<std::uint32_t>(main.integer("hikyaku_greylist_domain_passes"));
+  options.learning = hub_learning(main);
   auto& peers = options.peer_security;
   peers.secret_file = main.text("hikyaku_greylist_peer_secret_file").text;
   peers.certificate_file = main.text("hikyaku_greylist_peer_tls_cert_file").text;
@@ -104,6 +116,7 @@ struct Hub::State {
   std::unique_ptr<record::IdSource> ids;
   std::unique_ptr<Services> services;
   std::unique_ptr<Greylisting> greylisting;
+  std::map<std::string_view, std::string> greylist_at_start;  // its parameters
   std::unique_ptr<Outbound> outbound;
   std::unique_ptr<DomainFlush> domain_flush;
   std::unique_ptr<Administration> administration;
@@ -139,6 +152,7 @@ struct Hub::State {
   asio::awaitable<void> upkeep_loop();
   void wake_scan();
   void reload();
+  void reload_greylisting(const Running& next);
   void tell_diagnostics(const config::Diagnostics& diagnostics, const SourceCatalogue& sources);
   asio::awaitable<void> stop();
   void close();
@@ -199,6 +213,7 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
       client_rates, *ids, *queue->queue, *queue->blob, *queue->commits, mailboxes});
   services->use(running);
   at_start.reset();
+  for (const auto* name : kGreylistParameters) greylist_at_start.emplace(name, main_cf.text(name).text);
   if (const auto& greylist = running->greylist; greylist.rules) {
     auto load_greylist = [file = greylist.file](config::Diagnostics& diagnostics, SourceCatalogue& sources) {
       return load_hub_greylist(file, diagnostics, sources);
@@ -526,13 +541,19 @@ void Hub::State::reload() {
     return;
   }
   mailboxes.set_default_quota(next->mailbox_quota);
-  if (!greylisting != !next->greylist.rules ||
-      (greylisting && previous->greylist.file != next->greylist.file)) {
-    log->warning("master", "reload: a changed hikyaku_greylist counts after a restart");
-  } else if (greylisting) {
-    greylisting->use(next->greylist.rules, "reload");
-  }
+  reload_greylisting(*next);
   log->info("master", "reload -- configuration " + next->files.main.text("config_directory").text);
+}
+
+/// What counts at the start alone is told where it has changed since.
+void Hub::State::reload_greylisting(const Running& next) {
+  const auto& main_cf = next.files.main;
+  for (const auto& [name, value] : greylist_at_start)
+    if (main_cf.text(name).text != value)
+      log->warning("master", "reload: " + next.sources->text(main_cf.origin(name)) + ": a changed " +
+                                 std::string(name) + " counts after a restart");
+  const bool same_file = main_cf.text("hikyaku_greylist").text == greylist_at_start.at("hikyaku_greylist");
+  if (greylisting && same_file) greylisting->use(next.greylist.rules, "reload");
 }
 
 /// Ends politely: no new connections; idle clients get 421; what is under way may finish for a while.

@@ -27,6 +27,13 @@ void warn_of_process_settings(const greylist::Configuration& configuration,
 
 }  // namespace
 
+greylist::Learning hub_learning(const config::Main& main) {
+  greylist::Learning learning;
+  learning.sender_pools = main.boolean("hikyaku_greylist_pools");
+  learning.domain_passes = static_cast<std::uint32_t>(main.integer("hikyaku_greylist_domain_passes"));
+  return learning;
+}
+
 Result<greylist::Configuration> load_hub_greylist(const std::string& file, config::Diagnostics& diagnostics,
                                                   SourceCatalogue& sources) {
   const auto text = io::read_stable_file(file);

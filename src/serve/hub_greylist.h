@@ -24,6 +24,9 @@ struct HubGreylist {
 HubGreylist read_hub_greylist(const config::Main& main, const std::shared_ptr<SourceCatalogue>& sources,
                               config::Diagnostics& diagnostics);
 
+/// hikyaku_greylist_pools, hikyaku_greylist_domain_passes.
+greylist::Learning hub_learning(const config::Main& main);
+
 /// Reads the file alone, for the start and after it has changed. Fails where there is none.
 Result<greylist::Configuration> load_hub_greylist(const std::string& file, config::Diagnostics& diagnostics,
                                                   SourceCatalogue& sources);

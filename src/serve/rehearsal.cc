@@ -92,9 +92,10 @@ class Stage {
     if (!good) co_return false;
     envelope_.sender = request_.sender;
     if (listener_.greylists) {
-      greylist_ = std::make_unique<GreylistRehearsal>(running_.greylist.rules, resolver_, request_.client,
-                                                      running_.hostname, now_);
-      co_await greylist_->sender(request_.sender);
+      greylist_ =
+          std::make_unique<GreylistRehearsal>(running_.greylist.rules, hub_learning(running_.files.main),
+                                              resolver_, request_.client, running_.hostname, now_);
+      co_await greylist_->sender(request_.sender, result_.why);
     }
     for (const auto& address : request_.recipients) {
       auto recipient = request(client);

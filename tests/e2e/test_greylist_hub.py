@@ -198,8 +198,48 @@ def test_explain_asks_the_rules_and_goes_on(lab):
     assert steps == [("greylist.racl", 2, "does not hold"), ("greylist.racl", 3, "greylist"),
                      ("greylist.tuple", 3, "met for the first time; put off for 00:07:00")], steps
     assert [one["transport"] for one in told["recipients"]] == ["smtp"], "what it would be when it passes"
+    pooled = json.loads(hub.run("explain", "--json", "--client", "192.0.2.7", "--client-name", "mx1.provider.example", "--from", "joe@a.example",
+                                "--to", "kim@hub.test"))
+    (known_by,) = [e["keys"] for e in pooled["entries"] if e["step"] == "greylist.tuple"]
+    assert known_by == ["dns:provider.example <joe@a.example> <kim@hub.test>"], known_by
     told = json.loads(hub.run("explain", "--json", "--client", "192.0.2.7", "--from", "bad@a.example", "--to", "kim@hub.test", want=None)[1])
     assert not told["accepted"] and told["answers"][-1]["reply"] == "551 5.7.1 Go away!", told["answers"]
+
+
+def test_explain_tells_of_a_database_that_can_not_be_used(lab):
+    hub, _ = greylisting_hub(lab, 'nospf\ngeoipdb "@T@/none.dat"\nracl whitelist geoip "ZZ"\n', RELAY)
+    told = json.loads(hub.run("explain", "--json", "--client", "192.0.2.7", "--from", "joe@a.example", "--to", "kim@hub.test"))
+    (problem,) = [e for e in told["entries"] if e["step"] == "greylist.database"]
+    assert "none.dat" in problem["rule"] and problem["outcome"] == "without it", problem
+
+
+def test_of_many_rules_the_ledger_has_the_one_that_decided(lab):
+    conf = "nospf\n" + "".join(f"racl whitelist domain d{n}.example\n" for n in range(250)) + "racl whitelist from joe@a.example\n"
+    hub, _ = greylisting_hub(lab, conf, RELAY)
+    with Client(hub.port) as client:
+        from_outside(client)
+        assert offer(client).startswith("250")
+        queue_id = re.search(r"queued as (\S+)", client.data(b"Subject: x\r\n\r\n\r\n")).group(1)
+    (entry,) = [e for e in hub.why_rows(queue_id)[0]["entries"] if e["step"] == "greylist.racl"]
+    assert entry["line"] == 252 and entry["file"].endswith("/greylist.conf"), entry
+    assert entry["outcome"].startswith("whitelist, by one of 251 rules"), entry
+
+
+def test_a_setting_that_counts_at_the_start_is_told_at_a_reload(lab):
+    hub, _ = greylisting_hub(lab, "nospf\ngreylist 1h\n", RELAY)
+    other = hub.tables / "other.conf"
+    other.write_text("racl blacklist default\n")
+    main = (hub.conf / "main.cf").read_text().replace(f"hikyaku_greylist = {hub.tables}/greylist.conf", f"hikyaku_greylist = {other}")
+    (hub.conf / "main.cf").write_text(main + "hikyaku_greylist_pools = no\n")
+    for _ in range(2):  # the second reload finds the change where the first one left it
+        mark = hub.mark()
+        hub.process.send_signal(signal.SIGHUP)
+        hub.wait_log(r"reload -- configuration", since=mark)
+        told = "\n".join(hub.lines[mark:])
+        for name in ("hikyaku_greylist", "hikyaku_greylist_pools"):
+            assert re.search(rf"main\.cf:\d+: a changed {name} counts after a restart", told), told
+        with Client(hub.port) as client:
+            assert offer(from_outside(client)).startswith("451 "), "the file of the start is in force"
 
 
 def test_a_pool_of_senders_is_one_client(lab):
@@ -233,6 +273,9 @@ def test_a_domain_with_a_good_record_waits_no_more(lab):
     (told,) = [e for e in hub.why_rows(queue_id)[0]["entries"] if e["step"] == "greylist.record"]
     assert told["operand"] == "has passed 1 time" and told["outcome"] == "whitelist", told
     assert [(row["sender"], row["passes"]) for row in manage(hub, lab, "show", "--of", "record")] == [("@a.example", 2)]
+    assert len(manage(hub, lab, "forget", "--from", "@a.example")) == 1
+    with Client(hub.port) as client:
+        assert offer(from_outside(client), "ann@a.example", "new@hub.test").startswith("451")
 
 
 def test_hubs_share_what_they_know_under_tls(lab):
