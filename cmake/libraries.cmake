@@ -22,6 +22,8 @@ pkg_check_modules(LDAP REQUIRED IMPORTED_TARGET ldap lber)
 pkg_check_modules(ROCKSDB REQUIRED IMPORTED_TARGET rocksdb)
 pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(UCHARDET REQUIRED IMPORTED_TARGET uchardet)
+pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
 pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core prometheus-cpp-pull)
 
 hikyaku_library(pcre2 PkgConfig::PCRE2)
@@ -39,6 +41,8 @@ hikyaku_library(geoip GeoIP)
 hikyaku_library(psl psl)
 hikyaku_library(dkim opendkim)
 hikyaku_library(curl curl)
+hikyaku_library(uchardet PkgConfig::UCHARDET)  # guesses charsets
+hikyaku_library(edit PkgConfig::EDIT)  # line editing on a terminal
 hikyaku_library(crypt crypt)
 hikyaku_library(log fmt::fmt)
 hikyaku_library(json nlohmann_json::nlohmann_json)
