@@ -34,11 +34,15 @@ class Base64Encoder {
 
  private:
   void put_group(std::string& out);
-  void put(std::string& out, std::string_view characters);
-  std::size_t feed_lines(std::string_view octets, std::string& out);
+  void put(std::string& out, std::string_view letters);
+  std::size_t put_groups(std::string_view octets, std::string& out);
+  void put_lines(const std::uint8_t* octets, std::size_t count, std::size_t groups, std::string_view line_end,
+                 std::string& out);
+  void put_even_lines(const std::uint8_t* octets, std::size_t groups, std::string& out);
+  void put_uneven_lines(const std::uint8_t* octets, std::size_t groups, std::string& out);
 
   Base64Format format_;
-  const Base64Kernel& kernel_;
+  Base64Kernel kernel_;
   std::string_view line_end_;
   std::size_t column_ = 0;
   std::array<std::uint8_t, 3> waiting_{};
@@ -51,13 +55,13 @@ struct Base64Fault {
     alien,        ///< not of the alphabet, no padding, no line end (also a CR without its LF)
     padding,      ///< "=" where no group, or one of a single digit, stands before it
     unused_bits,  ///< the last digit of a piece carries bits that belong to no octet
-    incomplete,   ///< the text ends after one digit of a group, or between two "="
+    incomplete,   ///< the text ends after one digit of a group, or what should be a second "=" is none
   };
   Kind kind;
   std::uint64_t offset;  ///< of the first octet that does not belong, from the first one fed; for incomplete:
                          ///< the size of the text
 };
-/// What is wrong, as the end of a sentence: "not of the alphabet".
+/// What is wrong with the octet there, as the end of a sentence: "is not of the alphabet".
 std::string_view text(Base64Fault::Kind kind);
 
 /// What a decoder takes.
@@ -84,7 +88,7 @@ class Base64Decoder {
   /// Appends what is decoded to `out`; after a fault: all that stands before it. At most three digits wait.
   /// `text` is none of `out`. After a fault only reset() may be called.
   std::expected<void, Base64Fault> feed(std::string_view text, std::string& out);
-  /// The text ends here. After success the decoder is as new.
+  /// The text ends here. After it only reset(), ignored() and first_ignored() may be called.
   std::expected<void, Base64Fault> end(std::string& out);
   void reset();
 
@@ -95,12 +99,12 @@ class Base64Decoder {
  private:
   std::expected<void, Base64Fault> take(char c, std::string& out);
   std::expected<void, Base64Fault> take_padding(std::string& out);
-  std::expected<void, Base64Fault> take_other(char c);
   std::expected<void, Base64Fault> end_piece(std::string& out);
-  void pass_over(std::uint64_t offset);
+  std::expected<void, Base64Fault> pass_over(std::uint64_t offset);
+  void put_octets(std::string& out, std::size_t count);
 
   Base64Rules rules_;
-  const Base64Kernel& kernel_;
+  Base64Kernel kernel_;
   std::uint64_t offset_ = 0;      // of the octet that is looked at
   std::uint64_t last_digit_ = 0;  // its offset
   std::uint32_t bits_ = 0;
