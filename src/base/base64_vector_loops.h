@@ -4,7 +4,8 @@
 //   kOctets, kCharacters: of one step;  kReads: octets that encode() reads, of which it uses kOctets
 //   Vector(const Base64Tables&)
 //   void encode(const std::uint8_t* in, char* out) const
-//   std::uint32_t decode(const char* in, std::uint8_t* out) const    the bits of those that are no digits
+//   an unsigned number decode(const char* in, std::uint8_t* out) const    the bits of those that are no
+//   digits
 #include <bit>
 #include <cstddef>
 #include <cstdint>
