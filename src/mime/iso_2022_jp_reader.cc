@@ -90,7 +90,8 @@ class Iso2022JpReader final : public Reader {
     }
     if (c == '\n' || c == '\r') end_line();
     if (static_cast<unsigned char>(c) >= 0x80) return eight_bit(rest, last, at, out);
-    if (!graphic(c)) return put(c, out);
+    const bool user_row = c == '\x7f' && set_ == Set::jis_x_0208 && !shift_out_;  // row 95
+    if (!graphic(c) && !user_row) return put(c, out);
     if (shift_out_ || set_ == Set::kana) return half_width(static_cast<unsigned char>(c), at, out);
     if (set_ == Set::ascii) return c == '$' ? dollar(rest, last, at, out) : put(c, out);
     return double_octet(rest, last, at, out);
@@ -157,11 +158,12 @@ class Iso2022JpReader final : public Reader {
 
   /// JIS8 kana, or a double octet whose 8th bits were left on.
   std::size_t eight_bit(std::string_view rest, bool last, std::size_t at, std::string& out) {
-    notes_.eight_bit = true;
     const auto octet = static_cast<unsigned char>(rest.front());
     const bool doubled = set_ != Set::ascii && set_ != Set::kana && !shift_out_;
+    if (doubled && set_ == Set::jis_x_0208 && octet <= 0x98)
+      return double_octet(rest, last, at, out);  // IBM's rows
+    notes_.eight_bit = true;
     if (doubled && octet > 0xa0) return double_octet(rest, last, at, out);
-    if (doubled && set_ == Set::jis_x_0208 && octet <= 0x98) return double_octet(rest, last, at, out);
     if (octet < 0xa1 || octet > 0xdf) {
       put_replacement(at, out);
       return 1;
@@ -210,7 +212,9 @@ class Iso2022JpReader final : public Reader {
         break;
       default:
         what = cells_.jis_x_0208(row, cell);
-        if (what && (row == 13 || row >= 89)) notes_.extended = true;
+        if (what &&
+            (row == 13 || (row >= 89 && row < JapaneseCells::kUserRow) || row >= JapaneseCells::kIbmRow))
+          notes_.extended = true;
     }
     if (what >= JapaneseCells::kUserFirst && what <= JapaneseCells::kUserLast) notes_.user_defined = true;
     if (what) put_utf8(text, what);
