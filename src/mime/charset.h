@@ -15,7 +15,9 @@ enum class JapaneseForm : unsigned char {
   cp50221,     ///< half-width kana is written by ESC ( I
   cp50222,     ///< half-width kana is written by SO and SI
   jis_x_0212,  ///< ISO-2022-JP-1, -2: JIS X 0212 is written by ESC $ ( D
-  open_ms,     ///< ISO-2022-JP-MS, eucJP-ms: rows 85..94 are the user's own, JIS X 0212 and kana are written
+  /// ISO-2022-JP-MS: the user's own characters by ESC $ ( ?; eucJP-ms: rows 85..94 are the user's own. JIS X
+  /// 0212 and kana are written.
+  open_ms,
   jis_x_0213,  ///< ISO-2022-JP-3, -2004, EUC-JIS-2004, Shift_JIS-2004
 };
 
