@@ -101,6 +101,13 @@ INSTANTIATE_TEST_SUITE_P(
                       "hi\nend 1.1 2\n"
                       "end 1 15\nboundary 0 \\x0a--b--\\x0a\nend 0 27\n"},
         StructureCase{
+            "a_digest_whose_last_part_is_a_line_of_text",
+            "Content-Type: multipart/digest; boundary=b\n\n--b\nepi",
+            "begin 0 multipart/digest multipart @0,44\nboundary 0 --b\\x0a\n! separator_missing  @48\n"
+            "begin 1 message/rfc822 message @48,48\n! separator_missing  @48\n"
+            "begin 1.1 text/plain leaf @48,48\nbody 1.1 epi\nend 1.1 3\nend 1 3\n! closing_missing 0 "
+            "@51\nend 0 7\n"},
+        StructureCase{
             "a_message_of_parts_has_its_own_numbers",
             "Content-Type: multipart/digest; boundary=b\n\n--b\n\nContent-Type: multipart/mixed; "
             "boundary=c\n\n--c\n\nhi\n--c--\n--b--\n",
