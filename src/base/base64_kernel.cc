@@ -65,10 +65,14 @@ struct Kernels {
     all[count++] = {"plain", encode_plainly, decode_base64_plainly};
 #ifdef __x86_64__
     if (__builtin_cpu_supports("ssse3")) all[count++] = base64_kernel_ssse3();
-    if (__builtin_cpu_supports("avx2")) all[count++] = base64_kernel_avx2();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi")) all[count++] = base64_kernel_avx2();
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") &&
+        __builtin_cpu_supports("bmi")) {
+      all[count++] = base64_kernel_avx512();
+    }
 #endif
   }
-  std::array<Base64Kernel, 3> all;
+  std::array<Base64Kernel, 4> all;
   std::size_t count = 0;
 };
 

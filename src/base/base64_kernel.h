@@ -12,7 +12,7 @@ enum class Base64Alphabet : unsigned char { standard, url };
 /// The inner loops of base64, for one kind of processor. Each kernel gives the same octets as the plain one.
 struct Base64Kernel {
   /// The room behind what it tells to have written that a kernel may write to as well.
-  static constexpr std::size_t kOverrun = 32;
+  static constexpr std::size_t kOverrun = 64;
 
   struct Lines {
     std::size_t groups;    ///< of three octets, four characters, in each line

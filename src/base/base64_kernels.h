@@ -19,6 +19,7 @@ Base64Kernel::Run decode_base64_plainly(const char* in, std::size_t size, Base64
 #ifdef __x86_64__
 Base64Kernel base64_kernel_ssse3();
 Base64Kernel base64_kernel_avx2();
+Base64Kernel base64_kernel_avx512();  // with VBMI
 #endif
 
 }  // namespace hikyaku

@@ -4,7 +4,8 @@
 //   kOctets, kCharacters: of one step;  kReads: octets that encode() reads, of which it uses kOctets
 //   Vector(const Base64Tables&)
 //   void encode(const std::uint8_t* in, char* out) const
-//   std::uint32_t decode(const char* in, std::uint8_t* out) const    the bits of those that are no digits
+//   an unsigned number decode(const char* in, std::uint8_t* out) const    the bits of those that are no
+//   digits
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +20,11 @@
 namespace hikyaku {
 namespace {
 
+/// What is fetched into the cache ahead of its use, also across the end of a page, where the processor's own
+/// foresight ends: of mapped files, which nobody has touched, a quarter of the time. Behind the end it is
+/// harmless.
+constexpr std::ptrdiff_t kAhead = 2048;
+
 /// Each line's last step may write beyond the line: what comes next is written over it, and behind the last
 /// there is kOverrun.
 template <class Vector>
@@ -31,6 +37,7 @@ HIKYAKU_BASE64_TARGET void encode_lines(const std::uint8_t* in, std::size_t coun
     const auto* const line_end = in + lines.groups * 3;
     auto* const out_end = out + lines.groups * 4;
     while (in < line_end && static_cast<std::size_t>(in_end - in) >= Vector::kReads) {
+      __builtin_prefetch(in + kAhead);
       vector.encode(in, out);
       in += Vector::kOctets;
       out += Vector::kCharacters;
@@ -48,6 +55,7 @@ HIKYAKU_BASE64_TARGET Base64Kernel::Run decode_groups(const char* in, std::size_
   const Vector vector(base64_tables(alphabet));
   Base64Kernel::Run run{};
   while (size - run.read >= Vector::kCharacters) {
+    __builtin_prefetch(in + run.read + kAhead);
     const auto bad = vector.decode(in + run.read, out + run.written);
     if (bad == 0) {
       run.read += Vector::kCharacters;
