@@ -48,6 +48,7 @@ struct Repairs {
   std::vector<Repair> list{};
   std::size_t more = 0;
   void add(RepairKind kind, std::size_t where, std::string what);
+  void add(Repairs others);
   bool empty() const { return list.empty(); }
 };
 
