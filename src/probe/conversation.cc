@@ -33,7 +33,8 @@ Result<LineReader::Got> Conversation::hear(std::chrono::milliseconds within) {
               .text = std::move(line.text),
               .tls = wire_.under_tls(),
               .at = elapsed_()};
-  dialogue_->received(entry, line.end_octets() + line.dropped);
+  // Half a line is no answer.
+  if (line.end != Line::End::none) dialogue_->received(entry, line.end_octets() + line.dropped);
   sink_.put(entry);
   if (const auto oddity = line.oddity(); !oddity.empty()) note("that line " + oddity);
   return got;

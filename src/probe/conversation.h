@@ -45,6 +45,9 @@ class Conversation {
   /// number. The dialogue begins anew.
   Result<TlsReport> start_tls(const TlsWish& wish, std::size_t& injected);
 
+  /// A tag for a command of IMAP that no person types: "hk1", "hk2", …
+  std::string tag() { return "hk" + std::to_string(++tags_); }
+
   Wire& wire() { return wire_; }
   LineReader& lines() { return lines_; }
   Dialogue& dialogue() { return *dialogue_; }
@@ -63,6 +66,7 @@ class Conversation {
   LineReader lines_;
   std::unique_ptr<Dialogue> dialogue_;
   bool closed_ = false;
+  unsigned tags_ = 0;
 };
 
 }  // namespace hikyaku::probe
