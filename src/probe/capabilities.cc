@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "probe/send_conversation.h"
+#include "probe/words.h"
 
 namespace hikyaku::probe {
 namespace {
@@ -12,15 +13,8 @@ bool names(const std::string& line, std::string_view keyword) {
 
 }  // namespace
 
-Capabilities::Capabilities(std::string_view text) {
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    std::string line(text.substr(0, end));
-    std::ranges::transform(line, line.begin(),
-                           [](char c) { return c >= 'a' && c <= 'z' ? char(c - 32) : c; });
-    lines_.push_back(std::move(line));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+Capabilities::Capabilities(std::vector<std::string> lines) : lines_(std::move(lines)) {
+  for (auto& line : lines_) line = upper(line);
   // A greeting stands in the first line; a server that has nothing else may offer there what it can.
   if (lines_.size() > 1) lines_.erase(lines_.begin());
 }

@@ -30,14 +30,14 @@ using MakeSasl = std::function<std::unique_ptr<smtp::SaslClient>(const std::stri
 /// order of steps, and swaks' exit numbers. Differences from swaks 20201014, all where it leaves the server
 /// hanging: a message that may not be sent after a 354 is ended by a lone dot; a handshake that failed ends
 /// the conversation.
-SendOutcome send_message(const SendRequest& request, Wire& wire, Sink& sink, const SmtpTalk::Elapsed& elapsed,
+SendOutcome send_message(const SendRequest& request, Wire& wire, Sink& sink, const Elapsed& elapsed,
                          const MakeSasl& make_sasl);
 
 /// What a server offers in its answer to EHLO: one keyword and its parameters a line.
 class Capabilities {
  public:
-  /// The text of the reply, lines separated by '\n', the first of which is a greeting.
-  explicit Capabilities(std::string_view text = {});
+  /// The lines of the reply without their codes, the first of which is a greeting.
+  explicit Capabilities(std::vector<std::string> lines = {});
   bool offers(std::string_view keyword) const;
   /// Behind the keyword, in upper case, without doubles; "AUTH=PLAIN" counts as "AUTH PLAIN".
   std::vector<std::string> parameters(std::string_view keyword) const;

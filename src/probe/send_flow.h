@@ -6,13 +6,16 @@ namespace hikyaku::probe {
 
 class SendFlow {
  public:
-  SendFlow(const SendRequest& request, Wire& wire, Sink& sink, const SmtpTalk::Elapsed& elapsed,
+  SendFlow(const SendRequest& request, Wire& wire, Sink& sink, const Elapsed& elapsed,
            const MakeSasl& make_sasl)
-      : request_(request), make_sasl_(make_sasl), talk_(wire, sink, elapsed, request.timeout) {}
+      : request_(request),
+        make_sasl_(make_sasl),
+        talk_(wire, sink, request.protocol == SendRequest::Protocol::lmtp ? Speech::lmtp : Speech::smtp,
+              elapsed, request.timeout) {}
   SendOutcome run();
 
  private:
-  using Answer = SmtpTalk::Answer;
+  using Reply = SmtpTalk::Reply;
   /// Nothing: go on. Else the conversation has ended so.
   using End = std::optional<SendExit>;
 
@@ -33,11 +36,12 @@ class SendFlow {
   End transaction();
   End pipelined();
   End one_by_one();
-  End judge_mail(const Answer& answer);
-  End judge_data(const Answer& answer);
+  End judge_mail(const Reply& reply);
+  End judge_data(const Reply& reply);
   End content();
   End content_replies();
   void send_content();
+  Wire& wire() { return talk_.conversation().wire(); }
   std::string mail_command() const;
   std::string rcpt_command(const std::string& to) const { return "RCPT TO:<" + to + '>'; }
 
@@ -45,7 +49,7 @@ class SendFlow {
   SendExit quit(SendExit exit);
   SendExit drop();
   /// QUIT after a refusal or a silence; none is left to hear it when the connection was lost.
-  SendExit refused(const Answer& answer, SendExit exit);
+  SendExit refused(const Reply& reply, SendExit exit);
   /// After the reply of a step.
   End stop_at(StopPoint point);
   bool drops_after_sending(StopPoint point) const { return request_.drop_after_send == point; }

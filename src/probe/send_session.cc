@@ -24,26 +24,22 @@ std::string_view helo_verb(SendRequest::Protocol protocol) {
 SendFlow::End SendFlow::proxy() {
   if (request_.proxy_header.empty()) return std::nullopt;
   const auto& header = request_.proxy_header;
-  talk_.record_sent(header.starts_with("PROXY ") ? header.substr(0, header.size() - 2)
-                                                 : base64_encode(header));
-  return talk_.send(header) ? std::nullopt : End(SendExit::proxy);
+  const auto told =
+      header.starts_with("PROXY ") ? header.substr(0, header.size() - 2) : base64_encode(header);
+  return talk_.send(header, {told}) ? std::nullopt : End(SendExit::proxy);
 }
 
 SendFlow::End SendFlow::handshake() {
   talk_.begin("TLS");
   std::size_t injected = 0;
-  const auto unread = talk_.unread();
-  talk_.forget_unread();
-  auto report = talk_.wire().start_tls(request_.tls_wish, injected);
+  auto report = talk_.conversation().start_tls(request_.tls_wish, injected);
   talk_.end_step(0);
   if (!report) {
     talk_.failure("TLS startup failed (" + report.error().text + ")");
     return SendExit::tls;
   }
-  if (injected + unread > 0) {
-    talk_.failure(std::to_string(injected + unread) +
-                  " octets came before the handshake, from anybody (RFC 3207 s. 6): not gone on with");
-    talk_.wire().abort();
+  if (injected > 0) {
+    wire().abort();
     return SendExit::tls;
   }
   talk_.note("TLS started with cipher " + report->protocol + ':' + report->cipher + ':' +
@@ -59,7 +55,7 @@ SendFlow::End SendFlow::handshake() {
   outcome_.tls = *std::move(report);
   if (wrong.empty()) return std::nullopt;
   talk_.failure("TLS startup failed (" + wrong + ")");
-  talk_.wire().abort();
+  wire().abort();
   return SendExit::tls;
 }
 
@@ -73,8 +69,8 @@ SendFlow::End SendFlow::tls_at_once() {
 
 SendFlow::End SendFlow::banner() {
   talk_.begin("banner");
-  const auto answer = talk_.hear();
-  if (!answer.success()) return refused(answer, SendExit::banner);
+  const auto reply = talk_.hear();
+  if (!reply.success()) return refused(reply, SendExit::banner);
   return stop_at(StopPoint::banner);
 }
 
@@ -84,23 +80,23 @@ bool SendFlow::greets_again() const {
 }
 
 SendFlow::End SendFlow::helo(SendExit on_refusal) {
-  const auto ask = [&](std::string_view verb, Answer& answer) -> End {
+  const auto ask = [&](std::string_view verb, Reply& reply) -> End {
     talk_.begin(std::string(verb.substr(0, 4)));
     talk_.say(std::string(verb) + request_.helo);
     const bool first = !greeted_ && drops_after_sending(StopPoint::first_helo);
     if (first || (!greets_again() && drops_after_sending(StopPoint::helo))) return drop();
-    answer = talk_.hear();
+    reply = talk_.hear();
     return std::nullopt;
   };
-  Answer answer;
+  Reply reply;
   const auto verb = helo_verb(request_.protocol);
-  if (auto end = ask(verb, answer)) return end;
-  if (verb == "EHLO " && answer.state == Answer::State::reply && !answer.success()) {
-    if (auto end = ask("HELO ", answer)) return end;
-    if (answer.success()) answer.reply.text.clear();  // a HELO offers nothing
+  if (auto end = ask(verb, reply)) return end;
+  if (verb == "EHLO " && reply.whole() && !reply.success()) {
+    if (auto end = ask("HELO ", reply)) return end;
+    reply.lines.clear();  // a HELO offers nothing
   }
-  if (!answer.success()) return refused(answer, on_refusal);
-  offered_ = Capabilities(verb == "HELO " ? "" : answer.reply.text);
+  if (!reply.success()) return refused(reply, on_refusal);
+  offered_ = verb == "HELO " ? Capabilities() : Capabilities(std::move(reply.lines));
   if (!greeted_) {
     greeted_ = true;
     return stop_at(StopPoint::first_helo);
@@ -118,11 +114,11 @@ SendFlow::End SendFlow::start_tls() {
   talk_.begin("STARTTLS");
   talk_.say("STARTTLS");
   if (drops_after_sending(StopPoint::tls)) return drop();
-  const auto answer = talk_.hear();
-  if (!answer.success()) {
+  const auto reply = talk_.hear();
+  if (!reply.success()) {
     talk_.failure("STARTTLS attempted but failed");
-    if (request_.tls == Want::optional && answer.state == Answer::State::reply) return std::nullopt;
-    talk_.wire().abort();
+    if (request_.tls == Want::optional && reply.whole()) return std::nullopt;
+    wire().abort();
     return SendExit::tls;
   }
   if (auto end = handshake()) {
@@ -151,11 +147,11 @@ SendFlow::End SendFlow::xclient() {
     talk_.begin("XCLIENT");
     talk_.say("XCLIENT " + command.text);
     if (drops_after_sending(StopPoint::xclient)) return drop();
-    const auto answer = talk_.hear();
-    if (answer.success()) continue;
+    const auto reply = talk_.hear();
+    if (reply.success()) continue;
     talk_.failure("XCLIENT attempted but failed");
-    if (request_.xclient == Want::optional && answer.state == Answer::State::reply) return std::nullopt;
-    return refused(answer, SendExit::xclient);
+    if (request_.xclient == Want::optional && reply.whole()) return std::nullopt;
+    return refused(reply, SendExit::xclient);
   }
   if (auto end = stop_at(StopPoint::xclient)) return end;
   return helo(SendExit::helo_after_xclient);
@@ -187,25 +183,22 @@ SendFlow::End SendFlow::try_mechanism(const std::string& name, bool& succeeded) 
     return std::nullopt;
   }
   std::string line = "AUTH " + name;
-  auto secret = Entry::kNothing;
-  if (const auto initial = client->initial()) {
-    secret = line.size() + 1;
+  if (const auto initial = client->initial())
     line += ' ' + (initial->empty() ? "=" : base64_encode(*initial));
-  }
   talk_.begin("AUTH " + name);
-  talk_.say(line, secret);
+  talk_.say(line);
   if (drops_after_sending(StopPoint::auth)) return drop();
   for (int round = 0; round < kMostChallenges; ++round) {
-    const auto answer = talk_.hear("23");
-    if (answer.state != Answer::State::reply) return refused(answer, SendExit::auth);
-    succeeded = answer.success();
-    if (!answer.intermediate()) return std::nullopt;
-    const auto challenge = base64_decode(answer.reply.text);
+    const auto reply = talk_.hear();
+    if (!reply.whole()) return refused(reply, SendExit::auth);
+    succeeded = reply.success();
+    if (!reply.intermediate()) return std::nullopt;
+    const auto challenge = base64_decode(reply.lines.empty() ? std::string_view() : reply.lines.front());
     auto response = challenge ? client->answer(*challenge)
                               : Result<std::string>(fail(Fault::malformed, "the challenge is no base64"));
     if (!response) talk_.failure(response.error().text);
     talk_.begin("AUTH " + name);
-    talk_.say(response ? base64_encode(*response) : "*", response ? 0 : Entry::kNothing);
+    talk_.say(response ? base64_encode(*response) : "*");
   }
   talk_.failure("the server has no end of challenges");
   return quit(SendExit::auth);
@@ -259,7 +252,7 @@ SendOutcome SendFlow::run() {
   return std::move(outcome_);
 }
 
-SendOutcome send_message(const SendRequest& request, Wire& wire, Sink& sink, const SmtpTalk::Elapsed& elapsed,
+SendOutcome send_message(const SendRequest& request, Wire& wire, Sink& sink, const Elapsed& elapsed,
                          const MakeSasl& make_sasl) {
   return SendFlow(request, wire, sink, elapsed, make_sasl).run();
 }

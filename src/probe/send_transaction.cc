@@ -6,23 +6,23 @@ namespace hikyaku::probe {
 
 SendExit SendFlow::drop() {
   talk_.note("Dropping connection");
-  talk_.wire().abort();
+  wire().abort();
   return SendExit::ok;
 }
 
 SendExit SendFlow::quit(SendExit exit) {
   talk_.begin("QUIT");
   talk_.say("QUIT");
-  const auto answer = talk_.hear();
-  if (answer.state == Answer::State::closed) return exit == SendExit::ok ? SendExit::closed : exit;
-  talk_.wire().end_output();
+  const auto reply = talk_.hear();
+  if (reply.state == Reply::State::closed) return exit == SendExit::ok ? SendExit::closed : exit;
+  wire().end_output();
   talk_.note("Connection closed with remote host.");
   return exit;
 }
 
-SendExit SendFlow::refused(const Answer& answer, SendExit exit) {
-  if (answer.state != Answer::State::closed) return quit(exit);
-  talk_.wire().abort();
+SendExit SendFlow::refused(const Reply& reply, SendExit exit) {
+  if (reply.state != Reply::State::closed) return quit(exit);
+  wire().abort();
   return SendExit::closed;
 }
 
@@ -36,13 +36,13 @@ std::string SendFlow::mail_command() const {
   return "MAIL FROM:<" + request_.from + '>' + (request_.prdr ? " PRDR" : "");
 }
 
-SendFlow::End SendFlow::judge_mail(const Answer& answer) {
-  if (!answer.success()) return refused(answer, SendExit::mail);
+SendFlow::End SendFlow::judge_mail(const Reply& reply) {
+  if (!reply.success()) return refused(reply, SendExit::mail);
   return stop_at(StopPoint::mail);
 }
 
-SendFlow::End SendFlow::judge_data(const Answer& answer) {
-  if (!answer.intermediate()) return refused(answer, SendExit::data);
+SendFlow::End SendFlow::judge_data(const Reply& reply) {
+  if (!reply.intermediate()) return refused(reply, SendExit::data);
   return stop_at(StopPoint::data);
 }
 
@@ -51,14 +51,14 @@ SendFlow::End SendFlow::one_by_one() {
   talk_.say(mail_command());
   if (drops_after_sending(StopPoint::mail)) return drop();
   if (auto end = judge_mail(talk_.hear())) return end;
-  Answer last;
+  Reply last;
   for (const auto& to : request_.to) {
     talk_.begin("RCPT");
     talk_.say(rcpt_command(to));
     const bool is_last = &to == &request_.to.back();
     if (is_last && drops_after_sending(StopPoint::rcpt)) return drop();
     last = talk_.hear();
-    if (last.state != Answer::State::reply) return refused(last, SendExit::rcpt);
+    if (!last.whole()) return refused(last, SendExit::rcpt);
     (last.success() ? outcome_.accepted : outcome_.refused).push_back(to);
   }
   if (outcome_.accepted.empty()) return refused(last, SendExit::rcpt);
@@ -66,11 +66,11 @@ SendFlow::End SendFlow::one_by_one() {
   talk_.begin("DATA");
   talk_.say("DATA");
   if (drops_after_sending(StopPoint::data)) return drop();
-  return judge_data(talk_.hear("3"));
+  return judge_data(talk_.hear());
 }
 
 SendFlow::End SendFlow::pipelined() {
-  // RFC 2920: all that needs no answer of its own goes in one piece.
+  // RFC 2920: all that needs no reply of its own goes in one piece.
   const auto stops_at = [&](StopPoint point) {
     return request_.quit_after == point || request_.drop_after == point;
   };
@@ -78,21 +78,16 @@ SendFlow::End SendFlow::pipelined() {
   std::vector<std::string> lines{mail_command()};
   for (const auto& to : request_.to) lines.push_back(rcpt_command(to));
   if (with_data) lines.emplace_back("DATA");
-  std::string octets;
-  for (const auto& line : lines) {
-    talk_.record_sent(line);
-    octets += line + "\r\n";
-  }
   talk_.begin("MAIL");
-  talk_.send(octets);
+  talk_.say_together(lines);
   if (drops_after_sending(StopPoint::rcpt) || drops_after_sending(StopPoint::data)) return drop();
   const auto mail = talk_.hear();
-  if (mail.state != Answer::State::reply) return refused(mail, SendExit::mail);
-  Answer last;
+  if (!mail.whole()) return refused(mail, SendExit::mail);
+  Reply last;
   for (const auto& to : request_.to) {
     talk_.begin("RCPT");
     last = talk_.hear();
-    if (last.state != Answer::State::reply) return refused(last, SendExit::rcpt);
+    if (!last.whole()) return refused(last, SendExit::rcpt);
     (last.success() ? outcome_.accepted : outcome_.refused).push_back(to);
   }
   const auto verdict = !mail.success()             ? SendExit::mail
@@ -100,7 +95,7 @@ SendFlow::End SendFlow::pipelined() {
                                                    : SendExit::ok;
   if (!with_data) return verdict == SendExit::ok ? stop_at(StopPoint::rcpt) : End(quit(verdict));
   talk_.begin("DATA");
-  const auto data = talk_.hear("3");
+  const auto data = talk_.hear();
   if (verdict == SendExit::ok) return judge_data(data);
   if (data.intermediate()) {
     // A server that says 354 all the same waits for an end (RFC 2920 s. 3.1).
@@ -112,53 +107,54 @@ SendFlow::End SendFlow::pipelined() {
 }
 
 void SendFlow::send_content() {
-  const auto& content = request_.content;
-  if (request_.suppress_content) {
-    talk_.record_sent(std::to_string(std::ranges::count(content, '\n')) + " lines sent");
-  } else {
-    for (std::size_t at = 0; at < content.size();) {
-      auto end = std::min(content.find('\n', at), content.size());
-      auto line = std::string_view(content).substr(at, end - at);
-      if (line.ends_with('\r')) line.remove_suffix(1);
-      talk_.record_sent(line);
-      at = end + 1;
-    }
+  std::string_view content = request_.content;
+  // The dot is a line of the conversation: with it ends what is none.
+  const bool ends = content.ends_with("\r\n.\r\n") || content == ".\r\n";
+  if (ends) content.remove_suffix(3);
+  const auto count = std::ranges::count(request_.content, '\n');
+  const auto summary = std::to_string(count) + " lines sent";
+  std::vector<std::string_view> told;
+  if (request_.suppress_content) told.emplace_back(summary);
+  for (auto rest = content; !request_.suppress_content && !rest.empty();) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    auto line = rest.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    told.push_back(line);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   talk_.begin("content");
-  talk_.send(content);
+  if (talk_.send(content, told) && ends) talk_.say(".");
 }
 
 SendFlow::End SendFlow::content_replies() {
   std::vector<std::string> taken;
   const auto answers = [&](const std::string& to) {
-    const auto answer = talk_.hear();
-    if (answer.success()) {
+    const auto reply = talk_.hear();
+    if (reply.success()) {
       taken.push_back(to);
     } else {
       outcome_.refused.push_back(to);
     }
-    return answer;
+    return reply;
   };
-  Answer last;
+  Reply last;
   bool each = request_.protocol == SendRequest::Protocol::lmtp;
   if (!each) {
-    last = talk_.hear(request_.prdr ? "23" : "2");
+    last = talk_.hear();
     if (last.success()) taken = outcome_.accepted;
-    each = request_.prdr && last.state == Answer::State::reply && last.reply.code == 353;
+    each = request_.prdr && last.whole() && last.code == 353;
     if (!each && !last.success())
       outcome_.refused.insert(outcome_.refused.end(), outcome_.accepted.begin(), outcome_.accepted.end());
   }
   if (each) {
     for (const auto& to : outcome_.accepted) {
       last = answers(to);
-      if (last.state != Answer::State::reply) break;
+      if (!last.whole()) break;
     }
-    if (request_.protocol != SendRequest::Protocol::lmtp && last.state == Answer::State::reply)
-      last = talk_.hear();
+    if (request_.protocol != SendRequest::Protocol::lmtp && last.whole()) last = talk_.hear();
   }
   outcome_.accepted = std::move(taken);
-  if (outcome_.accepted.empty() || last.state != Answer::State::reply)
-    return refused(last, SendExit::content);
+  if (outcome_.accepted.empty() || !last.whole()) return refused(last, SendExit::content);
   return stop_at(StopPoint::dot);
 }
 

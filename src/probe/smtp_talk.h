@@ -1,13 +1,10 @@
 #pragma once
 #include <chrono>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "probe/record.h"
-#include "probe/wire.h"
-#include "smtp/reply.h"
+#include "probe/conversation.h"
 
 namespace hikyaku::probe {
 
@@ -18,12 +15,10 @@ struct SendStep {
   int code = 0;  ///< of the reply; 0: none
 };
 
-/// Commands and replies of SMTP or LMTP over a Wire, each recorded and timed. For one thread.
+/// Commands and replies of SMTP or LMTP, each recorded and timed. For one thread.
 class SmtpTalk {
  public:
-  using Elapsed = std::function<std::chrono::microseconds()>;  ///< since the conversation began
-
-  struct Answer {
+  struct Reply {
     enum class State : unsigned char {
       reply,
       silence,    ///< no whole reply came in time
@@ -31,46 +26,38 @@ class SmtpTalk {
       malformed,  ///< no reply of SMTP; nothing more can be understood
     };
     State state = State::closed;
-    smtp::Reply reply;
-    bool success() const { return state == State::reply && reply.success(); }
-    bool intermediate() const { return state == State::reply && reply.intermediate(); }
+    int code = 0;
+    std::vector<std::string> lines;  ///< without code
+    bool whole() const { return state == State::reply; }
+    bool success() const { return whole() && code / 100 == 2; }
+    bool intermediate() const { return whole() && code / 100 == 3; }
   };
 
-  /// `timeout` for each reply as a whole; 0: for ever. All outlive this.
-  SmtpTalk(Wire& wire, Sink& sink, Elapsed elapsed, std::chrono::seconds timeout);
+  /// `timeout` for each reply as a whole; 0: for ever. Wire and sink outlive this.
+  SmtpTalk(Wire& wire, Sink& sink, Speech speech, const Elapsed& elapsed, std::chrono::seconds timeout);
 
   /// Begins the step that the next hear() ends.
   void begin(std::string step);
-  /// Sends a line; `secret_from` as in Entry. False: it could not be sent, and hear() tells what came before.
-  bool say(std::string_view line, std::size_t secret_from = Entry::kNothing);
-  /// Records a line without sending it; send() sends octets without recording.
-  void record_sent(std::string_view line, std::size_t secret_from = Entry::kNothing);
-  bool send(std::string_view octets);
-  /// Waits for one reply. It is recorded as expected when its first digit is one of `wanted`.
-  Answer hear(std::string_view wanted = "2");
-
-  void note(std::string text) { put(Entry::Kind::note, std::move(text)); }
-  void failure(std::string text) { put(Entry::Kind::failure, std::move(text)); }
-
-  Wire& wire() { return wire_; }
-  /// What arrived and was not read as a reply, before a handshake.
-  std::size_t unread() const { return arrived_.size(); }
-  void forget_unread() { arrived_.clear(); }
-  const std::vector<SendStep>& steps() const { return steps_; }
   void end_step(int code);
+  /// Sends a line. What became of it hear() tells.
+  void say(std::string_view line) { say_together({std::string(line)}); }
+  /// Sends lines in one piece.
+  void say_together(const std::vector<std::string>& lines);
+  /// Sends octets that are no commands, and records `told` for them. False: they could not be sent.
+  bool send(std::string_view octets, const std::vector<std::string_view>& told);
+  /// Waits for one reply.
+  Reply hear();
+
+  Conversation& conversation() { return conversation_; }
+  void note(std::string text) { conversation_.note(std::move(text)); }
+  void failure(std::string text) { conversation_.failure(std::move(text)); }
+  const std::vector<SendStep>& steps() const { return steps_; }
 
  private:
-  void put(Entry::Kind kind, std::string text);
-  Answer read_reply(std::vector<std::string>& lines);
-  enum class Line : unsigned char { line, silence, closed, endless };
-  Line read_line(std::string& line, std::chrono::microseconds until);
-  void record_reply(const std::vector<std::string>& lines, bool expected);
+  Reply::State wait_for_reply();
 
-  Wire& wire_;
   Sink& sink_;
-  Elapsed elapsed_;
-  std::chrono::microseconds timeout_;
-  std::string arrived_;
+  Conversation conversation_;
   std::string step_;
   std::chrono::microseconds step_began_{0};
   std::vector<SendStep> steps_;
