@@ -179,15 +179,13 @@ std::string put_together(const MessageDraft& draft, const DraftFacts& facts) {
   const auto body = body_of(draft, facts);
   const bool body_used = text.find(kBodyToken) != std::string::npos;
   // The tokens of the template first: a body was looked through for its own.
-  std::vector<std::string> fresh = asked_fields(draft.added_headers, facts);
+  auto fresh = body_used ? body.fields : std::vector<std::string>();
+  const auto present = fields_of(text.substr(0, header_end(text)));
+  std::erase_if(fresh, [&](const auto& field) {
+    return std::ranges::any_of(present, [&](const auto& p) { return same_name(name_of(p), name_of(field)); });
+  });
+  std::ranges::move(asked_fields(draft.added_headers, facts), std::back_inserter(fresh));
   replace_headers(text, asked_fields(draft.replaced_headers, facts), fresh);
-  if (body_used) {
-    const auto present = fields_of(text.substr(0, header_end(text)));
-    for (const auto& field : body.fields) {
-      const auto same = [&](const auto& p) { return same_name(name_of(p), name_of(field)); };
-      if (std::ranges::none_of(present, same) && std::ranges::none_of(fresh, same)) fresh.push_back(field);
-    }
-  }
   add_headers(text, fresh);
   text = with_tokens(text, facts);
   replace_all(text, kBodyToken, body.text);

@@ -284,7 +284,8 @@ Refused read_envelope(SendArguments& arguments, const SendSurroundings& surround
   plan.facts.from = arguments.value("from").value_or(default_sender(surroundings));
   if (plan.facts.from.empty() && last >= StopPoint::mail)
     return refusal("this host's name is not known: give --from, and --helo");
-  request.from = plan.facts.from == "<>" ? "" : plan.facts.from;
+  if (plan.facts.from == "<>") plan.facts.from.clear();
+  request.from = plan.facts.from;
   request.helo = arguments.value("helo").value_or(surroundings.host);
   if (request.helo.empty() && last >= StopPoint::first_helo)
     return refusal("this host's name is not known: give --helo");

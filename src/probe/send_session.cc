@@ -183,15 +183,17 @@ SendFlow::End SendFlow::try_mechanism(const std::string& name, bool& succeeded) 
     return std::nullopt;
   }
   std::string line = "AUTH " + name;
-  if (const auto initial = client->initial())
-    line += ' ' + (initial->empty() ? "=" : base64_encode(*initial));
+  const auto initial = client->initial();
+  if (initial) line += ' ' + (initial->empty() ? "=" : base64_encode(*initial));
   talk_.begin("AUTH " + name);
   talk_.say(line);
   if (drops_after_sending(StopPoint::auth)) return drop();
   for (int round = 0; round < kMostChallenges; ++round) {
     const auto reply = talk_.hear();
     if (!reply.whole()) return refused(reply, SendExit::auth);
-    succeeded = reply.success();
+    // Who has proved nothing yet has not been let in (RFC 4954 s. 4).
+    succeeded = reply.success() && (round > 0 || initial);
+    if (reply.success() && !succeeded) talk_.failure(name + " is not finished, whatever the server says");
     if (!reply.intermediate()) return std::nullopt;
     const auto challenge = base64_decode(reply.lines.empty() ? std::string_view() : reply.lines.front());
     auto response = challenge ? client->answer(*challenge)
