@@ -1,0 +1,377 @@
+#include "cmd/probe_send.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "base/base64.h"
+#include "base/escape.h"
+#include "cmd/send_connection.h"
+#include "cmd/send_sources.h"
+#include "io/sasl_gsasl.h"
+#include "io/system_clock.h"
+#include "io/system_random.h"
+#include "probe/send_conversation.h"
+#include "probe/send_output.h"
+
+namespace hikyaku::cmd {
+namespace {
+
+using nlohmann::json;
+using probe::SendArguments;
+using probe::SendExit;
+
+constexpr std::chrono::milliseconds kForEver = std::chrono::hours(24 * 365);
+
+constexpr const char* kHelp =
+#include "cmd/probe_send_help.inc"
+    ;
+
+int number(SendExit exit) { return static_cast<int>(exit); }
+
+int refuse(const std::string& text, SendExit exit = SendExit::arguments) {
+  std::fprintf(stderr, "*** %s\n", text.c_str());
+  return number(exit);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+std::string user_name(bool not_the_environments) {
+  const char* name = std::getenv("LOGNAME");
+  if (name != nullptr && *name != '\0' && !not_the_environments) return name;
+  const auto* entry = ::getpwuid(::geteuid());
+  return entry == nullptr ? "nobody" : entry->pw_name;
+}
+
+/// "Tue, 24 Nov 2026 23:48:20 +0900", as this machine's clock on the wall has it.
+std::string local_date(std::time_t now) {
+  static constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  std::tm parts{};
+  ::localtime_r(&now, &parts);
+  std::array<char, 64> text{};
+  const auto offset = parts.tm_gmtoff / 60;
+  std::snprintf(text.data(), text.size(), "%s, %02d %s %d %02d:%02d:%02d %c%02ld%02ld",
+                kDays[parts.tm_wday % 7], parts.tm_mday, kMonths[parts.tm_mon % 12], parts.tm_year + 1900,
+                parts.tm_hour, parts.tm_min, parts.tm_sec, offset < 0 ? '-' : '+', std::labs(offset) / 60,
+                std::labs(offset) % 60);
+  return text.data();
+}
+
+std::string random_hex(std::size_t octets) {
+  std::string random(octets, '\0');
+  io::SystemRandom().fill({reinterpret_cast<unsigned char*>(random.data()), random.size()});
+  std::string hex;
+  for (const char c : random) {
+    static constexpr std::string_view kDigits = "0123456789abcdef";
+    hex += kDigits[static_cast<unsigned char>(c) >> 4];
+    hex += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return hex;
+}
+
+probe::SendSurroundings surroundings(const SendArguments& arguments) {
+  probe::SendSurroundings out;
+  out.host = host_name();
+  out.user = user_name(arguments.has("force-getpwuid"));
+  const auto now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  std::array<char, 32> stamp{};
+  std::strftime(stamp.data(), stamp.size(), "%Y%m%d%H%M%S", &utc);
+  out.facts.date = local_date(now);
+  out.facts.message_id =
+      std::string(stamp.data()) + '.' + random_hex(6) + '@' + (out.host.empty() ? "localhost" : out.host);
+  out.facts.version = "1";
+  out.facts.boundary = random_hex(12);
+  return out;
+}
+
+/// The configuration file that swaks would read: --config, else .swaksrc of the first home that has one.
+Result<void> add_configuration(std::span<const std::string> words, bool target, probe::SendSources& sources,
+                               SendArguments& into) {
+  SendArguments given;
+  if (auto read = given.add_words(words, target); !read) return read;
+  std::string path;
+  if (const auto* config = given.last("config")) {
+    if (!config->value) return {};
+    path = *config->value;
+  } else {
+    for (const auto* variable : {"SWAKS_HOME", "HOME", "LOGDIR"}) {
+      const char* home = std::getenv(variable);
+      if (home == nullptr || *home == '\0') continue;
+      path = std::string(home) + "/.swaksrc";
+      if (::access(path.c_str(), F_OK) == 0) break;
+      path.clear();
+    }
+  }
+  if (path.empty()) return {};
+  const auto text = sources.file(path);
+  if (!text) return std::unexpected(text.error());
+  auto read = into.add_file(*text);
+  if (!read) return fail(Fault::malformed, escaped(path) + ", " + read.error().text);
+  return {};
+}
+
+Result<void> add_environment(SendArguments& into) {
+  constexpr std::string_view kBegin = "SWAKS_OPT_";
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (std::string_view(*variable).starts_with(kBegin)) variables.emplace_back(*variable);
+  }
+  std::ranges::sort(variables);
+  for (const auto& variable : variables) {
+    const auto equals = variable.find('=');
+    auto read = into.add_variable(std::string_view(variable).substr(kBegin.size(), equals - kBegin.size()),
+                                  std::string_view(variable).substr(equals + 1));
+    if (!read) return read;
+  }
+  return {};
+}
+
+/// --output and its kind: "&STDOUT" and "&STDERR" are where those went before.
+Result<void> redirect(const SendArguments& arguments) {
+  std::string out = arguments.value("output-file-stdout").value_or("");
+  std::string error = arguments.value("output-file-stderr").value_or("");
+  if (const auto both = arguments.value("output-file")) {
+    if (out.empty()) out = *both;
+    if (error.empty()) error = *both;
+  }
+  const int old_out = ::dup(STDOUT_FILENO), old_error = ::dup(STDERR_FILENO);
+  std::string failed;
+  const auto open = [&](const std::string& path) {
+    if (path == "&STDOUT") return ::dup(old_out);
+    if (path == "&STDERR") return ::dup(old_error);
+    return ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  };
+  const auto move = [&](const std::string& path, int onto) {
+    if (path.empty()) return;
+    const int file = open(path);
+    if (file < 0) {
+      failed = "can't write " + escaped(path) + ": " + std::strerror(errno);
+      return;
+    }
+    ::dup2(file, onto);
+    ::close(file);
+  };
+  move(out, STDOUT_FILENO);
+  if (error == out && !out.empty() && !out.starts_with('&')) {
+    ::dup2(STDOUT_FILENO, STDERR_FILENO);
+  } else {
+    move(error, STDERR_FILENO);
+  }
+  ::close(old_out);
+  ::close(old_error);
+  if (!failed.empty()) return fail(Fault::permanent, failed);
+  return {};
+}
+
+void write_to(std::FILE* file, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), file);
+  std::fflush(file);
+}
+
+std::string pem(const std::string& der) {
+  constexpr std::size_t kLine = 64;
+  const auto text = base64_encode(der);
+  std::string out = "-----BEGIN CERTIFICATE-----\n";
+  for (std::size_t at = 0; at < text.size(); at += kLine) out += text.substr(at, kLine) + '\n';
+  return out + "-----END CERTIFICATE-----\n";
+}
+
+int give_certificate(const SendArguments& arguments, const probe::SendOutcome& outcome) {
+  const auto* given = arguments.last("tls-get-peer-cert");
+  if (given == nullptr || !outcome.tls || outcome.tls->chain.empty()) return 0;
+  const auto text = pem(outcome.tls->chain.front().der);
+  if (!given->value) {
+    write_to(stdout, text);
+    return 0;
+  }
+  std::FILE* file = std::fopen(given->value->c_str(), "w");
+  if (file == nullptr) return refuse("can't write " + escaped(*given->value) + ": " + std::strerror(errno));
+  write_to(file, text);
+  std::fclose(file);
+  return 0;
+}
+
+json outcome_json(const probe::SendOutcome& outcome) {
+  json steps = json::array();
+  for (const auto& step : outcome.steps) {
+    json one{{"step", step.name}, {"seconds", static_cast<double>(step.took.count()) / 1e6}};
+    if (step.code != 0) one["code"] = step.code;
+    steps.push_back(std::move(one));
+  }
+  json out{{"kind", "outcome"}, {"exit", number(outcome.exit)}, {"steps", std::move(steps)}};
+  const auto shown = [](const std::vector<std::string>& addresses) {
+    json list = json::array();
+    for (const auto& address : addresses) list.push_back(probe::shown(address));
+    return list;
+  };
+  out["accepted"] = shown(outcome.accepted);
+  out["refused"] = shown(outcome.refused);
+  if (!outcome.mechanism.empty()) out["mechanism"] = outcome.mechanism;
+  if (outcome.tls) {
+    out["tls"] = {{"protocol", outcome.tls->protocol},
+                  {"cipher", outcome.tls->cipher},
+                  {"bits", outcome.tls->bits},
+                  {"trusted", outcome.tls->trusted},
+                  {"name_matches", outcome.tls->name_matches}};
+  }
+  return out;
+}
+
+std::unique_ptr<probe::Sink> make_sink(const SendArguments& arguments, probe::SendOutputStyle style) {
+  const auto out = [](std::string_view line) { write_to(stdout, line); };
+  if (arguments.has("json")) return std::make_unique<probe::JsonSink>(style.show_secrets, out);
+  return std::make_unique<probe::SendOutput>(std::move(style), out,
+                                             [](std::string_view line) { write_to(stderr, line); });
+}
+
+/// The conversation itself, from the connection on.
+probe::SendOutcome converse(const probe::SendRequest& request, probe::Sink& sink) {
+  const auto began = std::chrono::steady_clock::now();
+  const probe::Elapsed elapsed = [began] {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+  };
+  const auto put = [&](probe::Entry::Kind kind, std::string text) {
+    sink.put({.kind = kind, .text = std::move(text), .at = elapsed()});
+  };
+  const auto limit = request.timeout.count() == 0 ? kForEver : std::chrono::milliseconds(request.timeout);
+  auto connection = SendConnection::open(
+      request.target, limit, [&](std::string text) { put(probe::Entry::Kind::note, std::move(text)); });
+  const probe::SendStep connect{"connect", elapsed(), 0};
+  if (!connection) {
+    put(probe::Entry::Kind::failure, "Error connecting: " + connection.error().text);
+    probe::SendOutcome outcome;
+    outcome.exit = SendExit::connect;
+    outcome.steps.push_back(connect);
+    return outcome;
+  }
+  const auto library = io::SaslLibrary::open();
+  const probe::MakeSasl make_sasl = [&](const std::string& mechanism,
+                                        const auto&) -> std::unique_ptr<smtp::SaslClient> {
+    if (auto client = smtp::make_password_client(mechanism, request.user, request.password)) return client;
+    return library ? (*library)->client(mechanism, request.user, request.password) : nullptr;
+  };
+  auto outcome = probe::send_message(request, connection->wire(), sink, elapsed, make_sasl);
+  outcome.steps.insert(outcome.steps.begin(), connect);
+  return outcome;
+}
+
+/// `seen_by_all`: a password stands on the command line.
+int send(SendArguments& arguments, bool seen_by_all) {
+  TerminalSources sources;
+  std::vector<std::string> warnings;
+  if (const auto descriptor = arguments.value("password-fd")) {
+    auto password =
+        TerminalSources::line_of(std::atoi(descriptor->c_str()), "descriptor " + escaped(*descriptor));
+    if (!password) return refuse("--password-fd: " + password.error().text);
+    arguments.set("auth-password", *std::move(password));
+  } else if (seen_by_all && !arguments.has("hide-all") && !arguments.has("silent")) {
+    warnings.emplace_back(
+        "a password among the arguments can be read by all users of this machine; --password-file, "
+        "--password-fd or the prompt keep it");
+  }
+  if (auto fetched = probe::fetch_contents(arguments, sources, warnings); !fetched)
+    return refuse(fetched.error().text);
+  auto style = probe::output_style_of(arguments);
+  if (!style) return refuse(style.error().text);
+  auto plan = probe::plan_of(arguments, surroundings(arguments), sources, warnings);
+  if (!plan) {
+    for (const auto& warning : warnings) std::fprintf(stderr, "*** %s\n", warning.c_str());
+    return refuse(plan.error().text, plan.error().exit);
+  }
+  if (arguments.has("dump-mail")) {
+    write_to(stdout, probe::drafted_text(plan->draft, plan->facts) + '\n');
+    return 0;
+  }
+  if (auto moved = redirect(arguments); !moved) return refuse(moved.error().text);
+  const auto sink = make_sink(arguments, *std::move(style));
+  for (auto& warning : warnings) sink->put({.kind = probe::Entry::Kind::failure, .text = std::move(warning)});
+  plan->request.content = probe::drafted(plan->draft, plan->facts);
+  plan->request.suppress_content = arguments.has("suppress-data");
+  const auto outcome = converse(plan->request, *sink);
+  if (arguments.has("json")) write_to(stdout, outcome_json(outcome).dump() + '\n');
+  if (const int failed = give_certificate(arguments, outcome); failed != 0) return failed;
+  return number(outcome.exit);
+}
+
+int read_and_send(std::span<const std::string> words, bool target, std::string_view protocol,
+                  std::string_view port) {
+  std::signal(SIGPIPE, SIG_IGN);
+  TerminalSources sources;
+  SendArguments arguments;
+  if (auto read = add_configuration(words, target, sources, arguments); !read)
+    return refuse(read.error().text);
+  if (auto read = add_environment(arguments); !read) return refuse(read.error().text);
+  // What the protocol's name implies is weaker than what the command line says.
+  if (!protocol.empty()) arguments.set("protocol", std::string(protocol));
+  if (!port.empty()) arguments.set("port", std::string(port));
+  if (auto read = arguments.add_words(words, target); !read) return refuse(read.error().text);
+  if (arguments.has("help")) {
+    write_to(stdout, kHelp);
+    return 0;
+  }
+  if (arguments.has("version")) {
+    write_to(stdout, "hikyaku probe send, with the options of swaks 20201014.0\n");
+    return 0;
+  }
+  SendArguments typed;
+  const bool seen = typed.add_words(words, target) && typed.value("auth-password");
+  return send(arguments, seen);
+}
+
+std::vector<std::string> words_of(int argc, char** argv) { return {argv + 1, argv + argc}; }
+
+struct Named {
+  std::string_view name, protocol, port;
+};
+constexpr std::array<Named, 4> kNamed{
+    {{"smtp", "", ""}, {"submission", "ESMTP", "587"}, {"smtps", "SSMTP", ""}, {"lmtp", "LMTP", ""}}};
+
+constexpr std::array<std::string_view, 15> kSending{
+    "to",         "from",   "data",       "body",       "attach",          "attach-body",
+    "add-header", "header", "quit-after", "drop-after", "drop-after-send", "dump-mail",
+    "pipeline",   "prdr",   "protocol"};
+
+}  // namespace
+
+int probe_send_command(int argc, char** argv) { return read_and_send(words_of(argc, argv), false, "", ""); }
+
+int probe_send_by_protocol(int argc, char** argv) {
+  const auto named = std::ranges::find(kNamed, std::string_view(argv[0]), &Named::name);
+  if (named == kNamed.end())
+    return refuse("a message is sent by smtp, submission, smtps or lmtp, and not by " + escaped(argv[0]));
+  return read_and_send(words_of(argc, argv), true, named->protocol, named->port);
+}
+
+bool asks_to_send(int argc, char** argv) {
+  for (const auto& word : words_of(argc, argv)) {
+    if (!word.starts_with('-') || word == "-") continue;
+    SendArguments arguments;
+    const auto name = word.substr(0, word.find('='));
+    // Each word by itself: its value is not looked at.
+    const std::vector<std::string> words{name, "x"};
+    if (!arguments.add_words(words, true) || arguments.all().empty()) continue;
+    const auto option = arguments.all().front().option->name();
+    if (std::ranges::find(kSending, option) != kSending.end() || option.starts_with("xclient") ||
+        option.starts_with("proxy"))
+      return true;
+  }
+  return false;
+}
+
+}  // namespace hikyaku::cmd

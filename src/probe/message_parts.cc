@@ -1,0 +1,90 @@
+#include "probe/message_parts.h"
+
+#include <array>
+#include <cstdio>
+
+#include "base/base64.h"
+#include "probe/encoded_header.h"
+
+namespace hikyaku::probe {
+namespace {
+
+constexpr std::size_t kOctetsOfLine = 57;  // 76 of base64 (RFC 2045 s. 6.8)
+constexpr std::string_view kPlain = "text/plain";
+constexpr std::string_view kUtf8Plain = "Content-Type: text/plain; charset=utf-8";
+constexpr std::string_view kBase64Field = "Content-Transfer-Encoding: BASE64";
+
+std::string base64_lines(std::string_view octets) {
+  std::string out;
+  out.reserve(octets.size() / 3 * 4 + octets.size() / 45 + 8);
+  for (; !octets.empty(); octets.remove_prefix(std::min(kOctetsOfLine, octets.size()))) {
+    put_base64(out, octets.substr(0, kOctetsOfLine));
+    out += '\n';
+  }
+  return out;
+}
+
+enum class Place : unsigned char { body, attachment };
+
+std::string part_text(const DraftPart& part, Place place) {
+  const bool body = place == Place::body;
+  std::string out;
+  if (body && (part.type.empty() || part.type == kPlain)) {
+    if (is_ascii(part.content) || !is_utf8(part.content))
+      return "Content-Type: text/plain\n\n" + part.content;
+    return std::string(kUtf8Plain) + '\n' + std::string(kBase64Field) + "\n\n" + base64_lines(part.content);
+  }
+  out = "Content-Type: " + (part.type.empty() ? "application/octet-stream" : part.type);
+  if (!part.name.empty()) out += header_parameter("name", part.name);
+  out += '\n';
+  if (!part.name.empty()) out += encoded_header("Content-Description: " + part.name) + '\n';
+  if (!body || !part.type.starts_with("text/")) {
+    out += "Content-Disposition: attachment";
+    if (!part.name.empty()) out += header_parameter("filename", part.name);
+    out += '\n';
+  }
+  return out + std::string(kBase64Field) + "\n\n" + base64_lines(part.content);
+}
+
+std::string joined(const std::vector<std::string>& parts, const std::string& boundary) {
+  std::string out;
+  for (const auto& part : parts) out += "--" + boundary + '\n' + part + '\n';
+  return out + "--" + boundary + "--\n";
+}
+
+std::string boundary_text(int number, const std::string& unique) {
+  std::array<char, 8> digits{};
+  std::snprintf(digits.data(), digits.size(), "%03d", number % 1000);
+  return "----=_part_" + std::string(digits.data()) + '_' + unique;
+}
+
+std::string content_type(std::string_view subtype, const std::string& boundary) {
+  return "Content-Type: multipart/" + std::string(subtype) + "; boundary=\"" + boundary + '"';
+}
+
+}  // namespace
+
+MimeBody multipart(const std::vector<DraftPart>& bodies, const std::vector<DraftPart>& attachments,
+                   const std::string& boundary) {
+  std::vector<std::string> alternatives, parts;
+  for (const auto& body : bodies) alternatives.push_back(part_text(body, Place::body));
+  const auto outer = boundary_text(0, boundary);
+  if (attachments.empty() && alternatives.size() > 1)
+    return {{"MIME-Version: 1.0", content_type("alternative", outer)}, joined(alternatives, outer)};
+  if (alternatives.size() > 1) {
+    const auto inner = boundary_text(1, boundary);
+    auto together = joined(alternatives, inner);
+    together.pop_back();
+    parts.push_back(content_type("alternative", inner) + "\n\n" + together);
+  } else {
+    parts = std::move(alternatives);
+  }
+  for (const auto& attachment : attachments) parts.push_back(part_text(attachment, Place::attachment));
+  return {{"MIME-Version: 1.0", content_type("mixed", outer)}, joined(parts, outer)};
+}
+
+MimeBody utf8_text(const std::string& text) {
+  return {{"MIME-Version: 1.0", std::string(kUtf8Plain), std::string(kBase64Field)}, base64_lines(text)};
+}
+
+}  // namespace hikyaku::probe
