@@ -4,10 +4,12 @@
 #include <cstdio>
 #include <string_view>
 
+#include "cmd/base64_command.h"
 #include "cmd/commands.h"
 #include "cmd/greylist_command.h"
 #include "cmd/mailbox_command.h"
 #include "cmd/milters_command.h"
+#include "cmd/mime_commands.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -30,6 +32,8 @@ constexpr std::array kCommands{
     Command{"config", config_command, "check and show main.cf and master.cf"},
     Command{"table", table_command, "look up and check lookup tables"},
     Command{"ese", ese_command, "look at the databases and logs of an Exchange server: do they mount?"},
+    Command{"base64", base64_command, "base64 of a file, and back, by the options of GNU and of macOS"},
+    Command{"mime", mime_command, "messages: their parts, headers, texts and attachments"},
     Command{"sendmail", sendmail_command, "hand in a message on stdin, as Postfix's sendmail"},
     Command{"user", user_command, "the people who may submit mail"},
 };

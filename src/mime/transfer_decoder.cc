@@ -1,0 +1,163 @@
+#include "mime/transfer_decoder.h"
+
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include "mime/base64_body.h"
+#include "mime/quoted_printable.h"
+
+namespace hikyaku::mime {
+namespace {
+
+/// Where the first octet above 127 is, and how many there are.
+struct EightBit {
+  std::uint64_t first = 0, count = 0;
+};
+EightBit find_eight_bit(std::string_view octets) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  EightBit found;
+  std::size_t at = 0;
+  for (std::uint64_t eight = 0; at + sizeof eight <= octets.size(); at += sizeof eight) {
+    std::memcpy(&eight, octets.data() + at, sizeof eight);
+    if ((eight & kHighBits) != 0) break;
+  }
+  for (; at < octets.size(); ++at)
+    if (static_cast<unsigned char>(octets[at]) > 127 && found.count++ == 0) found.first = at;
+  return found;
+}
+
+class IdentityDecoder : public TransferDecoder {
+ public:
+  explicit IdentityDecoder(TransferEncoding encoding) : seven_bit_(encoding == TransferEncoding::seven_bit) {
+    if (encoding == TransferEncoding::unknown) notes_.add(TransferFault::unknown_encoding, 0);
+  }
+  void feed(std::string_view octets, std::string& out) override {
+    if (seven_bit_) {
+      const auto found = find_eight_bit(octets);
+      if (found.count > 0) notes_.add(TransferFault::eight_bit_in_7bit, offset_ + found.first, found.count);
+    }
+    offset_ += octets.size();
+    out += octets;
+  }
+  void finish(std::string&) override {}
+  const TransferNotes& notes() const override { return notes_; }
+
+ private:
+  const bool seven_bit_;
+  std::uint64_t offset_ = 0;
+  TransferNotes notes_;
+};
+
+template <class Decoder>
+class Adapted : public TransferDecoder {
+ public:
+  void feed(std::string_view octets, std::string& out) override { decoder_.feed(octets, out); }
+  void finish(std::string& out) override { decoder_.finish(out); }
+  const TransferNotes& notes() const override { return decoder_.notes(); }
+
+ private:
+  Decoder decoder_;
+};
+
+/// uuencode and yEnc as the encoding of a whole body: the file in it, without the text around. Without any
+/// file the body is what stands there.
+class FileDecoder : public TransferDecoder, private EmbeddedFileListener {
+ public:
+  explicit FileDecoder(TransferFault not_found) : not_found_(not_found), reader_(*this) {}
+  void feed(std::string_view octets, std::string& out) override {
+    out_ = &out;
+    reader_.feed(octets);
+  }
+  void finish(std::string& out) override {
+    out_ = &out;
+    reader_.finish();
+    if (file_ && !given_up_) return;
+    notes_.add(not_found_, 0);
+    out += text_;
+  }
+  const TransferNotes& notes() const override { return notes_; }
+  const EmbeddedFile* file() const override { return file_ ? &*file_ : nullptr; }
+
+ private:
+  void text(std::string_view octets) override {
+    if (given_up_) out_->append(octets);
+    if (file_ || given_up_) return;
+    text_ += octets;
+    if (text_.size() <= kText) return;
+    // No file begins as late as this.
+    out_->append(text_);
+    text_.clear();
+    given_up_ = true;
+  }
+  void file_begins(const EmbeddedFile& file) override {
+    text_.clear();
+    file_ = file;
+  }
+  void file(std::string_view octets) override { out_->append(octets); }
+  void file_ends(std::uint64_t, const TransferNotes& notes) override {
+    for (const auto& note : notes.all()) notes_.add(note.fault, note.offset, note.count);
+  }
+
+  static constexpr std::size_t kText = 64 * 1024;  // octets in front of a file
+  const TransferFault not_found_;
+  std::optional<EmbeddedFile> file_;
+  std::string text_;       // until a file begins
+  bool given_up_ = false;  // all of it is text
+  std::string* out_ = nullptr;
+  TransferNotes notes_;
+  EmbeddedFileReader reader_;
+};
+
+struct Name {
+  std::string_view name;
+  TransferEncoding encoding;
+};
+constexpr std::array kNames{
+    Name{"", TransferEncoding::seven_bit},
+    Name{"7bit", TransferEncoding::seven_bit},
+    Name{"7-bit", TransferEncoding::seven_bit},
+    Name{"8bit", TransferEncoding::eight_bit},
+    Name{"8-bit", TransferEncoding::eight_bit},
+    Name{"binary", TransferEncoding::binary},
+    Name{"base64", TransferEncoding::base64},
+    Name{"base-64", TransferEncoding::base64},
+    Name{"x-uuencode", TransferEncoding::uuencode},
+    Name{"uuencode", TransferEncoding::uuencode},
+    Name{"x-uue", TransferEncoding::uuencode},
+    Name{"uue", TransferEncoding::uuencode},
+    Name{"x-yencode", TransferEncoding::yenc},
+    Name{"x-yenc", TransferEncoding::yenc},
+    Name{"yenc", TransferEncoding::yenc},
+    Name{"quoted-printable", TransferEncoding::quoted_printable},
+    Name{"qp", TransferEncoding::quoted_printable},
+};
+
+}  // namespace
+
+TransferEncoding transfer_encoding(std::string_view name) {
+  for (const auto& known : kNames)
+    if (known.name == name) return known.encoding;
+  return TransferEncoding::unknown;
+}
+
+std::unique_ptr<TransferDecoder> make_transfer_decoder(TransferEncoding encoding) {
+  switch (encoding) {
+    case TransferEncoding::quoted_printable:
+      return std::make_unique<Adapted<QuotedPrintableDecoder>>();
+    case TransferEncoding::base64:
+      return std::make_unique<Adapted<Base64BodyDecoder>>();
+    case TransferEncoding::uuencode:
+      return std::make_unique<FileDecoder>(TransferFault::uu_not_found);
+    case TransferEncoding::yenc:
+      return std::make_unique<FileDecoder>(TransferFault::yenc_not_found);
+    case TransferEncoding::seven_bit:
+    case TransferEncoding::eight_bit:
+    case TransferEncoding::binary:
+    case TransferEncoding::unknown:
+      break;
+  }
+  return std::make_unique<IdentityDecoder>(encoding);
+}
+
+}  // namespace hikyaku::mime
