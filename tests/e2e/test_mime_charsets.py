@@ -17,6 +17,8 @@ IN_JIS = {"iso-2022-jp": ("-J", "ISO-2022-JP", "iso2022_jp_ext", "JIS"), "cp5022
           "shift_jis": ("-S", "CP932", "cp932", "SJIS"), "euc-jp": ("-E", "EUC-JP", "euc_jp", "EUCJP")}
 OUT = {"iso-2022-jp": ("-j", "ISO-2022-JP", "iso2022_jp", "JIS"), "shift_jis": ("-s", "CP932", "cp932", "SJIS"), "euc-jp": ("-e", "EUC-JP", "euc_jp", "EUCJP")}
 
+GUESS_NAMES = {"utf-8": ("UTF-8", "UTF8"), "cp932": ("Shift_JIS", "SJIS"), "euc_jp": ("EUC-JP", "EUCJP")}
+
 
 def mime(lab, octets, *arguments, codes=(0,)):
     done = subprocess.run([lab.binary, "mime", *arguments], input=octets, capture_output=True, timeout=60)
@@ -30,11 +32,21 @@ def ours_in(lab, label, octets):
     return out[len(SETTLED):].decode()
 
 
+def questions():
+    """All that encoding-japanese is asked; tests/node/record.py asks it."""
+    asked = {"octets": [{"do": "decode", "hex": octets.hex(), "charset": IN_JIS[label][3]} for _, label, octets, _ in OCTETS]}
+    for label, names in OUT.items():
+        asked[f"texts in {label}"] = [{"do": "encode", "text": case[1], "charset": names[3]} for case in TEXTS]
+    for codec in GUESS_NAMES:
+        asked[f"guesses in {codec}"] = [{"do": "detect", "hex": text.encode(codec).hex()} for text in GUESSED]
+    return asked
+
+
 def header_differences(lab):
     found = []
-    for name, value, text in HEADERS:
-        out = mime(lab, b"Subject: " + value + b"\r\n", "decode", "--header").decode()
-        assert out == f"Subject: {text}\n", (name, out)
+    ours = mime(lab, b"".join(b"Subject: " + value + b"\r\n" for _, value, _ in HEADERS), "decode", "--header").decode().splitlines()
+    for (name, value, text), out in zip(HEADERS, ours, strict=True):
+        assert out == f"Subject: {text}", (name, out)
         theirs = {"nkf": peers.nkf(value, "-w", "-x").decode("utf-8", "replace").strip(), "email.header": peers.python_header(value),
                   "email.policy": peers.python_message(value)}
         found += [(name, peer, other) for peer, other in theirs.items() if other != text]
@@ -43,8 +55,7 @@ def header_differences(lab):
 
 def octet_differences(lab):
     found = []
-    package = peers.EncodingJapanese()
-    answers = package.answers("octets", [{"do": "decode", "hex": octets.hex(), "charset": IN_JIS[label][3]} for _, label, octets, _ in OCTETS])
+    answers = peers.EncodingJapanese().answers("octets", questions())
     for (name, label, octets, text), answer in zip(OCTETS, answers):
         assert ours_in(lab, label, octets) == text, (name, ours_in(lab, label, octets))
         option, charset, codec, _ = IN_JIS[label]
@@ -58,8 +69,8 @@ def octet_differences(lab):
 def text_differences(lab):
     found = []
     package = peers.EncodingJapanese()
-    for index, (label, (option, charset, codec, name_there)) in enumerate(OUT.items()):
-        answers = package.answers(f"texts in {label}", [{"do": "encode", "text": case[1], "charset": name_there} for case in TEXTS])
+    for index, (label, (option, charset, codec, _)) in enumerate(OUT.items()):
+        answers = package.answers(f"texts in {label}", questions())
         for case, answer in zip(TEXTS, answers):
             name, text, octets = case[0], case[1], case[2 + index]
             out = mime(lab, text.encode(), "encode", "--encoding", "base64", "--charset", label, codes=(65,) if octets.endswith(b"?") else (0,))
@@ -152,12 +163,12 @@ def test_short_texts_are_guessed_where_others_go_wrong(lab):
     peers.needed("nkf")
     package = peers.EncodingJapanese()
     wrong = {}
-    for codec, of_nkf, of_package in (("utf-8", "UTF-8", "UTF8"), ("cp932", "Shift_JIS", "SJIS"), ("euc_jp", "EUC-JP", "EUCJP")):
+    for codec, (of_nkf, of_package) in GUESS_NAMES.items():
         octets = [text.encode(codec) for text in GUESSED]
         ours = mime(lab, b"".join(b"Subject: " + one + b"\r\n" for one in octets), "decode", "--header").decode().splitlines()
         missed = [text for text, line in zip(GUESSED, ours, strict=True) if line != "Subject: " + text]
         assert missed == differences.GUESSED_WRONG_BY_US[codec], missed
-        guesses = package.answers(f"guesses in {codec}", [{"do": "detect", "hex": one.hex()} for one in octets])
+        guesses = package.answers(f"guesses in {codec}", questions())
         wrong["encoding-japanese", codec] = sum(guess != of_package for guess in guesses)
         wrong["nkf", codec] = sum(not peers.nkf(one, "--guess=1").decode().startswith((of_nkf, "CP")) for one in octets)
     assert wrong == differences.GUESSES, wrong
