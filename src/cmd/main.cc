@@ -10,6 +10,7 @@
 #include "cmd/mailbox_command.h"
 #include "cmd/milters_command.h"
 #include "cmd/probe_command.h"
+#include "cmd/mime_commands.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -34,6 +35,7 @@ constexpr std::array kCommands{
     Command{"probe", probe_command, "talk to a mail server by hand or from a pipe, and judge its TLS"},
     Command{"ese", ese_command, "look at the databases and logs of an Exchange server: do they mount?"},
     Command{"base64", base64_command, "base64 of a file, and back, by the options of GNU and of macOS"},
+    Command{"mime", mime_command, "messages: their parts, headers, texts and attachments"},
     Command{"sendmail", sendmail_command, "hand in a message on stdin, as Postfix's sendmail"},
     Command{"user", user_command, "the people who may submit mail"},
 };

@@ -135,7 +135,7 @@ void QuotedPrintableEncoder::feed(std::string_view octets, std::string& out) {
 
 void QuotedPrintableEncoder::one(unsigned char octet, std::string& out) {
   const bool text = content_ == Content::text;
-  if (text && octet == '\n') {
+  if (octet == '\n' && content_ != Content::binary) {
     if (held_.ends_with('\r')) held_.pop_back();
     flush(true, out);
     out += line_end_;

@@ -34,8 +34,10 @@ class QuotedPrintableDecoder {
 class QuotedPrintableEncoder {
  public:
   enum class Content : unsigned char {
-    text,    ///< LF and CRLF are line ends, and become `line_end`
-    binary,  ///< all octets must come back: line ends are encoded too
+    text,     ///< LF and CRLF are line ends, and become `line_end`
+    lf_text,  ///< LF is a line end and becomes `line_end`; a CR is encoded: with LF as `line_end` all octets
+              ///< come back
+    binary,   ///< all octets must come back: line ends are encoded too
   };
   explicit QuotedPrintableEncoder(Content content, std::string_view line_end = "\r\n")
       : content_(content), line_end_(line_end) {}
