@@ -118,9 +118,9 @@ class StructureReader {
   void consume(std::string_view octets);
   std::size_t take_header(std::string_view octets);
   void header_line();
-  void end_header_before_line();
+  void end_header_before_line(StructureProblem::Kind why);
   bool header_full() const;
-  void end_header(std::string_view separator);
+  void end_header(std::string_view separator, std::optional<StructureProblem::Kind> why = {});
   Part::Kind decide_kind(Open& open);
   Part::Kind multipart_kind(Open& open);
   Part::Kind message_kind(const Part& part);
