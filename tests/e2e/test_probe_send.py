@@ -168,6 +168,10 @@ def cases(files: Path):
     yield "a beginning of a name", [*one, "--quit-a", "MAIL"], [], {}
 
 
+# The same octets, but swaks sends QUIT before it has read the replies, or reads one before it drops the connection.
+ORDER_DIFFERS = {"drop after sending HELO", "pipeline, quit after mail", "pipeline, quit after rcpt", "no reply to mail"}
+
+
 def dialogue(text: bytes) -> list:
     """The lines that were sent and received, without what we decode beside them."""
     lines = [line.rstrip(b"\r").split(b"   \xe2\x86\x90")[0] for line in plain(text).split(b"\n")]
@@ -184,7 +188,7 @@ def compared(lab, name, options, script, how):
         done = run(command, ["--server", f"127.0.0.1:{server.port}", *options], stdin)
         said = server.said() if server.connections else None
         server.stop()
-        shown = [] if "-au" in options or name == "no reply to mail" else dialogue(done.stdout)
+        shown = [] if "-au" in options or name in ORDER_DIFFERS else dialogue(done.stdout)
         yield done.returncode, None if said is None else plain(said), shown, done.stdout + done.stderr
 
 
