@@ -4,6 +4,7 @@
 #include <csignal>
 #include <string_view>
 
+#include "cmd/probe_script.h"
 #include "cmd/probe_send.h"
 #include "cmd/probe_talk.h"
 
@@ -26,6 +27,7 @@ int probe_command(int argc, char** argv) {
   for (const auto& part : kParts) {
     if (argc > 1 && part.name == argv[1]) return part.run(argc - 1, argv + 1);
   }
+  if (asks_for_script(argc, argv)) return probe_script(argc, argv);
   if (argc > 1 && asks_to_send(argc - 1, argv + 1)) return probe_send_by_protocol(argc - 1, argv + 1);
   return probe_talk(argc, argv);
 }
