@@ -296,7 +296,7 @@ int send(SendArguments& arguments, bool seen_by_all) {
     return refuse(plan.error().text, plan.error().exit);
   }
   if (arguments.has("dump-mail")) {
-    write_to(stdout, probe::drafted_text(plan->draft, plan->facts) + '\n');
+    write_to(stdout, probe::drafted_text(plan->draft, plan->facts));
     return 0;
   }
   if (auto moved = redirect(arguments); !moved) return refuse(moved.error().text);

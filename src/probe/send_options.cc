@@ -18,6 +18,7 @@ constexpr auto kOptions = std::to_array<SendOption>({
     {"local-interface li local-address", kValue, "Interface: "},
     {"local-port lp lport", kValue, "Local Port: "},
     {"copy-routing", kValue},
+    {"dns-server", kValue},
     {"4"},
     {"6"},
     {"socket", kValue, "Socket File: "},

@@ -108,10 +108,9 @@ C: STAT
 S~ ^\\+OK (?<count>[0-9]+) (?<size>[0-9]+)$
 C: STAT
 S: +OK ${{count}} ${{size}}
-@ set dot .
 C: LIST
 S: +OK*
-S: ${{dot}}
+S: .
 C: QUIT
 S: +OK*
 """
