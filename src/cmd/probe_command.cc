@@ -4,6 +4,8 @@
 #include <csignal>
 #include <string_view>
 
+#include "cmd/probe_script.h"
+#include "cmd/probe_send.h"
 #include "cmd/probe_talk.h"
 
 namespace hikyaku::cmd {
@@ -15,7 +17,7 @@ struct Part {
   int (*run)(int argc, char** argv);
 };
 
-constexpr std::array<Part, 0> kParts{};
+constexpr std::array<Part, 1> kParts{{{"send", probe_send_command}}};
 
 }  // namespace
 
@@ -25,6 +27,8 @@ int probe_command(int argc, char** argv) {
   for (const auto& part : kParts) {
     if (argc > 1 && part.name == argv[1]) return part.run(argc - 1, argv + 1);
   }
+  if (asks_for_script(argc, argv)) return probe_script(argc, argv);
+  if (argc > 1 && asks_to_send(argc - 1, argv + 1)) return probe_send_by_protocol(argc - 1, argv + 1);
   return probe_talk(argc, argv);
 }
 

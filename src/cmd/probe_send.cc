@@ -17,8 +17,7 @@
 #include "base/escape.h"
 #include "cmd/send_connection.h"
 #include "cmd/send_sources.h"
-#include "io/sasl_gsasl.h"
-#include "io/system_clock.h"
+#include "io/probe_sasl.h"
 #include "io/system_random.h"
 #include "probe/send_conversation.h"
 #include "probe/send_output.h"
@@ -260,11 +259,13 @@ probe::SendOutcome converse(const probe::SendRequest& request, probe::Sink& sink
     outcome.steps.push_back(connect);
     return outcome;
   }
-  const auto library = io::SaslLibrary::open();
-  const probe::MakeSasl make_sasl = [&](const std::string& mechanism,
-                                        const auto&) -> std::unique_ptr<smtp::SaslClient> {
-    if (auto client = smtp::make_password_client(mechanism, request.user, request.password)) return client;
-    return library ? (*library)->client(mechanism, request.user, request.password) : nullptr;
+  const auto library = io::ProbeSasl::open();
+  const probe::MakeSasl make_sasl =
+      [&](const std::string& mechanism,
+          const probe::TlsReport* tls) -> Result<std::unique_ptr<probe::AuthClient>> {
+    if (!library) return std::unexpected(library.error());
+    return (*library)->client(mechanism, {.user = request.user, .password = request.password}, tls,
+                              request.target.host, request.target.port);
   };
   auto outcome = probe::send_message(request, connection->wire(), sink, elapsed, make_sasl);
   outcome.steps.insert(outcome.steps.begin(), connect);
@@ -295,7 +296,7 @@ int send(SendArguments& arguments, bool seen_by_all) {
     return refuse(plan.error().text, plan.error().exit);
   }
   if (arguments.has("dump-mail")) {
-    write_to(stdout, probe::drafted_text(plan->draft, plan->facts) + '\n');
+    write_to(stdout, probe::drafted_text(plan->draft, plan->facts));
     return 0;
   }
   if (auto moved = redirect(arguments); !moved) return refuse(moved.error().text);
@@ -355,7 +356,15 @@ int probe_send_by_protocol(int argc, char** argv) {
   const auto named = std::ranges::find(kNamed, std::string_view(argv[0]), &Named::name);
   if (named == kNamed.end())
     return refuse("a message is sent by smtp, submission, smtps or lmtp, and not by " + escaped(argv[0]));
-  return read_and_send(words_of(argc, argv), true, named->protocol, named->port);
+  const auto words = words_of(argc, argv);
+  for (const std::string ambiguous : {"--tls", "-tls"}) {
+    if (std::ranges::find(words, ambiguous) != words.end())
+      return refuse(ambiguous +
+                    " is STARTTLS to swaks (hikyaku probe send), and TLS before the first word to the other "
+                    "probes: say "
+                    "--starttls required or --tls-on-connect");
+  }
+  return read_and_send(words, true, named->protocol, named->port);
 }
 
 bool asks_to_send(int argc, char** argv) {

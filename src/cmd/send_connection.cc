@@ -38,9 +38,13 @@ io::ProbeTarget::Family family_of(Family family) {
 }
 
 /// The hosts that take mail for a domain (RFC 5321 s. 5.1), best first.
-Result<std::vector<std::string>> mail_hosts(const std::string& domain) {
+Result<std::vector<std::string>> mail_hosts(const std::string& domain, const std::string& dns_server) {
+  if (!dns_server.empty() && !io::Resolver::is_server(dns_server))
+    return fail(Fault::malformed, "--dns-server: '" + escaped(dns_server) + "' is no address of a server");
   boost::asio::io_context context;
-  io::Resolver resolver(io::Resolver::Settings{});
+  io::Resolver::Settings settings;
+  settings.forward = dns_server;
+  io::Resolver resolver(settings);
   auto asked =
       boost::asio::co_spawn(context, resolver.query(domain, io::Resolver::Type::mx), boost::asio::use_future);
   context.run();
@@ -110,7 +114,7 @@ Result<SendConnection> SendConnection::open(const probe::SendTarget& target, std
   place.local_port = target.local_port;
   place.limit = limit;
   if (!place.unix_path.empty() || !place.host.empty()) return to_host(std::move(place), note);
-  const auto hosts = mail_hosts(target.domain);
+  const auto hosts = mail_hosts(target.domain, target.dns_server);
   if (!hosts) return std::unexpected(hosts.error());
   std::string failures;
   for (const auto& host : *hosts) {

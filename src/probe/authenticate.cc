@@ -55,7 +55,7 @@ bool is_quotable(std::string_view text) {
 }
 
 /// A string of IMAP in quotes.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -68,13 +68,13 @@ std::string command(Conversation& conversation, Speech speech, AuthClient& clien
                     bool& said_initial) {
   const std::string name(client.mechanism());
   std::string line = speech == Speech::imap    ? conversation.tag() + " AUTHENTICATE " + name
-                     : speech == Speech::sieve ? "AUTHENTICATE " + quoted(name)
+                     : speech == Speech::sieve ? "AUTHENTICATE " + in_quotes(name)
                                                : "AUTH " + name;
   if (speech == Speech::imap && !opening.has("SASL-IR")) return line;  // RFC 4959
   const auto initial = client.initial();
   if (!initial) return line;
   said_initial = true;
-  if (speech == Speech::sieve) return line + ' ' + quoted(base64_encode(*initial));
+  if (speech == Speech::sieve) return line + ' ' + in_quotes(base64_encode(*initial));
   return line + ' ' + (initial->empty() ? "=" : base64_encode(*initial));
 }
 
@@ -87,7 +87,7 @@ std::string challenge_text(Speech speech, const Answer& answer) {
 }
 
 std::string reply_line(Speech speech, std::string_view octets) {
-  return speech == Speech::sieve ? quoted(base64_encode(octets)) : base64_encode(octets);
+  return speech == Speech::sieve ? in_quotes(base64_encode(octets)) : base64_encode(octets);
 }
 
 /// Tells the server that we won't go on, and reads its answer.
@@ -187,8 +187,8 @@ Result<AuthOutcome> log_in(Conversation& conversation, Speech speech, const Iden
     return AuthOutcome{End::given_up,
                        "a name or password with a line end or a NUL in it can't be sent this way"};
   if (speech == Speech::imap) {
-    auto answer = conversation.ask(conversation.tag() + " LOGIN " + quoted(identity.user) + ' ' +
-                                   quoted(identity.password));
+    auto answer = conversation.ask(conversation.tag() + " LOGIN " + in_quotes(identity.user) + ' ' +
+                                   in_quotes(identity.password));
     if (!answer) return std::unexpected(std::move(answer.error()));
     return AuthOutcome{answer->verdict == Verdict::good ? End::accepted : End::refused, last_line(*answer)};
   }

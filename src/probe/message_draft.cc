@@ -213,8 +213,9 @@ std::string drafted(const MessageDraft& draft, const DraftFacts& facts) {
 std::string drafted_text(const MessageDraft& draft, const DraftFacts& facts) {
   if (!draft.fixup) return draft.data;
   auto text = put_together(draft, facts);
-  if (text.ends_with("\n.\n")) text.erase(text.size() - 2);
-  return text;
+  if (text.ends_with("\n.\n")) return text.erase(text.size() - 2);
+  if (text.ends_with("\n.")) return text.erase(text.size() - 1);
+  return text += '\n';  // which the wire has before the dot
 }
 
 }  // namespace hikyaku::probe

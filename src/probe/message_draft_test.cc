@@ -137,7 +137,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(DraftedText, IsForPeople) {
   EXPECT_EQ(drafted_text({.data = "A: b\n\n.x\n.\n"}, kFacts), "A: b\n\n.x\n");
-  EXPECT_EQ(drafted_text({.data = "A: b\n\nx"}, kFacts), "A: b\n\nx");
+  EXPECT_EQ(drafted_text({.data = "A: b\n\nx"}, kFacts), "A: b\n\nx\n");
+  EXPECT_EQ(drafted_text({.data = "A: b\n\nx\n."}, kFacts), "A: b\n\nx\n");
 }
 
 TEST(EncodedHeader, KeepsWordsOfAsciiBesideAndCutsLongRuns) {

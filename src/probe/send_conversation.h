@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "probe/authenticate.h"
 #include "probe/send_request.h"
 #include "probe/smtp_talk.h"
-#include "smtp/sasl.h"
 
 namespace hikyaku::probe {
 
@@ -21,10 +21,10 @@ struct SendOutcome {
   std::string mechanism;  ///< that authenticated; empty: none
 };
 
-/// A SASL client for a mechanism, by its own name and in upper case; with what the handshake gave for channel
-/// binding. nullptr: it is not there.
-using MakeSasl = std::function<std::unique_ptr<smtp::SaslClient>(const std::string& mechanism,
-                                                                 const std::optional<TlsReport>& tls)>;
+/// A SASL client for a mechanism by its own name, in upper case, with what the handshake gave for channel
+/// binding (nullptr: there was none).
+using MakeSasl =
+    std::function<Result<std::unique_ptr<AuthClient>>(const std::string& mechanism, const TlsReport* tls)>;
 
 /// Holds the conversation that `request` asks for over a connection that was just made, to its end: swaks'
 /// order of steps, and swaks' exit numbers. Differences from swaks 20201014, all where it leaves the server

@@ -99,7 +99,24 @@ Want want_of(const SendArguments& arguments, std::string_view option, bool requi
   return required || arguments.has(name) ? Want::required : Want::no;
 }
 
+/// --starttls says what -tls, -tlso and so on say, in the words of the other probes.
+Refused read_starttls(const SendArguments& arguments, SendRequest& request) {
+  const auto value = arguments.value("starttls");
+  if (!value) return std::nullopt;
+  if (request.tls_on_connect && *value == "required")
+    return refusal("--starttls required: TLS is there at once");
+  if (*value == "required") {
+    request.tls = Want::required;
+  } else if (*value == "auto" || *value == "never") {
+    request.tls = *value == "auto" && !request.tls_on_connect ? Want::optional_strict : Want::no;
+  } else {
+    return refusal("--starttls is auto, never or required, and not " + escaped(*value));
+  }
+  return std::nullopt;
+}
+
 Refused read_tls(const SendArguments& arguments, SendRequest& request) {
+  if (auto refused = read_starttls(arguments, request)) return refused;
   auto& wish = request.tls_wish;
   wish.cipher_list = arguments.value("tls-cipher").value_or("");
   wish.certificate_file = arguments.value("tls-cert").value_or("");

@@ -59,8 +59,9 @@ enum class SendExit : unsigned char {
 
 struct SendTarget {
   enum class Family : unsigned char { any, ipv4, ipv6 };
-  std::string host;    ///< empty: the mail servers of `domain`
-  std::string domain;  ///< of the last recipient, or --copy-routing
+  std::string host;        ///< empty: the mail servers of `domain`
+  std::string domain;      ///< of the last recipient, or --copy-routing
+  std::string dns_server;  ///< asked for those instead of the system\'s: "192.0.2.53", "192.0.2.53@5353"
   std::uint16_t port = 25;
   std::string unix_path;  ///< instead of host and port
   std::string pipe;       ///< a command, instead of all those

@@ -176,12 +176,13 @@ std::vector<std::string> SendFlow::mechanisms_to_try(const std::vector<std::stri
 SendFlow::End SendFlow::try_mechanism(const std::string& name, bool& succeeded) {
   const auto alias =
       std::ranges::find(request_.mechanism_aliases, name, [](const auto& pair) { return pair.first; });
-  const auto client =
-      make_sasl_(alias == request_.mechanism_aliases.end() ? name : alias->second, outcome_.tls);
-  if (client == nullptr) {
-    talk_.failure(name + " can't be done here");
+  const auto& mechanism = alias == request_.mechanism_aliases.end() ? name : alias->second;
+  const auto made = make_sasl_(mechanism, outcome_.tls ? &*outcome_.tls : nullptr);
+  if (!made) {
+    talk_.failure(made.error().text);
     return std::nullopt;
   }
+  const auto& client = *made;
   std::string line = "AUTH " + name;
   const auto initial = client->initial();
   if (initial) line += ' ' + (initial->empty() ? "=" : base64_encode(*initial));
@@ -191,8 +192,8 @@ SendFlow::End SendFlow::try_mechanism(const std::string& name, bool& succeeded) 
   for (int round = 0; round < kMostChallenges; ++round) {
     const auto reply = talk_.hear();
     if (!reply.whole()) return refused(reply, SendExit::auth);
-    // Who has proved nothing yet has not been let in (RFC 4954 s. 4).
-    succeeded = reply.success() && (round > 0 || initial);
+    // Who has proved nothing yet has not been let in (RFC 4954 s. 4), nor has a server that owes its proof.
+    succeeded = reply.success() && (round > 0 || initial) && !client->wants_proof();
     if (reply.success() && !succeeded) talk_.failure(name + " is not finished, whatever the server says");
     if (!reply.intermediate()) return std::nullopt;
     const auto challenge = base64_decode(reply.lines.empty() ? std::string_view() : reply.lines.front());

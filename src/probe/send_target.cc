@@ -108,6 +108,7 @@ Result<SendTarget> target_of(const SendArguments& arguments, std::uint16_t usual
     target.local_port = *parsed;
   }
   target.domain = arguments.value("copy-routing").value_or("");
+  target.dns_server = arguments.value("dns-server").value_or("");
   return target;
 }
 
