@@ -1,0 +1,147 @@
+// Open relay: forms of an address that a server may take for its own although the mail is for somebody else.
+// Never with a login, never further than RCPT.
+#include <string>
+#include <utility>
+
+#include "probe/audit_classes.h"
+#include "probe/audit_smtp.h"
+
+namespace hikyaku::probe {
+namespace {
+
+struct Form {
+  std::string_view id, title, reference;
+  std::string_view sender;     ///< what MAIL says
+  std::string_view recipient;  ///< what RCPT says
+};
+
+// {LOCAL}: a domain of the server; {IP}: its address, as in a literal; {OTHER}: whom it must not relay to.
+constexpr Form kForms[] = {
+    {"null-sender", "from the null sender", "RFC 5321 s. 4.5.5", "<>", "<audit@{OTHER}>"},
+    {"local-sender", "from an address of the server's own domain", "RFC 5321 s. 7.1", "<postmaster@{LOCAL}>",
+     "<audit@{OTHER}>"},
+    {"localhost-sender", "from localhost", "RFC 5321 s. 7.1", "<audit@localhost>", "<audit@{OTHER}>"},
+    {"sender-without-domain", "from a sender without a domain", "RFC 5321 s. 4.1.2", "<postmaster>",
+     "<audit@{OTHER}>"},
+    {"literal-sender", "from the server's own address", "RFC 5321 s. 4.1.3", "<audit@[{IP}]>",
+     "<audit@{OTHER}>"},
+    {"percent", "user%domain@local", "RFC 1123 s. 5.2.16", "<>", "<audit%{OTHER}@{LOCAL}>"},
+    {"percent-no-domain", "user%domain without a domain", "RFC 1123 s. 5.2.16", "<>", "<audit%{OTHER}>"},
+    {"percent-literal", "user%domain at the server's address", "RFC 1123 s. 5.2.16; RFC 5321 s. 4.1.3", "<>",
+     "<audit%{OTHER}@[{IP}]>"},
+    {"bang", "domain!user without a domain", "RFC 976", "<>", "<{OTHER}!audit>"},
+    {"bang-local", "domain!user@local", "RFC 976", "<>", "<{OTHER}!audit@{LOCAL}>"},
+    {"quoted", "\"user@domain\" without a domain", "RFC 5321 s. 4.1.2", "<>", "<\"audit@{OTHER}\">"},
+    {"quoted-local", "\"user@domain\"@local", "RFC 5321 s. 4.1.2", "<>", "<\"audit@{OTHER}\"@{LOCAL}>"},
+    {"quoted-literal", "\"user@domain\" at the server's address", "RFC 5321 s. 4.1.2, 4.1.3", "<>",
+     "<\"audit@{OTHER}\"@[{IP}]>"},
+    {"quoted-percent", "\"user%domain\"@local", "RFC 1123 s. 5.2.16", "<>", "<\"audit%{OTHER}\"@{LOCAL}>"},
+    {"two-ats", "user@domain@local", "RFC 5321 s. 4.1.2", "<>", "<audit@{OTHER}@{LOCAL}>"},
+    {"nested-brackets", "<user@domain>@local", "RFC 5321 s. 4.1.2", "<>", "<<audit@{OTHER}>@{LOCAL}>"},
+    {"source-route", "@local:user@domain", "RFC 5321 s. 3.6.1, F.2", "<>", "<@{LOCAL}:audit@{OTHER}>"},
+    {"source-route-literal", "@[address]:user@domain", "RFC 5321 s. 3.6.1, F.2", "<>",
+     "<@[{IP}]:audit@{OTHER}>"},
+    {"source-route-twice", "@local,@local:user@domain", "RFC 5321 s. 3.6.1, F.2", "<>",
+     "<@{LOCAL},@{LOCAL}:audit@{OTHER}>"},
+    {"other-literal", "user@[an address elsewhere]", "RFC 5321 s. 4.1.3; RFC 5737", "<>",
+     "<audit@[192.0.2.1]>"},
+    {"no-brackets", "an address without angle brackets", "RFC 5321 s. 4.1.1.3", "<>", "audit@{OTHER}"},
+    {"trailing-dot", "a domain with a dot at its end", "RFC 5321 s. 4.1.2", "<>", "<audit@{OTHER}.>"},
+    {"blank-in-front", "a blank in front of the address", "RFC 5321 s. 4.1.1.3", "<>", "< audit@{OTHER}>"},
+    {"comma", "two addresses in one path, the first a local one", "RFC 5321 s. 4.1.2", "<>",
+     "<postmaster@{LOCAL},audit@{OTHER}>"},
+    {"orcpt-local", "ORCPT that names a local recipient", "RFC 3461 s. 4.2", "<>",
+     "<audit@{OTHER}> ORCPT=rfc822;postmaster@{LOCAL}"},
+    {"auth-parameter", "AUTH= that says the sender has logged in", "RFC 4954 s. 5",
+     "<> AUTH=postmaster@{LOCAL}", "<audit@{OTHER}>"},
+};
+
+void replace(std::string& text, std::string_view what, std::string_view with) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+    text.replace(at, what.size(), with);
+}
+
+std::string filled(std::string_view form, const SmtpTalk& smtp) {
+  std::string text(form);
+  replace(text, "{LOCAL}", smtp.local_domain());
+  replace(text, "{IP}", smtp.target().literal);
+  replace(text, "{OTHER}", smtp.target().relay_domain);
+  return text;
+}
+
+bool names(const Form& form, std::string_view what) {
+  return form.sender.find(what) != std::string_view::npos ||
+         form.recipient.find(what) != std::string_view::npos;
+}
+
+/// Whether the answers to a form can mean anything: not where the server relays for this client in any case.
+SmtpTalk::Obstacle stranger(SmtpTalk& smtp) {
+  const auto sender = smtp.command("MAIL FROM:<>");
+  if (sender.none()) return unsure("the server " + sender.text + " after MAIL");
+  if (sender.refused()) {
+    if (sender.code == 530) return passed("without a login nothing is taken: " + sender.quoted());
+    return unsure("MAIL FROM:<> was refused: " + sender.quoted());
+  }
+  const auto plain = smtp.command("RCPT TO:<audit@" + smtp.target().relay_domain + ">");
+  if (plain.taken())
+    return not_applicable(
+        "the server relays for this client in any case (smtp-relay-plain); run the audit from where "
+        "it is a stranger");
+  if (const auto answer = smtp.command("RSET"); answer.code != 250)
+    return must_refuse(smtp.talk(), answer, "");
+  return std::nullopt;
+}
+
+/// A form with a local part that the server may have a mailbox for, as it has for any: then it is taken to be
+/// local, and where it goes can't be seen.
+AuditFinding judge_taken(SmtpTalk& smtp, const Form& form, const SmtpAnswer& taken) {
+  if (names(form, "{LOCAL}") || names(form, "{IP}") || form.recipient.find('@') == std::string_view::npos) {
+    const auto any = smtp.command("RCPT TO:<hikyaku-audit-nobody@" + smtp.local_domain() + ">");
+    if (any.taken())
+      return unsure("taken, as is any name at " + smtp.local_domain() +
+                    "; whether the server hands it on can't be seen from outside: " + taken.quoted());
+  }
+  return failed("mail for somebody else was taken: " + taken.quoted());
+}
+
+AuditFinding relay(AuditTalk& talk, const AuditTarget& target, const Form& form) {
+  SmtpTalk smtp(talk, target);
+  if (names(form, "{IP}") && target.literal.empty())
+    return not_applicable("the case needs the server's address: give it instead of its name");
+  if (auto no = smtp.secured()) return *no;
+  if (names(form, "ORCPT=") && !smtp.offers("DSN")) return not_applicable("the server offers no DSN");
+  if (names(form, "AUTH=") && !smtp.offers("AUTH")) return not_applicable("the server offers no AUTH");
+  if (names(form, "{LOCAL}") && smtp.local_domain().empty())
+    return not_applicable("the server does not say its name: give a domain of it with --local-domain");
+  if (auto no = stranger(smtp)) return *no;
+  if (const auto sender = smtp.command("MAIL FROM:" + filled(form.sender, smtp)); !sender.taken())
+    return must_refuse(talk, sender, "");
+  const auto recipient = smtp.command("RCPT TO:" + filled(form.recipient, smtp));
+  return recipient.taken() ? judge_taken(smtp, form, recipient) : must_refuse(talk, recipient, "");
+}
+
+AuditFinding plain(AuditTalk& talk, const AuditTarget& target) {
+  SmtpTalk smtp(talk, target);
+  if (auto no = smtp.secured()) return *no;
+  const auto sender = target.sender.empty() ? "audit@audit.invalid" : target.sender;
+  auto taken = smtp.command("MAIL FROM:<" + sender + ">");
+  if (taken.refused() && taken.code != 530 && target.sender.empty()) taken = smtp.command("MAIL FROM:<>");
+  if (!taken.taken()) return must_refuse(talk, taken, "");
+  return must_refuse(talk, smtp.command("RCPT TO:<audit@" + target.relay_domain + ">"),
+                     "the server relays for this client, who has no login");
+}
+
+}  // namespace
+
+void add_relay_cases(AuditCases& cases) {
+  cases.push_back({"smtp-relay-plain", "mail for another domain is taken",
+                   "RFC 5321 s. 3.6.2, 7.9; RFC 2505 s. 2.1", AuditProtocol::smtp, plain});
+  for (const auto& form : kForms) {
+    cases.push_back(
+        {"smtp-relay-" + std::string(form.id), "relay: " + std::string(form.title),
+         std::string(form.reference), AuditProtocol::smtp,
+         [&form](AuditTalk& talk, const AuditTarget& target) { return relay(talk, target, form); }});
+  }
+}
+
+}  // namespace hikyaku::probe
