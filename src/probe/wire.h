@@ -77,6 +77,10 @@ class Wire {
   virtual Result<TlsReport> start_tls(const TlsWish& wish, std::size_t& injected) = 0;
   virtual bool under_tls() const = 0;
 
+  /// What poll() may wait on while something else, as a terminal, is waited for too; then receive() with no
+  /// time until Heard::silence. -1: there is none.
+  virtual int descriptor() const { return -1; }
+
   /// Ends the sending half: the peer reads the end of the stream. With TLS, after close_notify.
   virtual void end_output() = 0;
   /// Closes at once, without a word (--drop-after).
