@@ -74,28 +74,41 @@ bool names(const Form& form, std::string_view what) {
          form.recipient.find(what) != std::string_view::npos;
 }
 
+/// A sender that is neither the server's nor nobody.
+std::string other_sender(const AuditTarget& target) {
+  return target.sender.empty() ? "audit@audit.invalid" : target.sender;
+}
+
 /// Whether the answers to a form can mean anything: not where the server relays for this client in any case.
 SmtpTalk::Obstacle stranger(SmtpTalk& smtp) {
-  const auto sender = smtp.command("MAIL FROM:<>");
-  if (sender.none()) return unsure("the server " + sender.text + " after MAIL");
-  if (sender.refused()) {
-    if (sender.code == 530) return passed("without a login nothing is taken: " + sender.quoted());
-    return unsure("MAIL FROM:<> was refused: " + sender.quoted());
+  // Not from the null sender, which a form is about.
+  const auto sender = smtp.command("MAIL FROM:<" + other_sender(smtp.target()) + ">");
+  if (sender.none()) return must_refuse(smtp.talk(), sender, "");
+  if (sender.code == 530) return passed("without a login nothing is taken: " + sender.quoted());
+  if (sender.taken()) {
+    const auto plain = smtp.command("RCPT TO:<audit@" + smtp.target().relay_domain + ">");
+    if (plain.taken())
+      return not_applicable(
+          "the server relays for this client in any case (smtp-relay-plain); run the audit from where it is "
+          "a "
+          "stranger");
   }
-  const auto plain = smtp.command("RCPT TO:<audit@" + smtp.target().relay_domain + ">");
-  if (plain.taken())
-    return not_applicable(
-        "the server relays for this client in any case (smtp-relay-plain); run the audit from where "
-        "it is a stranger");
   if (const auto answer = smtp.command("RSET"); answer.code != 250)
     return must_refuse(smtp.talk(), answer, "");
   return std::nullopt;
 }
 
+/// Whether the path of the recipient is one of the server's own by its last domain, or by having none.
+bool looks_local(const Form& form) {
+  const auto path = form.recipient.substr(0, form.recipient.find("> "));
+  const auto ends = [&](std::string_view end) { return path.ends_with(end); };
+  return ends("{LOCAL}>") || ends("[{IP}]>") || ends("\">") || path.find('@') == std::string_view::npos;
+}
+
 /// A form with a local part that the server may have a mailbox for, as it has for any: then it is taken to be
 /// local, and where it goes can't be seen.
 AuditFinding judge_taken(SmtpTalk& smtp, const Form& form, const SmtpAnswer& taken) {
-  if (names(form, "{LOCAL}") || names(form, "{IP}") || form.recipient.find('@') == std::string_view::npos) {
+  if (looks_local(form)) {
     const auto any = smtp.command("RCPT TO:<hikyaku-audit-nobody@" + smtp.local_domain() + ">");
     if (any.taken())
       return unsure("taken, as is any name at " + smtp.local_domain() +
@@ -123,9 +136,8 @@ AuditFinding relay(AuditTalk& talk, const AuditTarget& target, const Form& form)
 AuditFinding plain(AuditTalk& talk, const AuditTarget& target) {
   SmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
-  const auto sender = target.sender.empty() ? "audit@audit.invalid" : target.sender;
-  auto taken = smtp.command("MAIL FROM:<" + sender + ">");
-  if (taken.refused() && taken.code != 530 && target.sender.empty()) taken = smtp.command("MAIL FROM:<>");
+  auto taken = smtp.command("MAIL FROM:<" + other_sender(target) + ">");
+  if (taken.refused() && taken.code != 530) taken = smtp.command("MAIL FROM:<>");
   if (!taken.taken()) return must_refuse(talk, taken, "");
   return must_refuse(talk, smtp.command("RCPT TO:<audit@" + target.relay_domain + ">"),
                      "the server relays for this client, who has no login");
