@@ -2,7 +2,6 @@
 #include <optional>
 #include <string>
 
-#include "base/escape.h"
 #include "probe/audit_classes.h"
 #include "probe/audit_imap.h"
 #include "probe/audit_pop3.h"
@@ -59,7 +58,8 @@ AuditFinding agree(AuditTalk& talk, const AuditTarget& target, const Weakness& w
     return passed("the handshake failed: " + talk.tls_error());
   }
   const auto& report = talk.tls_report();
-  const auto agreed = "agreed on " + escaped(report.protocol, 20) + " with " + escaped(report.cipher, 60);
+  const auto agreed =
+      "agreed on " + shown_start(report.protocol, 20) + " with " + shown_start(report.cipher, 60);
   if (weakness.harmless_between_servers && target.protocol == AuditProtocol::smtp && !target.submission)
     return noted(agreed +
                  "; between servers whose certificates nobody looks at it is no worse than any other");

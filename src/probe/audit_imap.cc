@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/escape.h"
-
 namespace hikyaku::probe {
 namespace {
 
@@ -25,7 +23,7 @@ std::string_view take_word(std::string_view& text) {
 
 std::string ImapAnswer::quoted() const {
   if (kind == Kind::none) return "no answer: the server " + text;
-  return "\"" + escaped(text, 100) + "\"";
+  return "\"" + shown_start(text, 100) + "\"";
 }
 
 AuditFinding must_refuse(const AuditTalk& talk, const ImapAnswer& answer, std::string_view harm) {
@@ -106,7 +104,7 @@ ImapTalk::Obstacle ImapTalk::greeted() {
   }
   const auto line = talk_.line();
   if (!line) return unsure("no greeting: the server " + talk_.state_text());
-  if (!line->starts_with("* OK")) return unsure("no greeting: \"" + escaped(*line, 80) + "\"");
+  if (!line->starts_with("* OK")) return unsure("no greeting: \"" + shown_start(*line, 80) + "\"");
   return std::nullopt;
 }
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/escape.h"
-
 namespace hikyaku::probe {
 namespace {
 
@@ -15,7 +13,7 @@ std::string_view first_word(std::string_view line) { return line.substr(0, line.
 
 std::string Pop3Answer::quoted() const {
   if (kind == Kind::none) return "no answer: the server " + text;
-  return "\"" + escaped(text, 100) + "\"";
+  return "\"" + shown_start(text, 100) + "\"";
 }
 
 AuditFinding must_refuse(const AuditTalk& talk, const Pop3Answer& answer, std::string_view harm) {

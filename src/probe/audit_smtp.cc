@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/base64.h"
-#include "base/escape.h"
 
 namespace hikyaku::probe {
 namespace {
@@ -47,7 +46,7 @@ std::string SmtpAnswer::quoted() const {
   if (none()) return "no answer: the server " + text;
   std::string line = text;
   std::ranges::replace(line, '\n', ' ');
-  return "\"" + escaped(line, 100) + "\"";
+  return "\"" + shown_start(line, 100) + "\"";
 }
 
 AuditFinding must_refuse(const AuditTalk& talk, const SmtpAnswer& answer, std::string_view harm) {
@@ -71,7 +70,7 @@ SmtpAnswer SmtpTalk::answer() {
     const auto line = talk_.line();
     if (!line) return {0, talk_.state_text()};
     const int code = code_of(*line);
-    if (code == 0) return {0, "sent what is no reply: \"" + escaped(*line, 80) + "\""};
+    if (code == 0) return {0, "sent what is no reply: \"" + shown_start(*line, 80) + "\""};
     if (!answer.text.empty()) answer.text += '\n';
     answer.text += *line;
     answer.code = code;
@@ -164,7 +163,7 @@ SmtpTalk::Obstacle SmtpTalk::logged_in() {
   const std::string message = std::string(1, '\0') + target_.user + std::string(1, '\0') + target_.password;
   talk_.send("AUTH PLAIN " + base64_encode(message) + "\r\n", "AUTH PLAIN (the password of the user)\r\n");
   if (const auto reply = answer(); reply.code != 235)
-    return unsure("the login of " + escaped(target_.user, 60) + " was refused: " + reply.quoted());
+    return unsure("the login of " + shown_start(target_.user, 60) + " was refused: " + reply.quoted());
   return std::nullopt;
 }
 

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/escape.h"
+#include "probe/record.h"
 
 namespace hikyaku::probe {
+
+std::string shown_start(std::string_view text, std::size_t limit) {
+  return shown(text.substr(0, limit)) + (text.size() > limit ? "..." : "");
+}
 
 AuditTalk::AuditTalk(Wire& wire, Limits limits, Now now)
     : wire_(wire), limits_(limits), now_(std::move(now)), end_(now_() + limits.total) {}
@@ -40,7 +44,7 @@ void AuditTalk::note(std::string text) { record(AuditStep::Kind::note, text); }
 bool AuditTalk::send(std::string_view octets, std::string_view shown) {
   record(AuditStep::Kind::sent, shown.empty() ? octets : shown);
   if (auto sent = wire_.send(octets); !sent) {
-    note("could not be sent: " + escaped(sent.error().text, 200));
+    note("could not be sent: " + shown_start(sent.error().text, 200));
     return false;
   }
   return true;
@@ -58,7 +62,7 @@ bool AuditTalk::receive() {
   if (in_.size() > before) record(AuditStep::Kind::received, std::string_view(in_).substr(before));
   received_ += in_.size() - before;
   if (!heard) {
-    note("the connection broke: " + escaped(heard.error().text, 200));
+    note("the connection broke: " + shown_start(heard.error().text, 200));
     state_ = State::closed;
     return false;
   }
@@ -103,12 +107,12 @@ bool AuditTalk::start_tls(const TlsWish& wish) {
   auto report = wire_.start_tls(wish, waiting);
   injected_ += waiting;
   if (!report) {
-    tls_error_ = escaped(report.error().text, 300);
+    tls_error_ = shown_start(report.error().text, 300);
     note("TLS handshake: " + tls_error_);
     return false;
   }
   tls_report_ = *std::move(report);
-  note("TLS handshake: " + escaped(tls_report_.protocol + " " + tls_report_.cipher, 100));
+  note("TLS handshake: " + shown_start(tls_report_.protocol + " " + tls_report_.cipher, 100));
   if (injected_ > 0) note(std::to_string(injected_) + " octets came before the handshake");
   return true;
 }

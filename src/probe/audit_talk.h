@@ -11,6 +11,9 @@
 
 namespace hikyaku::probe {
 
+/// Text of the server as a finding quotes it: its first `limit` octets, made safe by shown().
+std::string shown_start(std::string_view text, std::size_t limit);
+
 /// What was sent or came in one go.
 struct AuditStep {
   enum class Kind : unsigned char {
