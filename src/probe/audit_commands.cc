@@ -19,6 +19,8 @@ struct Refused {
   Stage stage;
   std::string_view needs;  ///< the keyword of EHLO that it is about; empty: none
   std::string_view command, harm;
+  /// What it does cannot be seen from outside.
+  bool harm_is_hidden = false;
 };
 
 // {TO} is the recipient of the target.
@@ -32,10 +34,10 @@ constexpr Refused kRefused[] = {
      Refused::Stage::login, "", "MAIL FROM:<> XYZZY=1", "a parameter that the server can't know was taken"},
     {"envid-line-end", "CR LF in ENVID, in xtext, may become a line of a notification", "RFC 3461 s. 4, 4.4",
      Refused::Stage::login, "DSN", "MAIL FROM:<> ENVID=audit+0D+0AX-Injected:+20yes",
-     "an ENVID with a line end was taken"},
+     "an ENVID with a line end was taken; see whether a notification shows it as a line of its own", true},
     {"orcpt-line-end", "CR LF in ORCPT, in xtext, may become a line of a notification", "RFC 3461 s. 4, 4.2",
      Refused::Stage::sender, "DSN", "RCPT TO:<{TO}> ORCPT=rfc822;audit+0D+0AX-Injected:+20yes",
-     "an ORCPT with a line end was taken"},
+     "an ORCPT with a line end was taken; see whether a notification shows it as a line of its own", true},
     {"xtext-malformed", "an escape in xtext that is none is taken", "RFC 3461 s. 4", Refused::Stage::sender,
      "DSN", "RCPT TO:<{TO}> ORCPT=rfc822;audit+ZZ", "malformed xtext was taken"},
     {"xclient", "any client may say with XCLIENT who it is", "Postfix XCLIENT_README", Refused::Stage::hello,
@@ -61,7 +63,10 @@ AuditFinding refused(AuditTalk& talk, const AuditTarget& target, const Refused& 
     return not_applicable("the server offers no " + std::string(one.needs));
   std::string command(one.command);
   if (const auto at = command.find("{TO}"); at != std::string::npos) command.replace(at, 4, target.recipient);
-  return must_refuse(talk, smtp.command(command), one.harm);
+  auto finding = must_refuse(talk, smtp.command(command), one.harm);
+  if (one.harm_is_hidden && finding.verdict == AuditFinding::Verdict::fail)
+    finding.verdict = AuditFinding::Verdict::information;
+  return finding;
 }
 
 AuditFinding size_over_limit(AuditTalk& talk, const AuditTarget& target) {

@@ -74,13 +74,15 @@ struct Refused {
   std::string_view id, title, reference;
   Stage stage;
   std::string_view command, harm;
+  bool for_others = false;  ///< harms only who reads the same line in another way
 };
 // {DOMAIN} is a domain that the server must not relay to.
 constexpr Refused kRefused[] = {
     {"nul-sender", "a NUL in the address of a sender", "RFC 5321 s. 4.1.2", Refused::Stage::hello,
      "MAIL FROM:<audit\0x@{DOMAIN}>"sv, "an address with a NUL was taken"},
     {"nul-recipient", "a NUL in the address of a recipient hides its domain", "RFC 5321 s. 4.1.2",
-     Refused::Stage::sender, "RCPT TO:<postmaster>\0@{DOMAIN}>"sv, "what is behind a NUL was not seen"},
+     Refused::Stage::sender, "RCPT TO:<postmaster>\0@{DOMAIN}>"sv,
+     "what is behind a NUL was not seen; a program in front may see it", true},
     {"octets-not-utf8", "octets that are not UTF-8 in an address", "RFC 5321 s. 2.4; RFC 6531 s. 3.3",
      Refused::Stage::hello, "MAIL FROM:<audit\xff\xfe@{DOMAIN}>", "octets that are no text were taken"},
     {"control-in-address", "control characters in an address", "RFC 5321 s. 4.1.2", Refused::Stage::hello,
@@ -93,7 +95,10 @@ AuditFinding refused(AuditTalk& talk, const AuditTarget& target, const Refused& 
   std::string command(one.command);
   if (const auto at = command.find("{DOMAIN}"); at != std::string::npos)
     command.replace(at, 8, target.relay_domain);
-  return must_refuse(talk, smtp.command(command), one.harm);
+  auto finding = must_refuse(talk, smtp.command(command), one.harm);
+  if (one.for_others && finding.verdict == AuditFinding::Verdict::fail)
+    finding.verdict = AuditFinding::Verdict::information;
+  return finding;
 }
 
 /// RFC 5321 s. 3.1: the client waits for the greeting. Many programs that send unwanted mail do not.
