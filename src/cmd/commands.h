@@ -11,7 +11,6 @@ int store_command(int argc, char** argv);
 int config_command(int argc, char** argv);
 int table_command(int argc, char** argv);
 int ese_command(int argc, char** argv);
-int probe_command(int argc, char** argv);
 int user_command(int argc, char** argv);
 /// The programs that scripts expect under those names.
 int mailq_command(int argc, char** argv);

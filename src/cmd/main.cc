@@ -30,7 +30,6 @@ constexpr std::array kCommands{
     Command{"config", config_command, "check and show main.cf and master.cf"},
     Command{"table", table_command, "look up and check lookup tables"},
     Command{"ese", ese_command, "look at the databases and logs of an Exchange server: do they mount?"},
-    Command{"probe", probe_command, "speak to a server by hand, by script, and attack it"},
     Command{"sendmail", sendmail_command, "hand in a message on stdin, as Postfix's sendmail"},
     Command{"user", user_command, "the people who may submit mail"},
 };

@@ -44,7 +44,7 @@ struct Options {
   std::vector<std::string> words;
   std::string from, to = "postmaster", local_domain, relay_domain = "example.org";
   std::string user, password_file, tls_name, only;
-  unsigned answer = 10, total = 900;
+  unsigned answer = 20, total = 900;
   bool list = false, as_json = false, show = false;
 };
 
@@ -241,6 +241,7 @@ class Audit {
           probe::unsure("could not connect: " + probe::shown_start(connection.error().text, 300)), {}, {}};
     probe::AuditTalk::Limits limits;
     limits.answer = std::chrono::seconds(options_.answer);
+    limits.total = std::max(limits.total, 3 * limits.answer);
     probe::AuditTalk talk(*connection->wire, limits, now);
     const auto began = now();
     auto finding = one.run(talk, target_);

@@ -47,9 +47,10 @@ std::vector<AuditCase> audit_cases(AuditProtocol protocol) {
   add_line_cases(cases);
   add_command_cases(cases);
   add_relay_cases(cases);
+  add_flood_cases(cases);
+  // Servers make who fails to log in wait, also with what comes later.
   add_auth_cases(cases);
   add_user_cases(cases);
-  add_flood_cases(cases);
   return cases;
 }
 

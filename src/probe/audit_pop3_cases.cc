@@ -288,12 +288,6 @@ void add_pop3_cases(AuditCases& cases) {
       [](AuditTalk& talk, const AuditTarget& target) {
         return exchange(talk, target, "!!! no base64 !!!", "an answer that is no base64 was taken");
       });
-  add("auth-empty-password", "an empty password logs in, as with a directory's unauthenticated bind",
-      "RFC 4513 s. 5.1.2; RFC 4616 s. 2", [](AuditTalk& talk, const AuditTarget& target) {
-        return bad_login(talk, target, likely_user(target), "an empty password logs in");
-      });
-  add("users-by-login", "a login that fails tells whether the user is there", "CWE-204; RFC 1939 s. 13",
-      users);
   for (const auto& number : kNumbers) {
     add("number-" + std::string(number.id), number.title, "RFC 1939 s. 5, 7",
         [&number](AuditTalk& talk, const AuditTarget& target) {
@@ -302,6 +296,13 @@ void add_pop3_cases(AuditCases& cases) {
           return must_refuse(talk, pop3.command(number.command), "there was a message of that number");
         });
   }
+  // Servers make who fails to log in wait, also with what comes later.
+  add("auth-empty-password", "an empty password logs in, as with a directory's unauthenticated bind",
+      "RFC 4513 s. 5.1.2; RFC 4616 s. 2", [](AuditTalk& talk, const AuditTarget& target) {
+        return bad_login(talk, target, likely_user(target), "an empty password logs in");
+      });
+  add("users-by-login", "a login that fails tells whether the user is there", "CWE-204; RFC 1939 s. 13",
+      users);
   add("bad-commands", "a client may send bad commands without end", "CWE-799; RFC 1939 s. 3", bad_commands);
 }
 
