@@ -8,6 +8,7 @@
 #include "cmd/greylist_command.h"
 #include "cmd/mailbox_command.h"
 #include "cmd/milters_command.h"
+#include "cmd/probe_command.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -29,6 +30,7 @@ constexpr std::array kCommands{
     Command{"greylist", greylist_command, "which line of a greylist.conf decides, and why"},
     Command{"config", config_command, "check and show main.cf and master.cf"},
     Command{"table", table_command, "look up and check lookup tables"},
+    Command{"probe", probe_command, "talk to a mail server by hand or from a pipe, and judge its TLS"},
     Command{"ese", ese_command, "look at the databases and logs of an Exchange server: do they mount?"},
     Command{"sendmail", sendmail_command, "hand in a message on stdin, as Postfix's sendmail"},
     Command{"user", user_command, "the people who may submit mail"},

@@ -12,6 +12,7 @@ Result<void> Conversation::send_line(std::string_view text) {
   Entry entry{
       .kind = Entry::Kind::sent, .text = std::string(text), .tls = wire_.under_tls(), .at = elapsed_()};
   dialogue_->sent(entry);
+  sent_secret_ = entry.secret_from < entry.text.size();
   sink_.put(entry);
   return wire_.send(std::string(text) + "\r\n");
 }

@@ -55,6 +55,8 @@ class Conversation {
   const Elapsed& elapsed() const { return elapsed_; }
   /// The server ended the stream.
   bool closed() const { return closed_; }
+  /// The line that was sent last had a secret in it.
+  bool sent_secret() const { return sent_secret_; }
 
  private:
   void put(Entry::Kind kind, std::string text);
@@ -65,7 +67,7 @@ class Conversation {
   std::chrono::milliseconds limit_;
   LineReader lines_;
   std::unique_ptr<Dialogue> dialogue_;
-  bool closed_ = false;
+  bool closed_ = false, sent_secret_ = false;
   unsigned tags_ = 0;
 };
 

@@ -51,7 +51,9 @@ class Dialogue {
   /// Whether the server must say something before the next line makes sense. Not within the content of a
   /// message, nor within a literal that was let through.
   virtual bool waits() const = 0;
-  /// The secret of a line that was begun and is not sent yet is asked for without an echo.
+  /// The client's next line is part of a message or of a literal: it may begin with anything.
+  virtual bool in_content() const { return false; }
+  /// The client's next line is a password alone, to be typed without an echo.
   virtual bool next_is_secret() const { return false; }
   /// TLS has begun: what was under way is forgotten. A server that greets again is waited for.
   virtual void restart() = 0;

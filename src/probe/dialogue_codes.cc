@@ -45,6 +45,7 @@ class CodeDialogue final : public Dialogue {
   void sent(Entry& entry) override;
   void received(Entry& entry, std::size_t end_octets) override;
   bool waits() const override { return state_ == State::commands && !outstanding_.empty(); }
+  bool in_content() const override { return state_ != State::commands; }
   bool next_is_secret() const override {
     return state_ == State::commands && sasl_.next_is_secret() && challenged_;
   }

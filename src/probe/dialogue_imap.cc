@@ -17,6 +17,7 @@ class ImapDialogue final : public Dialogue {
   bool waits() const override {
     return !greeted_ || waits_for_leave_ || (turn_ == Turn::command && !tags_.empty());
   }
+  bool in_content() const override { return turn_ == Turn::literal || turn_ == Turn::rest; }
   bool next_is_secret() const override { return turn_ == Turn::challenge && sasl_.next_is_secret(); }
   void restart() override {
     tags_.clear();

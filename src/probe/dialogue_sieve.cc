@@ -15,6 +15,7 @@ class SieveDialogue final : public Dialogue {
   void sent(Entry& entry) override;
   void received(Entry& entry, std::size_t end_octets) override;
   bool waits() const override { return !in_literal_ && outstanding_ > 0; }
+  bool in_content() const override { return in_literal_; }
   bool next_is_secret() const override { return challenged_ && sasl_.next_is_secret(); }
   void restart() override {
     outstanding_ = 1;  // its capabilities, once more

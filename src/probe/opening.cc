@@ -87,6 +87,11 @@ Result<void> shake_hands(Conversation& conversation, const OpeningWish& wish, Op
   conversation.note("TLS is on: " + report->protocol + ", " + report->cipher +
                     (report->group.empty() ? "" : ", " + report->group));
   opening.report = std::move(*report);
+  if (!wish.verify) return {};
+  const auto& told = *opening.report;
+  if (!told.trusted) return fail(Fault::permanent, "the certificate is not trusted: " + told.trust_error);
+  if (!told.name_matches)
+    return fail(Fault::permanent, "the certificate is not for \"" + wish.handshake.server_name + '"');
   return {};
 }
 

@@ -21,6 +21,7 @@ enum class TlsUse : unsigned char {
 struct OpeningWish {
   TlsUse tls = TlsUse::automatic;
   TlsWish handshake;
+  bool verify = false;  ///< the chain must be trusted and the name fit, or not a word is said under TLS
   std::string client_name = "localhost";  ///< for EHLO and LHLO
 };
 

@@ -1,0 +1,31 @@
+#include "cmd/probe_command.h"
+
+#include <array>
+#include <csignal>
+#include <string_view>
+
+#include "cmd/probe_talk.h"
+
+namespace hikyaku::cmd {
+namespace {
+
+/// What is no conversation by hand, by its first word.
+struct Part {
+  std::string_view name;
+  int (*run)(int argc, char** argv);
+};
+
+constexpr std::array<Part, 0> kParts{};
+
+}  // namespace
+
+int probe_command(int argc, char** argv) {
+  // OpenSSL writes by itself.
+  std::signal(SIGPIPE, SIG_IGN);
+  for (const auto& part : kParts) {
+    if (argc > 1 && part.name == argv[1]) return part.run(argc - 1, argv + 1);
+  }
+  return probe_talk(argc, argv);
+}
+
+}  // namespace hikyaku::cmd
