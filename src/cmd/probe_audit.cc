@@ -4,7 +4,6 @@
 #include <sysexits.h>
 
 #include <algorithm>
-#include <csignal>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -43,9 +42,9 @@ constexpr const char* kFooter =
 struct Options {
   std::vector<std::string> words;
   std::string from, to = "postmaster", local_domain, relay_domain = "example.org";
-  std::string user, password_file, tls_name, only;
+  std::string user, password_file, server_name, local_address, only;
   unsigned answer = 20, total = 900;
-  bool list = false, as_json = false, show = false;
+  bool ipv4 = false, ipv6 = false, list = false, as_json = false, show = false;
 };
 
 /// What the words of the command line ask for.
@@ -177,6 +176,9 @@ class Audit {
     where_.host = wanted_.place.host;
     where_.port = wanted_.port;
     where_.unix_path = wanted_.place.path;
+    where_.local_address = options_.local_address;
+    if (options_.ipv4 != options_.ipv6)
+      where_.family = options_.ipv4 ? io::ProbeTarget::Family::ipv4 : io::ProbeTarget::Family::ipv6;
     where_.limit = std::chrono::seconds(options_.answer);
     end_ = Clock::now() + std::chrono::seconds(options_.total);
   }
@@ -219,7 +221,7 @@ class Audit {
     target_.protocol = *wanted_.protocol;
     target_.submission = wanted_.submission;
     target_.tls_at_once = wanted_.tls_at_once;
-    target_.server_name = options_.tls_name.empty() ? wanted_.place.host : options_.tls_name;
+    target_.server_name = options_.server_name.empty() ? wanted_.place.host : options_.server_name;
     target_.literal = literal_of(connection->peer);
     target_.sender = options_.from;
     target_.recipient = options_.to;
@@ -282,7 +284,10 @@ CommandLine command_line(Options& options) {
   app.option("--relay-domain", &options.relay_domain, "a domain that the server must not relay to");
   app.option("--user", &options.user, "who may log in, for the cases behind a login");
   app.option("--password-file", &options.password_file, "its first line is the password of --user");
-  app.option("--tls-name", &options.tls_name, "the name to ask for in the handshake; without it HOST");
+  app.option("--sni", &options.server_name, "the name to ask for in the handshake, instead of HOST");
+  app.flag("-4", options.ipv4, "IPv4 alone");
+  app.flag("-6", options.ipv6, "IPv6 alone");
+  app.option("--local-address", &options.local_address, "the address to connect from");
   app.option("--only", &options.only, "only these cases, by name, with commas between");
   app.option("--timeout", &options.answer, "seconds to wait for an answer");
   app.option("--total-time", &options.total, "seconds for all cases; those that are left then are not run");
@@ -306,7 +311,6 @@ int probe_audit_command(int argc, char** argv) {
     return tell_error(kCommand, {Fault::malformed, "an option has control characters, or a time is 0"});
   auto wanted = wanted_of(options.words);
   if (!wanted) return tell_error(kCommand, wanted.error());
-  std::signal(SIGPIPE, SIG_IGN);
   return Audit(options, *std::move(wanted)).run();
 }
 

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <string_view>
 
+#include "cmd/probe_audit.h"
 #include "cmd/probe_talk.h"
 
 namespace hikyaku::cmd {
@@ -15,7 +16,9 @@ struct Part {
   int (*run)(int argc, char** argv);
 };
 
-constexpr std::array<Part, 0> kParts{};
+constexpr std::array kParts{
+    Part{"audit", probe_audit_command},
+};
 
 }  // namespace
 
