@@ -34,7 +34,7 @@ constexpr const char* kFooter =
     "  hikyaku probe audit mail.example.com:25\n"
     "  hikyaku probe audit submission mail.example.com:587 --user joe@example.com --password-file secret\n"
     "  hikyaku probe audit imap mail.example.com:143 --json | jq -c 'select(.verdict != \"pass\")'\n"
-    "  hikyaku probe audit mail.example.com:25 --only smtp-smuggle-lf-dot-lf,smtp-xclient --show\n"
+    "  hikyaku probe audit mail.example.com:25 --only 'smtp-smuggle-*,smtp-xclient' --show\n"
     "  hikyaku probe audit --list\n"
     "Ends with 0 when no case failed, 1 when some did, 75 when none failed but some could not be judged, 69\n"
     "when the server can't be reached.";
@@ -134,19 +134,25 @@ std::vector<std::string> split(std::string_view text) {
   return words;
 }
 
-/// The cases that --only names; all without it. A name that is none is an error.
+/// "smtp-xclient" is that case, "smtp-relay-*" all that begin so.
+bool named(const probe::AuditCase& one, std::string_view name) {
+  return name.ends_with('*') ? one.id.starts_with(name.substr(0, name.size() - 1)) : one.id == name;
+}
+
+/// The cases that --only names, in their own order; all without it. A name that is none is an error.
 Result<std::vector<probe::AuditCase>> chosen(AuditProtocol protocol, const std::string& only) {
   auto all = probe::audit_cases(protocol);
   if (only.empty()) return all;
-  std::vector<probe::AuditCase> some;
-  for (const auto& name : split(only)) {
-    const auto found = std::ranges::find(all, name, &probe::AuditCase::id);
-    if (found == all.end())
+  const auto names = split(only);
+  for (const auto& name : names) {
+    if (std::ranges::none_of(all, [&](const auto& one) { return named(one, name); }))
       return fail(Fault::malformed, "--only: there is no case " + name + " for " +
                                         std::string(text(protocol)) + "; --list has all");
-    some.push_back(*found);
   }
-  return some;
+  std::erase_if(all, [&](const auto& one) {
+    return std::ranges::none_of(names, [&](const auto& name) { return named(one, name); });
+  });
+  return all;
 }
 
 int list_cases(const Options& options) {
@@ -288,7 +294,8 @@ CommandLine command_line(Options& options) {
   app.flag("-4", options.ipv4, "IPv4 alone");
   app.flag("-6", options.ipv6, "IPv6 alone");
   app.option("--local-address", &options.local_address, "the address to connect from");
-  app.option("--only", &options.only, "only these cases, by name, with commas between");
+  app.option("--only", &options.only,
+             "only these cases, with commas between; smtp-relay-* are all that begin so");
   app.option("--timeout", &options.answer, "seconds to wait for an answer");
   app.option("--total-time", &options.total, "seconds for all cases; those that are left then are not run");
   app.flag("--list", options.list, "what the cases are, and where they are known from; nothing is run");

@@ -71,6 +71,7 @@ std::vector<AuditRow> pop3_rows() {
       {"number-past-64-bits", replies("RETR 1844", "+OK")},
       {"number-no-number", replies("RETR 1x", "+OK")},
       {"number-top-negative", replies("TOP 1 -1", "+OK")},
+      {"guessing", with([](auto& f) { f.endless_errors = true; })},
       {"bad-commands", with([](auto& f) { f.endless_errors = true; })},
   };
   const auto more = handshake_rows();
@@ -103,6 +104,7 @@ std::vector<AuditRow> imap_rows() {
       {"tag-star", echoes},
       {"tag-plus", echoes},
       {"long-tag", echoes},
+      {"literal-commands", replies("first XYZZY", "first BAD what?")},
       {"bare-lf", with([](auto& f) { f.line_end = "\n"; }), Verdict::information},
       {"bare-cr", with([](auto& f) { f.line_end = "\r"; })},
       {"nul", with([](auto& f) { f.line_end = "\0"s; })},
@@ -114,6 +116,7 @@ std::vector<AuditRow> imap_rows() {
       {"auth-bad-base64", replies("!!!", "audit-1 OK")},
       {"empty-password", replies("audit-1 LOGIN \"u\" \"\"", "audit-1 OK")},
       {"users-by-login", with([](auto& f) { f.tells_users = true; })},
+      {"guessing", with([](auto& f) { f.endless_errors = true; })},
       {"bad-commands", with([](auto& f) { f.endless_errors = true; })},
   };
   const auto more = handshake_rows();

@@ -22,6 +22,10 @@ class FakeImap final : public FakeWire {
 
   bool step() {
     std::string line;
+    const auto dropped = std::min(literal_, in_.size());
+    in_.erase(0, dropped);
+    literal_ -= dropped;
+    if (literal_ > 0) return false;
     const auto kind = take_line(line, kLine);
     if (kind == Line::none) return false;
     if (const auto* reply = fault_for(line)) {
@@ -48,12 +52,14 @@ class FakeImap final : public FakeWire {
     const auto tag = line.substr(0, line.find(' '));
     const auto rest = line.substr(std::min(line.size(), tag.size() + 1));
     const auto verb = rest.substr(0, rest.find(' '));
+    if (const auto size = line.find("{13+}"); size != std::string_view::npos) literal_ = 13 + 2;
     if (tag == "POST" && !faults_.hears_http) return close("* BYE no");
     if ((tag == "*" || tag == "+") && !faults_.echoes) return refuse("*", "BAD no tag");
     const std::string ok = std::string(tag) + " OK done";
     if (verb == "NOOP") return say(ok);
     if (verb == "CAPABILITY") {
-      say(std::string("* CAPABILITY IMAP4rev1") + (!tls_ || faults_.offers_tls_again ? " STARTTLS" : "") +
+      say(std::string("* CAPABILITY IMAP4rev1 LITERAL+") +
+          (!tls_ || faults_.offers_tls_again ? " STARTTLS" : "") +
           (may_log_in() ? " AUTH=PLAIN" : " LOGINDISABLED"));
       return say(ok);
     }
@@ -78,6 +84,7 @@ class FakeImap final : public FakeWire {
   }
 
   std::string auth_;
+  std::size_t literal_ = 0;
 };
 
 }  // namespace hikyaku::probe::testing_support

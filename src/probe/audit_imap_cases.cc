@@ -1,4 +1,5 @@
 // IMAP (RFC 9051, 3501) before the login.
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -10,7 +11,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr int kBadCommands = 60;
+constexpr int kBadCommands = 60, kGuesses = 30;
+constexpr std::chrono::milliseconds kSlowed{5000};
 constexpr std::string_view kNobody = "hikyaku-audit-nobody";
 constexpr std::string_view kTag = "audit-1";
 
@@ -149,6 +151,24 @@ AuditFinding users(AuditTalk& talk, const AuditTarget& target) {
                 " and of nobody: " + unknown.quoted());
 }
 
+/// A password is found by trying, if nobody minds.
+AuditFinding guessing(AuditTalk& talk, const AuditTarget& target) {
+  ImapTalk imap(talk, target);
+  if (auto no = imap.secured()) return *no;
+  if (imap.offers("LOGINDISABLED")) return not_applicable("the server has LOGIN disabled");
+  const auto began = talk.now();
+  for (int count = 1; count <= kGuesses; ++count) {
+    const auto answer = imap.command(kTag, "LOGIN " + std::string(kNobody) + " hikyaku-audit-wrong");
+    if (answer.kind == ImapAnswer::Kind::bye || talk.state() == AuditTalk::State::closed)
+      return passed("the server ended the session at wrong login " + std::to_string(count));
+    if (answer.kind == ImapAnswer::Kind::none) return unsure("the server " + answer.text);
+    if (talk.now() - began >= kSlowed)
+      return passed("the server slows down who guesses: " + std::to_string(count) + " wrong logins took " +
+                    std::to_string((talk.now() - began).count()) + " ms");
+  }
+  return failed(std::to_string(kGuesses) + " wrong logins were answered at full speed");
+}
+
 // ---- what must be refused before the login ----
 
 struct Refused {
@@ -226,6 +246,21 @@ AuditFinding one_answer(AuditTalk& talk, const AuditTarget& target, std::string_
   if (lines.empty() && talk.state() == AuditTalk::State::silent)
     return unsure("the server " + talk.state_text());
   return passed("one line, one answer");
+}
+
+/// A literal that does not wait comes whether its command is taken or not, as the octets of BDAT do.
+AuditFinding literal_commands(AuditTalk& talk, const AuditTarget& target) {
+  ImapTalk imap(talk, target);
+  if (auto no = imap.secured()) return *no;
+  if (!imap.offers("LITERAL+") && !imap.offers("LITERAL-") && !imap.offers("IMAP4REV2"))
+    return not_applicable("the server offers neither LITERAL+ nor LITERAL-");
+  talk.send("first XYZZY {13+}\r\nsecond NOOP\r\n\r\n");
+  for (const auto& line : imap.rest()) {
+    if (line.starts_with("second "))
+      return failed("the octets of a literal were read as a command: " +
+                    ImapAnswer{ImapAnswer::Kind::ok, line, {}}.quoted());
+  }
+  return passed("the octets of the literal were not read as commands");
 }
 
 AuditFinding bare_lf(AuditTalk& talk, const AuditTarget& target) {
@@ -311,6 +346,8 @@ void add_imap_cases(AuditCases& cases) {
         [&one](AuditTalk& talk, const AuditTarget& target) { return spoof(talk, target, one); });
   }
   add("long-tag", "a tag of 60,000 octets comes back", "RFC 9051 s. 2.2.1; CWE-770", long_tag);
+  add("literal-commands", "the octets of a literal of a bad command are read as commands", "RFC 7888 s. 4",
+      literal_commands);
   add("bare-lf", "a bare LF ends a command", "RFC 9051 s. 2.2", bare_lf);
   add("bare-cr", "a bare CR ends a command", "RFC 9051 s. 2.2",
       [](AuditTalk& talk, const AuditTarget& target) {
@@ -337,6 +374,7 @@ void add_imap_cases(AuditCases& cases) {
       "RFC 4513 s. 5.1.2", empty_password);
   add("users-by-login", "a login that fails tells whether the user is there", "CWE-204; RFC 9051 s. 11",
       users);
+  add("guessing", "a client may try passwords without end", "CWE-307; RFC 9051 s. 11", guessing);
   add("bad-commands", "a client may send bad commands without end", "CWE-799", bad_commands);
 }
 

@@ -1,4 +1,5 @@
 // POP3 (RFC 1939, 2449, 2595, 5034).
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -11,7 +12,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr int kBadCommands = 60;
+constexpr int kBadCommands = 60, kGuesses = 30;
+constexpr std::chrono::milliseconds kSlowed{5000};
 constexpr std::string_view kNobody = "hikyaku-audit-nobody";
 
 TlsWish wish_of(const AuditTarget& target) {
@@ -225,6 +227,25 @@ AuditFinding users(AuditTalk& talk, const AuditTarget& target) {
                 (target.user.empty() ? " (--user names one who is there)" : "") + " and of nobody");
 }
 
+/// A password is found by trying, if nobody minds.
+AuditFinding guessing(AuditTalk& talk, const AuditTarget& target) {
+  Pop3Talk pop3(talk, target);
+  if (auto no = pop3.secured()) return *no;
+  const auto began = talk.now();
+  for (int count = 1; count <= kGuesses; ++count) {
+    const auto user = pop3.command("USER " + std::string(kNobody));
+    const auto answer = user.ok() ? pop3.command("PASS hikyaku-audit-wrong") : user;
+    if (talk.state() == AuditTalk::State::closed)
+      return passed("the server ended the session at wrong login " + std::to_string(count));
+    if (answer.kind == Pop3Answer::Kind::none) return unsure("the server " + answer.text);
+    if (!user.ok() && count == 1) return not_applicable("USER was refused: " + user.quoted());
+    if (talk.now() - began >= kSlowed)
+      return passed("the server slows down who guesses: " + std::to_string(count) + " wrong logins took " +
+                    std::to_string((talk.now() - began).count()) + " ms");
+  }
+  return failed(std::to_string(kGuesses) + " wrong logins were answered at full speed");
+}
+
 struct Number {
   std::string_view id, title, command;
 };
@@ -303,6 +324,7 @@ void add_pop3_cases(AuditCases& cases) {
       });
   add("users-by-login", "a login that fails tells whether the user is there", "CWE-204; RFC 1939 s. 13",
       users);
+  add("guessing", "a client may try passwords without end", "CWE-307; RFC 1939 s. 13", guessing);
   add("bad-commands", "a client may send bad commands without end", "CWE-799; RFC 1939 s. 3", bad_commands);
 }
 

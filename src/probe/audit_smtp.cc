@@ -36,6 +36,9 @@ AuditFinding needs_other_addresses(const SmtpAnswer& answer, std::string_view wh
     return not_applicable(
         "the server takes mail only after a login or TLS: give --user and --password-file (" +
         answer.quoted() + ")");
+  if (answer.code < 500)
+    return unsure(std::string(what) +
+                  " was deferred, perhaps by greylisting; run the case again later: " + answer.quoted());
   return not_applicable(std::string(what) + " was refused; the case needs --from and --to that the server " +
                         "accepts: " + answer.quoted());
 }

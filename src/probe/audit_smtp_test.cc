@@ -175,6 +175,10 @@ std::vector<SmtpRow> relay_rows() {
       {"relay-blank-in-front", taken("RCPT TO:< audit@example.org>")},
       {"relay-comma", taken("RCPT TO:<postmaster@mail.test,audit@example.org>")},
       {"relay-orcpt-local", taken("RCPT TO:<audit@example.org> ORCPT=rfc822;postmaster@mail.test")},
+      {"recipient-pipe", taken("RCPT TO:<\"|/bin/true\"@mail.test>")},
+      {"recipient-file", taken("RCPT TO:<\"/tmp/hikyaku-audit\"@mail.test>")},
+      {"recipient-decode", taken("RCPT TO:<decode@mail.test>")},
+      {"recipient-expansion", taken("RCPT TO:<${lc:HIKYAKU}@mail.test>")},
       {"relay-auth-parameter", relays_when("AUTH=postmaster@mail.test")},
   };
 }
@@ -201,6 +205,7 @@ std::vector<SmtpRow> auth_and_flood_rows() {
       {"received-loop", with([](auto& f) { f.takes_any_content = true; })},
       {"size-understated", with([](auto& f) { f.takes_any_content = true; })},
       {"many-recipients", with([](auto& f) { f.no_recipient_limit = true; }), Verdict::information},
+      {"auth-guessing", with([](auto& f) { f.endless_errors = true; })},
       {"bad-commands", with([](auto& f) { f.endless_errors = true; })},
   };
 }
@@ -295,6 +300,15 @@ TEST(SmtpAuditFindings, a_server_with_a_mailbox_for_any_name_can_not_be_judged) 
   auto faults = with([](auto& f) { f.any_recipient = true; });
   faults.replies = {{"RCPT TO:<audit@example.org>", "550 5.7.1 no relay"}};
   EXPECT_EQ(found("smtp-relay-percent", faults).verdict, Verdict::unsure);
+}
+
+TEST(SmtpAuditFindings, what_is_refused_for_now_is_judged_only_when_it_tells_of_relaying) {
+  const auto greylisted = replies("RCPT TO:", "450 4.2.0 greylisted");
+  EXPECT_EQ(found("smtp-relay-percent", greylisted).verdict, Verdict::unsure);
+  EXPECT_EQ(found("smtp-relay-plain", greylisted).verdict, Verdict::unsure);
+  EXPECT_EQ(found("smtp-smuggle-lf-dot-lf", greylisted).verdict, Verdict::unsure);
+  EXPECT_EQ(found("smtp-relay-percent", replies("RCPT TO:", "454 4.7.1 Relay access denied")).verdict,
+            Verdict::pass);
 }
 
 TEST(SmtpAuditFindings, who_is_trusted_learns_nothing_about_forms) {

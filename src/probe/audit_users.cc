@@ -1,4 +1,5 @@
 // Who has a mailbox or a login here: what a stranger can find out by asking.
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -9,6 +10,8 @@
 namespace hikyaku::probe {
 namespace {
 
+constexpr int kGuesses = 30;
+constexpr std::chrono::milliseconds kSlowed{5000};
 constexpr std::string_view kNobody = "hikyaku-audit-nobody";
 
 /// Refusals that a server means for everybody are no knowledge.
@@ -60,6 +63,25 @@ AuditFinding logins(AuditTalk& talk, const AuditTarget& target) {
                 " and of nobody: " + unknown.quoted());
 }
 
+/// A password is found by trying, if nobody minds.
+AuditFinding guessing(AuditTalk& talk, const AuditTarget& target) {
+  SmtpTalk smtp(talk, target);
+  if (auto no = smtp.secured()) return *no;
+  if (!smtp.offers_mechanism("PLAIN")) return not_applicable("the server offers no AUTH PLAIN");
+  const auto began = talk.now();
+  for (int count = 1; count <= kGuesses; ++count) {
+    const auto answer = failed_login(smtp, kNobody);
+    if (answer.code == 421 || answer.code == 221 || talk.state() == AuditTalk::State::closed)
+      return passed("the server ended the session at wrong login " + std::to_string(count));
+    if (answer.none())
+      return unsure("at wrong login " + std::to_string(count) + " the server " + answer.text);
+    if (talk.now() - began >= kSlowed)
+      return passed("the server slows down who guesses: " + std::to_string(count) + " wrong logins took " +
+                    std::to_string((talk.now() - began).count()) + " ms");
+  }
+  return failed(std::to_string(kGuesses) + " wrong logins were answered at full speed");
+}
+
 }  // namespace
 
 void add_user_cases(AuditCases& cases) {
@@ -71,6 +93,7 @@ void add_user_cases(AuditCases& cases) {
   add("users-by-rcpt", "RCPT tells who has a mailbox", "RFC 5321 s. 3.3, 7.3", recipients);
   add("users-by-auth", "a login that fails tells whether the user is there", "CWE-204; RFC 4954 s. 4, 6",
       logins);
+  add("auth-guessing", "a client may try passwords without end", "CWE-307; RFC 4954 s. 9", guessing);
 }
 
 }  // namespace hikyaku::probe
