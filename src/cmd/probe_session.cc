@@ -25,7 +25,7 @@ constexpr std::array kHelp{
     "  ^]starttls          the STARTTLS of this protocol, the handshake, and the greeting after it",
     "  ^]tls               what is to say about TLS, once more",
     "  ^]auth MECH [USER]  authenticate; all: try each mechanism on connections of their own",
-    "  ^]raw TEXT          send octets without a line end: \\r \\n \\t \\0 \\\\ \\xHH",
+    "  ^]raw TEXT          send octets without a line end; r, n, t, 0 and xHH behind a backslash are octets",
     "Ctrl-D on an empty line ends, as ^]quit does.",
 };
 

@@ -4,18 +4,21 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "cmd/exit_code.h"
+#include "cmd/probe_login.h"
 #include "cmd/probe_options.h"
 #include "cmd/probe_session.h"
+#include "cmd/probe_verdict.h"
 #include "cmd/secret_source.h"
-#include "io/probe_sasl.h"
 #include "io/probe_wire.h"
 #include "probe/authenticate.h"
 #include "probe/conversation.h"
 #include "probe/opening.h"
 #include "probe/record.h"
+#include "probe/words.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -56,12 +59,18 @@ class Talk {
 
  private:
   int converse();
+  int talk(probe::Conversation& conversation, probe::Opening& opening);
+  void tell_tls(probe::Conversation& conversation, const probe::Opening& opening);
+  bool log_in(probe::Conversation& conversation, const probe::Opening& opening, const std::string& mechanism);
+  bool try_all(probe::Conversation& conversation, const probe::Opening& opening);
+  Result<void> on_own_connection(const std::function<void(probe::Conversation&, const probe::Opening&)>& use);
   int tell(const Error& error);
   void print(std::string_view line);
 
   ProbeOptions options_;
   SecretSource secret_;
-  std::string auth_, user_, authorize_as_;
+  std::unique_ptr<ProbeLogin> login_;
+  std::string auth_, user_, authorize_as_, domain_;
   bool no_control_ = false;
   const probe::Protocol* protocol_ = nullptr;
   io::ProbeTarget target_;
@@ -77,6 +86,7 @@ int Talk::run(int argc, char** argv) {
                    "Talk to a server of mail, directories, files or the web, by hand or from a pipe.");
   options_.add_to(line);
   line.option("--auth", &auth_, "authenticate by this mechanism; all: try each that the server offers");
+  line.option("--domain", &domain_, "the mail domain whose policy of MTA-STS is looked at");
   line.option("--user", &user_, "the name to authenticate with");
   line.option("--authorize-as", &authorize_as_, "the name to act as, if it is another one");
   secret_.add_to(line);
@@ -96,6 +106,9 @@ int Talk::run(int argc, char** argv) {
   auto wish = options_.wish(*protocol_, target_);
   if (!wish) return usage(wish.error());
   wish_ = std::move(*wish);
+  login_ = std::make_unique<ProbeLogin>(*protocol_, target_, secret_);
+  login_->user = user_;
+  login_->authorize_as = authorize_as_;
   const auto start = std::chrono::steady_clock::now();
   elapsed_ = [start] {
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
@@ -128,6 +141,62 @@ int Talk::tell(const Error& error) {
   return probe_exit_code(error);
 }
 
+void Talk::tell_tls(probe::Conversation& conversation, const probe::Opening& opening) {
+  const auto& name = wish_.handshake.server_name;
+  for (const auto& finding : tls_verdict(options_, *protocol_, target_, opening, name, domain_)) {
+    if (options_.as_json) {
+      print(finding.json());
+    } else if (finding.grade == probe::Finding::Grade::bad) {
+      conversation.failure(finding.line());
+    } else {
+      conversation.note(finding.line());
+    }
+  }
+}
+
+/// A connection that is there for one attempt; what is said on it is in the record like all else.
+Result<void> Talk::on_own_connection(
+    const std::function<void(probe::Conversation&, const probe::Opening&)>& use) {
+  auto connected = io::connect_probe(target_);
+  if (!connected) return std::unexpected(std::move(connected.error()));
+  probe::Conversation conversation(*connected->wire, *sink_, protocol_->speech, elapsed_, target_.limit);
+  conversation.note("a connection of its own to " + connected->peer);
+  const auto opening = probe::open_conversation(conversation, *protocol_, wish_);
+  if (!opening) return std::unexpected(opening.error());
+  use(conversation, *opening);
+  return {};
+}
+
+bool Talk::try_all(probe::Conversation& conversation, const probe::Opening& opening) {
+  const auto all = login_->try_all(opening, [this](const auto& use) { return on_own_connection(use); });
+  bool works = false;
+  for (const auto& one : all) {
+    const bool good = one.end == ProbeLogin::Tried::End::works;
+    works = works || good;
+    if (good) {
+      conversation.note(ProbeLogin::text(one));
+    } else {
+      conversation.failure(ProbeLogin::text(one));
+    }
+  }
+  if (all.empty()) conversation.failure("the server offers no login");
+  return works;
+}
+
+bool Talk::log_in(probe::Conversation& conversation, const probe::Opening& opening,
+                  const std::string& mechanism) {
+  if (probe::same_word(mechanism, "all")) return try_all(conversation, opening);
+  const auto tried =
+      login_->log_in(conversation, opening, probe::same_word(mechanism, "auto") ? "" : mechanism);
+  const bool works = tried.end == ProbeLogin::Tried::End::works;
+  if (works) {
+    conversation.note("logged in by " + tried.mechanism);
+  } else {
+    conversation.failure(ProbeLogin::text(tried));
+  }
+  return works;
+}
+
 int Talk::converse() {
   auto connected = io::connect_probe(target_);
   if (!connected) return tell(connected.error());
@@ -136,16 +205,33 @@ int Talk::converse() {
   conversation.note("connected to " + connected->peer);
   auto opening = probe::open_conversation(conversation, *protocol_, wish_);
   if (!opening) return tell(opening.error());
+  tell_tls(conversation, *opening);
+  if (!auth_.empty() && !log_in(conversation, *opening, auth_)) return EX_NOPERM;
+  // The attempts had connections of their own, this one is as it was.
+  if (probe::same_word(auth_, "all") && ::isatty(STDIN_FILENO) == 1) return EX_OK;
+  return talk(conversation, *opening);
+}
+
+int Talk::talk(probe::Conversation& conversation, probe::Opening& opening) {
+  const bool on_terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 && !options_.as_json;
+  const auto authenticate = [&](const std::string& words) {
+    const auto mechanism = probe::word_at(words, 0);
+    const auto user = probe::word_at(words, probe::behind(mechanism)).text;
+    if (!user.empty()) login_->user = user;
+    log_in(conversation, opening, std::string(mechanism.text));
+  };
   ProbeSession session(
-      conversation, *opening,
-      {.speech = protocol_->speech,
-       .wish = wish_,
-       .has_control = !no_control_,
-       .on_terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 && !options_.as_json},
-      {.tell_tls = [] {}, .authenticate = [](const std::string&) {}});
+      conversation, opening,
+      {.speech = protocol_->speech, .wish = wish_, .has_control = !no_control_, .on_terminal = on_terminal},
+      {.tell_tls = [&] { tell_tls(conversation, opening); }, .authenticate = authenticate});
   session_ = &session;
   sink_->follow(&session);
+  secret_.ask_by([&](const std::string& prompt) {
+    return session.editor() == nullptr ? read_secret_from_terminal(prompt)
+                                       : session.editor()->read_secret(prompt);
+  });
   const int code = session.run();
+  secret_.ask_by({});
   sink_->follow(nullptr);
   session_ = nullptr;
   return code;

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 
 #include "io/certificate.h"
@@ -134,7 +135,15 @@ std::int64_t seconds_of(const ASN1_TIME* time) {
   return std::int64_t{days} * 86400 + seconds;
 }
 
-TlsCertificate described(X509* certificate) {
+std::string digest(std::string_view octets, const EVP_MD* kind) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
+  unsigned size = 0;
+  if (EVP_Digest(octets.data(), octets.size(), out.data(), &size, kind, nullptr) != 1) return {};
+  return {reinterpret_cast<const char*>(out.data()), size};
+}
+
+/// `issuer` is the next of the chain.
+TlsCertificate described(X509* certificate, X509* issuer) {
   TlsCertificate out;
   out.subject = name_text(X509_get_subject_name(certificate));
   out.issuer = name_text(X509_get_issuer_name(certificate));
@@ -151,6 +160,11 @@ TlsCertificate described(X509* certificate) {
   };
   out.der = der(certificate, i2d_X509);
   out.public_key_der = der(X509_get_X509_PUBKEY(certificate), i2d_X509_PUBKEY);
+  out.der_sha256 = digest(out.der, EVP_sha256());
+  out.der_sha512 = digest(out.der, EVP_sha512());
+  out.key_sha256 = digest(out.public_key_der, EVP_sha256());
+  out.key_sha512 = digest(out.public_key_der, EVP_sha512());
+  out.signed_by_next = X509_verify(certificate, X509_get0_pubkey(issuer)) == 1;
   return out;
 }
 
@@ -205,8 +219,10 @@ void report_staple(SSL* ssl, TlsReport& report) {
 
 void report_chain(SSL* ssl, const TlsWish& wish, TlsReport& report) {
   const auto* chain = SSL_get_peer_cert_chain(ssl);
-  for (int i = 0; chain != nullptr && i < sk_X509_num(chain); ++i)
-    report.chain.push_back(described(sk_X509_value(chain, i)));
+  const int size = chain == nullptr ? 0 : sk_X509_num(chain);
+  for (int i = 0; i < size; ++i)
+    report.chain.push_back(
+        described(sk_X509_value(chain, i), sk_X509_value(chain, std::min(i + 1, size - 1))));
   X509* leaf = SSL_get0_peer_certificate(ssl);
   const auto verdict = SSL_get_verify_result(ssl);
   report.trusted = leaf != nullptr && verdict == X509_V_OK;

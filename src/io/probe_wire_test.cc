@@ -178,6 +178,10 @@ TEST(ProbeWire, tells_what_a_handshake_agreed_on) {
   EXPECT_EQ(report->chain[0].not_after - report->chain[0].not_before, 7200);
   EXPECT_FALSE(report->chain[0].der.empty());
   EXPECT_FALSE(report->chain[0].public_key_der.empty());
+  EXPECT_EQ(report->chain[0].der_sha256.size(), 32U);
+  EXPECT_EQ(report->chain[1].key_sha512.size(), 64U);
+  EXPECT_TRUE(report->chain[0].signed_by_next);
+  EXPECT_TRUE(report->chain[1].signed_by_next);
   EXPECT_TRUE(report->trusted) << report->trust_error;
   EXPECT_TRUE(report->name_matches);
   EXPECT_FALSE(report->client_certificate_asked);

@@ -29,6 +29,9 @@ struct TlsCertificate {
   std::int64_t not_before = 0, not_after = 0;  ///< seconds since 1970
   std::string der;                             ///< the certificate, for digests (RFC 6698)
   std::string public_key_der;                  ///< its SubjectPublicKeyInfo
+  std::string der_sha256, der_sha512;          ///< digests of `der`, in octets
+  std::string key_sha256, key_sha512;          ///< of `public_key_der`
+  bool signed_by_next = false;  ///< the next one of the chain has signed it; of the last: itself
 };
 
 /// What a handshake agreed on.

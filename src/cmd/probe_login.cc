@@ -1,0 +1,108 @@
+#include "cmd/probe_login.h"
+
+#include <algorithm>
+
+#include "probe/record.h"
+#include "probe/words.h"
+
+namespace hikyaku::cmd {
+
+using Tried = ProbeLogin::Tried;
+
+Result<probe::Identity> ProbeLogin::identity(const std::string& mechanism) {
+  probe::Identity out{.user = user, .password = {}, .authorize_as = authorize_as};
+  if (mechanism == "EXTERNAL" || mechanism == "ANONYMOUS") return out;
+  if (user.empty())
+    return fail(Fault::malformed, "whose login? --user, or the name behind the mechanism, tells");
+  auto password = secret_.get(user);
+  if (!password) return std::unexpected(std::move(password.error()));
+  out.password = std::move(*password);
+  return out;
+}
+
+/// EXTERNAL is for those who ask for it: it needs a certificate that the server knows.
+std::string ProbeLogin::best(const probe::Opening& opening) const {
+  const auto offered = opening.mechanisms(protocol_.speech);
+  for (const auto& known : probe::known_mechanisms()) {
+    if (known == "EXTERNAL" || std::ranges::find(offered, known) == offered.end()) continue;
+    if (known.ends_with("-PLUS") && !opening.report) continue;
+    return known;
+  }
+  return probe::has_own_login(protocol_.speech, opening) ? std::string(probe::kOwnLogin) : std::string{};
+}
+
+Result<probe::AuthOutcome> ProbeLogin::attempt(probe::Conversation& conversation,
+                                               const probe::Opening& opening, const std::string& mechanism) {
+  auto who = identity(mechanism);
+  if (!who) return std::unexpected(std::move(who.error()));
+  if (mechanism == probe::kOwnLogin) return probe::log_in(conversation, protocol_.speech, *who);
+  if (protocol_.speech == probe::Speech::ftp || protocol_.speech == probe::Speech::http)
+    return fail(Fault::permanent,
+                std::string(protocol_.name) + " has no SASL: --auth login-command is its way");
+  if (!sasl_) {
+    auto opened = io::ProbeSasl::open();
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    sasl_ = std::move(*opened);
+  }
+  auto client =
+      sasl_->client(mechanism, *who, opening.report ? &*opening.report : nullptr, target_.host, target_.port);
+  if (!client) return std::unexpected(std::move(client.error()));
+  return probe::authenticate(conversation, protocol_.speech, **client, opening);
+}
+
+Tried ProbeLogin::log_in(probe::Conversation& conversation, const probe::Opening& opening,
+                         const std::string& mechanism) {
+  Tried tried{.mechanism = probe::same_word(mechanism, probe::kOwnLogin) ? std::string(probe::kOwnLogin)
+                           : mechanism.empty()                           ? best(opening)
+                                                                         : probe::upper(mechanism)};
+  if (tried.mechanism.empty()) {
+    tried.end = Tried::End::unusable;
+    tried.text = "the server offers no mechanism that we have";
+    return tried;
+  }
+  const auto outcome = attempt(conversation, opening, tried.mechanism);
+  if (!outcome) {
+    tried.end = outcome.error().fault == Fault::temporary ? Tried::End::broken : Tried::End::unusable;
+    tried.text = outcome.error().text;
+    return tried;
+  }
+  tried.end = outcome->end == probe::AuthOutcome::End::accepted ? Tried::End::works : Tried::End::in_vain;
+  tried.text = outcome->text;
+  return tried;
+}
+
+std::vector<Tried> ProbeLogin::try_all(const probe::Opening& opening,
+                                       const OnOwnConnection& on_own_connection) {
+  auto offered = opening.mechanisms(protocol_.speech);
+  if (probe::has_own_login(protocol_.speech, opening)) offered.emplace_back(probe::kOwnLogin);
+  std::vector<Tried> all;
+  for (const auto& mechanism : offered) {
+    Tried tried{.mechanism = mechanism};
+    const auto opened = on_own_connection([&](probe::Conversation& conversation, const probe::Opening& own) {
+      tried = log_in(conversation, own, mechanism);
+    });
+    if (!opened) {
+      tried.end = Tried::End::broken;
+      tried.text = opened.error().text;
+    }
+    all.push_back(std::move(tried));
+  }
+  return all;
+}
+
+std::string ProbeLogin::text(const Tried& tried) {
+  const auto said = probe::shown(tried.text);
+  switch (tried.end) {
+    case Tried::End::works:
+      return tried.mechanism + " works: " + said;
+    case Tried::End::in_vain:
+      return tried.mechanism + " is offered in vain: " + said;
+    case Tried::End::unusable:
+      return (tried.mechanism.empty() ? "no login" : tried.mechanism + " was not tried") + ": " + said;
+    case Tried::End::broken:
+      break;
+  }
+  return tried.mechanism + " ended the connection: " + said;
+}
+
+}  // namespace hikyaku::cmd

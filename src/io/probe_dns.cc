@@ -1,0 +1,194 @@
+#include "io/probe_dns.h"
+
+#include <curl/curl.h>
+#include <poll.h>
+#include <unbound.h>
+#include <unistd.h>
+
+#include <memory>
+#include <vector>
+
+namespace hikyaku::io {
+namespace {
+
+using probe::DnsFacts;
+using State = DnsFacts::State;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr int kTxt = 16, kTlsa = 52;  // types
+constexpr int kInternet = 1;          // the class IN
+constexpr int kNoError = 0, kNoSuchName = 3;
+constexpr std::size_t kMostRecords = 100;
+constexpr const char* kSystemAnchor = "/usr/share/dns/root.key";
+
+struct ContextFree {
+  void operator()(ub_ctx* context) const { ub_ctx_delete(context); }
+};
+struct ResultFree {
+  void operator()(ub_result* result) const { ub_resolve_free(result); }
+};
+struct CurlFree {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+
+/// The octets of each record.
+struct Said {
+  State state = State::no_answer;
+  bool secure = false;
+  std::vector<std::string> records;
+  std::string error = "none within the time";
+};
+
+/// libunbound, asked one question at a time.
+class Questions {
+ public:
+  explicit Questions(const ProbeDnsSettings& settings) : context_(ub_ctx_create()), limit_(settings.limit) {
+    if (!context_) return;
+    auto* raw = context_.get();
+    ub_ctx_debugout(raw, nullptr);
+    ub_ctx_async(raw, 1);
+    ub_ctx_set_option(raw, "do-not-query-localhost:", "no");
+    if (settings.forward.empty()) {
+      ub_ctx_resolvconf(raw, nullptr);
+    } else {
+      ub_ctx_set_fwd(raw, settings.forward.c_str());
+    }
+    const auto& anchor = settings.trust_anchor_file.empty() ? kSystemAnchor : settings.trust_anchor_file;
+    if (::access(anchor.c_str(), R_OK) == 0) ub_ctx_add_ta_file(raw, anchor.c_str());
+  }
+
+  Said ask(const std::string& name, int type) {
+    asked_ = {};
+    if (!context_) return asked_;
+    int id = 0;
+    done_ = false;
+    const int code = ub_resolve_async(context_.get(), name.c_str(), type, kInternet, this, answered, &id);
+    if (code != 0) {
+      asked_.error = ub_strerror(code);
+      return asked_;
+    }
+    const auto until = SteadyClock::now() + limit_;
+    while (!done_) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - SteadyClock::now());
+      pollfd ready{ub_fd(context_.get()), POLLIN, 0};
+      if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) == 0) break;
+      ub_process(context_.get());
+    }
+    if (!done_) ub_cancel(context_.get(), id);
+    return std::move(asked_);
+  }
+
+ private:
+  static void answered(void* data, int error, ub_result* raw) {
+    auto* self = static_cast<Questions*>(data);
+    const std::unique_ptr<ub_result, ResultFree> result(raw);
+    self->done_ = true;
+    auto& said = self->asked_;
+    if (error != 0 || !result) {
+      said.error = ub_strerror(error);
+    } else if (result->bogus != 0) {
+      said.error =
+          std::string("its signature is wrong: ") + (result->why_bogus == nullptr ? "" : result->why_bogus);
+    } else if (result->rcode != kNoError && result->rcode != kNoSuchName) {
+      said.error = "the server failed (code " + std::to_string(result->rcode) + ')';
+    } else {
+      said.secure = result->secure != 0;
+      for (std::size_t i = 0; result->havedata != 0 && i < kMostRecords && result->data[i] != nullptr; ++i)
+        said.records.emplace_back(result->data[i], static_cast<std::size_t>(result->len[i]));
+      said.state = said.records.empty() ? State::none : State::found;
+    }
+  }
+
+  std::unique_ptr<ub_ctx, ContextFree> context_;
+  std::chrono::milliseconds limit_;
+  Said asked_;
+  bool done_ = false;
+};
+
+/// The strings of a TXT record joined.
+std::string txt(std::string_view rdata) {
+  std::string out;
+  while (!rdata.empty()) {
+    const auto size = static_cast<unsigned char>(rdata[0]);
+    out += rdata.substr(1, size);
+    rdata.remove_prefix(std::min<std::size_t>(std::size_t{size} + 1, rdata.size()));
+  }
+  return out;
+}
+
+std::size_t take_body(const char* octets, std::size_t, std::size_t size, void* into) {
+  auto& body = *static_cast<std::string*>(into);
+  if (body.size() + size > probe::StsPolicy::kMost) return 0;
+  body.append(octets, size);
+  return size;
+}
+
+Result<probe::StsPolicy> fetch_policy(const ProbeDnsSettings& settings, const std::string& domain) {
+  const std::unique_ptr<CURL, CurlFree> handle(curl_easy_init());
+  if (!handle) return fail(Fault::temporary, "memory is short");
+  const auto url = "https://mta-sts." + domain + "/.well-known/mta-sts.txt";
+  std::string body;
+  auto* raw = handle.get();
+  curl_easy_setopt(raw, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(raw, CURLOPT_PROTOCOLS_STR, "https");
+  curl_easy_setopt(raw, CURLOPT_TIMEOUT_MS, static_cast<long>(settings.limit.count()));
+  curl_easy_setopt(raw, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(raw, CURLOPT_WRITEFUNCTION, take_body);
+  curl_easy_setopt(raw, CURLOPT_WRITEDATA, &body);
+  if (!settings.authorities_file.empty())
+    curl_easy_setopt(raw, CURLOPT_CAINFO, settings.authorities_file.c_str());
+  if (const auto code = curl_easy_perform(raw); code != CURLE_OK)
+    return fail(Fault::temporary, url + ": " + curl_easy_strerror(code));
+  long status = 0;
+  curl_easy_getinfo(raw, CURLINFO_RESPONSE_CODE, &status);
+  // A redirection is none (RFC 8461 s. 3.3).
+  if (status != 200) return fail(Fault::temporary, url + " answers " + std::to_string(status));
+  return probe::StsPolicy::parse(body);
+}
+
+void ask_tlsa(Questions& questions, const std::string& host, std::uint16_t port, DnsFacts& facts) {
+  facts.tlsa_name = '_' + std::to_string(port) + "._tcp." + host;
+  auto said = questions.ask(facts.tlsa_name, kTlsa);
+  facts.tlsa_state = said.state;
+  facts.tlsa_secure = said.secure;
+  facts.tlsa_error = said.error;
+  for (const auto& rdata : said.records) {
+    auto record = probe::Tlsa::parse(rdata);
+    // What can't be read is unusable, which is what the usage of nobody is.
+    facts.tlsa.push_back(record ? std::move(*record) : probe::Tlsa{.usage = 255, .data = {}});
+  }
+}
+
+void ask_policy(Questions& questions, const ProbeDnsSettings& settings, const std::string& domain,
+                DnsFacts& facts) {
+  facts.sts_domain = domain;
+  const auto said = questions.ask("_mta-sts." + domain, kTxt);
+  facts.sts_state = said.state;
+  facts.sts_error = said.error;
+  if (said.state != State::found) return;
+  std::vector<std::string> texts;
+  for (const auto& rdata : said.records) texts.push_back(txt(rdata));
+  if (probe::sts_identifier(texts).empty()) {
+    facts.sts_state = State::none;
+    return;
+  }
+  auto policy = fetch_policy(settings, domain);
+  if (policy) {
+    facts.sts_policy = std::move(*policy);
+  } else {
+    facts.sts_error = policy.error().text;
+  }
+}
+
+}  // namespace
+
+DnsFacts ask_dns(const ProbeDnsSettings& settings, const std::string& host, std::uint16_t port,
+                 const std::string& domain) {
+  DnsFacts facts;
+  Questions questions(settings);
+  if (!host.empty()) ask_tlsa(questions, host, port, facts);
+  if (!domain.empty()) ask_policy(questions, settings, domain, facts);
+  return facts;
+}
+
+}  // namespace hikyaku::io
