@@ -8,10 +8,11 @@ namespace hikyaku::access {
 namespace {
 
 constexpr std::pair<std::string_view, Pop3Verb> kVerbs[] = {
-    {"USER", Pop3Verb::user}, {"PASS", Pop3Verb::pass}, {"AUTH", Pop3Verb::auth}, {"STLS", Pop3Verb::stls},
-    {"CAPA", Pop3Verb::capa}, {"STAT", Pop3Verb::stat}, {"LIST", Pop3Verb::list}, {"RETR", Pop3Verb::retr},
-    {"DELE", Pop3Verb::dele}, {"NOOP", Pop3Verb::noop}, {"RSET", Pop3Verb::rset}, {"TOP", Pop3Verb::top},
-    {"UIDL", Pop3Verb::uidl}, {"QUIT", Pop3Verb::quit},
+    {"USER", Pop3Verb::user},    {"PASS", Pop3Verb::pass}, {"AUTH", Pop3Verb::auth}, {"STLS", Pop3Verb::stls},
+    {"CAPA", Pop3Verb::capa},    {"STAT", Pop3Verb::stat}, {"LIST", Pop3Verb::list}, {"RETR", Pop3Verb::retr},
+    {"DELE", Pop3Verb::dele},    {"NOOP", Pop3Verb::noop}, {"RSET", Pop3Verb::rset}, {"TOP", Pop3Verb::top},
+    {"UIDL", Pop3Verb::uidl},    {"QUIT", Pop3Verb::quit}, {"GET", Pop3Verb::http},  {"POST", Pop3Verb::http},
+    {"CONNECT", Pop3Verb::http},
 };
 
 char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }

@@ -22,6 +22,7 @@ enum class Pop3Verb : unsigned char {
   top,
   uidl,
   quit,
+  http,  ///< no command: a request of HTTP begins so
 };
 
 /// A command line (RFC 1939 s. 3). Points into the line.

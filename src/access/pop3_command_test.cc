@@ -35,6 +35,7 @@ INSTANTIATE_TEST_SUITE_P(
                     LineCase{"the_beginning_of_a_word", "QUI", Pop3Verb::unknown, ""},
                     LineCase{"more_than_a_word", "QUITE", Pop3Verb::unknown, ""},
                     LineCase{"apop_is_not_known", "APOP joe 0", Pop3Verb::unknown, "joe 0"},
+                    LineCase{"a_request_of_http", "POST / HTTP/1.1", Pop3Verb::http, "/ HTTP/1.1"},
                     LineCase{"an_empty_line", "", Pop3Verb::unknown, ""}),
     [](const auto& row) { return std::string(row.param.name); });
 

@@ -35,6 +35,12 @@ constexpr std::string_view kNotNow = "this command is for later or earlier in a 
 
 Pop3Session::Next Pop3Session::run(const Pop3Command& command) {
   auto arguments = command.arguments;
+  if (command.verb == Pop3Verb::http) {
+    // A browser can be made to send one: what it holds must not be heard (CVE-2021-3618).
+    error("this is no web server");
+    end_session("HTTP instead of POP3");
+    return std::nullopt;
+  }
   if (command.verb == Pop3Verb::unknown) {
     fault("unknown command");
     return std::nullopt;

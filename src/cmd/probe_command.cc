@@ -4,6 +4,7 @@
 #include <csignal>
 #include <string_view>
 
+#include "cmd/probe_audit.h"
 #include "cmd/probe_script.h"
 #include "cmd/probe_send.h"
 #include "cmd/probe_talk.h"
@@ -17,7 +18,10 @@ struct Part {
   int (*run)(int argc, char** argv);
 };
 
-constexpr std::array<Part, 1> kParts{{{"send", probe_send_command}}};
+constexpr std::array kParts{
+    Part{"audit", probe_audit_command},
+    Part{"send", probe_send_command},
+};
 
 }  // namespace
 
