@@ -1,8 +1,10 @@
 #include <sysexits.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <string_view>
+#include <system_error>
 
 #include "cmd/base64_command.h"
 #include "cmd/commands.h"
@@ -87,4 +89,12 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace hikyaku::cmd
 
-int main(int argc, char** argv) { return hikyaku::cmd::run(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return hikyaku::cmd::run(argc, argv);
+  } catch (const std::system_error& error) {
+    // A library prints, and throws when it can't. Who closed the pipe (head) knows it already.
+    if (error.code().value() != EPIPE) std::fprintf(stderr, "hikyaku: %s\n", error.what());
+    return EX_IOERR;
+  }
+}
