@@ -1,0 +1,34 @@
+#pragma once
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "cmd/command_description.h"
+
+namespace hikyaku::cmd {
+
+/// A command of hikyaku, or a program that it is under another name.
+struct Command {
+  std::string_view name;
+  int (*run)(int argc, char** argv);  ///< argv[0] is its name; gives an exit code of sysexits.h
+  std::string_view summary;
+  int section = 1;  ///< of its manual page: 8 for what runs as a service
+};
+
+struct ProgramTable {
+  std::string_view version;
+  std::span<const Command> commands;  ///< of hikyaku
+  std::span<const Command> programs;  ///< by their own name
+};
+
+/// What a command tells of itself: asked by running its --help in a child process, without stdin. `typed` is
+/// what stands before its name: "hikyaku ". Fails with Fault::corrupt when it does not answer.
+Result<CommandDescription> describe(const Command& command, std::string_view typed);
+
+/// `hikyaku completion bash|zsh`: what a shell completes.
+int completion_command(int argc, char** argv, const ProgramTable& table);
+/// `hikyaku manual [COMMAND]`: a manual page in roff.
+int manual_command(int argc, char** argv, const ProgramTable& table);
+
+}  // namespace hikyaku::cmd
