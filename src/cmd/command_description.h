@@ -25,7 +25,7 @@ struct CommandDescription {
   std::string summary;      ///< one line; empty for a subcommand
   std::string description;  ///< several lines
   std::string footer;
-  /// Of a command that reads its options itself: all of --help, in place of the above.
+  /// Of a command that reads its options itself: all of --help, in place of the rest.
   std::string help;
   std::vector<OptionDescription> options;
   std::vector<CommandDescription> subcommands;

@@ -85,13 +85,17 @@ std::string synopsis(const CommandDescription& command, std::string_view typed) 
   if (std::ranges::any_of(command.options, [](const auto& option) { return !option.positional; })) {
     line += " [\\fIoption\\fR]...";
   }
-  if (!command.subcommands.empty()) return line + " \\fIsubcommand\\fR [\\fIoption\\fR]...\n";
+  const bool takes_arguments =
+      std::ranges::any_of(command.options, [](const auto& option) { return option.positional; });
+  const auto to_subcommands = line + " \\fIsubcommand\\fR [\\fIoption\\fR]...\n";
+  if (!command.subcommands.empty() && !takes_arguments) return to_subcommands;
   for (const auto& option : command.options) {
     if (!option.positional) continue;
     const auto name = names_of(option);
     line += option.required ? ' ' + name : " [" + name + ']';
   }
-  return line + '\n';
+  line += '\n';
+  return command.subcommands.empty() ? line : line + ".br\n" + to_subcommands;
 }
 
 std::string options_of(const CommandDescription& command) {
@@ -106,15 +110,23 @@ std::string options_of(const CommandDescription& command) {
 }
 
 /// A heading has its own distance to what is below it.
+std::string without_first_distance(std::string text) {
+  return text.starts_with(".PP\n") ? text.substr(4) : text;
+}
+
 std::string under_heading(std::string_view title, std::string text) {
-  if (text.starts_with(".PP\n")) text.erase(0, 4);
-  return fmt::format(".SH {}\n{}", title, text);
+  return fmt::format(".SH {}\n{}", title, without_first_distance(std::move(text)));
 }
 
 void put_subcommands(std::string& page, const CommandDescription& command, const std::string& typed) {
   for (const auto& subcommand : command.subcommands) {
     const auto path = typed + ' ' + subcommand.name;
-    page += ".SS " + roff(path.substr(path.find(' ') + 1)) + '\n' + synopsis(subcommand, path);
+    page += ".SS " + roff(path.substr(path.find(' ') + 1)) + '\n';
+    if (!subcommand.help.empty()) {
+      page += without_first_distance(paragraphs(subcommand.help));
+      continue;
+    }
+    page += synopsis(subcommand, path);
     auto options = subcommand;
     std::erase_if(options.options, [](const auto& option) { return option.names.front() == "-h"; });
     page += paragraphs(subcommand.description) + options_of(options) + paragraphs(subcommand.footer);

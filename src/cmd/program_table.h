@@ -14,6 +14,9 @@ struct Command {
   int (*run)(int argc, char** argv);  ///< argv[0] is its name; gives an exit code of sysexits.h
   std::string_view summary;
   int section = 1;  ///< of its manual page: 8 for what runs as a service
+  /// Words that may stand first behind its name, and have a --help of their own that the command's does not
+  /// tell of; with blanks between. Its subcommands need not be named.
+  std::string_view parts = {};
 };
 
 struct ProgramTable {
@@ -22,8 +25,9 @@ struct ProgramTable {
   std::span<const Command> programs;  ///< by their own name
 };
 
-/// What a command tells of itself: asked by running its --help in a child process, without stdin. `typed` is
-/// what stands before its name: "hikyaku ". Fails with Fault::corrupt when it does not answer.
+/// What a command tells of itself: asked by running its --help in a child process, without stdin; and the
+/// --help of its parts, and of subcommands that read their options themselves. `typed` is what stands before
+/// its name: "hikyaku ". Fails with Fault::corrupt when it does not answer.
 Result<CommandDescription> describe(const Command& command, std::string_view typed);
 
 /// `hikyaku completion bash|zsh`: what a shell completes.

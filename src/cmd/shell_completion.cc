@@ -51,7 +51,8 @@ void add_nodes(std::vector<Node>& nodes, const CommandDescription& command, cons
     if (option.names.front() != "-h") node.options.push_back(option);
   }
   for (const auto& subcommand : command.subcommands) {
-    node.subcommands.emplace_back(subcommand.name, first_line(subcommand.description));
+    const auto& summary = subcommand.description.empty() ? subcommand.help : subcommand.description;
+    node.subcommands.emplace_back(subcommand.name, first_line(summary));
   }
   const auto path = node.path;
   const auto options = node.options;
@@ -157,7 +158,8 @@ _hikyaku() {
     elif [[ $cur == -* ]]; then
         _hikyaku_offer "$options" "$cur"
     elif [[ -n $subcommands ]]; then
-        _hikyaku_offer "$subcommands" "$cur"
+        [[ $arguments == '<files>' ]] && arguments=
+        _hikyaku_offer "$subcommands $arguments" "$cur"
     else
         _hikyaku_offer "$arguments" "$cur"
     fi

@@ -220,7 +220,7 @@ def test_zsh_at_a_terminal(lab):
     needs("zsh")
     (lab.folder / "message.eml").touch()
     share = installed(lab)
-    for load in (f"fpath=({share}/zsh/vendor-completions $fpath); autoload -U compinit; compinit -u -D",
+    for load in (f"fpath=({share}/zsh/site-functions $fpath); autoload -U compinit; compinit -u -D",
                  f"autoload -U compinit; compinit -u -D; source <({lab.binary} completion zsh)"):
         shell = Terminal(lab, ["zsh", "-f", "-i"])
         shell.wait("ready> ")
