@@ -99,7 +99,9 @@ Result<CommandDescription> describe(const Command& command, std::string_view typ
     if (!tells_nothing(subcommand)) continue;
     auto own = help_of(command, subcommand.name);
     if (!own) return std::unexpected(own.error());
-    if (!is_json(*own)) subcommand.help = *std::move(own);
+    if (is_json(*own)) continue;
+    subcommand.help = *std::move(own);
+    subcommand.options.clear();
   }
   for (auto parts = command.parts; !parts.empty();) {
     const std::string name(parts.substr(0, parts.find(' ')));

@@ -48,7 +48,8 @@ void add_nodes(std::vector<Node>& nodes, const CommandDescription& command, cons
   for (auto& option : options_of(command))
     (option.positional ? node.arguments : node.options).push_back(std::move(option));
   for (const auto& option : inherited) {
-    if (option.names.front() != "-h") node.options.push_back(option);
+    // What reads its options itself does not know those of the command above.
+    if (command.help.empty() && option.names.front() != "-h") node.options.push_back(option);
   }
   for (const auto& subcommand : command.subcommands) {
     const auto& summary = subcommand.description.empty() ? subcommand.help : subcommand.description;
