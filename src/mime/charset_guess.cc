@@ -113,8 +113,8 @@ CharsetGuess guess_charset(std::string_view octets) {
     if (charset == kIso2022Jp && octets.find('\x1b') == std::string_view::npos) continue;
     if (auto reading = read_as(charset, against, octets, cut)) readings.push_back(std::move(*reading));
   }
-  std::stable_sort(readings.begin(), readings.end(),
-                   [](const Reading& a, const Reading& b) { return a.cost < b.cost; });
+  std::sort(readings.begin(), readings.end(),
+            [](const Reading& a, const Reading& b) { return a.cost < b.cost; });
   const auto unknown = cost_of_unknown(octets);
   const auto& best = readings.front();
   double all = std::exp(best.cost - unknown);

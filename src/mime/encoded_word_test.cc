@@ -248,6 +248,18 @@ TEST(EncodeHeaderField, splits_no_character_and_keeps_lines_short) {
   }
 }
 
+TEST(EncodeHeaderField, cuts_marks_without_end) {
+  std::string value = "か";
+  for (int i = 0; i < 40; ++i) value += "\u309A";
+  for (const auto encoding : {WordEncoding::b, WordEncoding::q}) {
+    const auto encoded = encode_header_field("Subject", value, {kUtf8, encoding});
+    ASSERT_TRUE(encoded);
+    const auto decoded = decode_header_value(std::string_view(encoded->text).substr(8));
+    EXPECT_EQ(decoded.text, value);
+    EXPECT_EQ(names(decoded.repairs), "");
+  }
+}
+
 TEST(EncodeHeaderField, refuses_what_would_make_another_header) {
   EXPECT_FALSE(encode_header_field("Subject", "a\r\nBcc: b"));
   EXPECT_FALSE(encode_header_field("Sub ject", "a"));

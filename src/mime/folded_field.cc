@@ -10,8 +10,8 @@
 namespace hikyaku::mime {
 namespace {
 
-constexpr std::size_t kWord = 75;  // RFC 2047 s. 2
-constexpr std::size_t kUnitOctets = 64;
+constexpr std::size_t kWord = 75;        // RFC 2047 s. 2
+constexpr std::size_t kUnitOctets = 18;  ///< a word in Q has place for 21 octets
 
 /// Marks that mean another thing, or none, without the character before.
 bool mark(char32_t c) {

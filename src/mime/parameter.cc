@@ -89,8 +89,8 @@ class Assembler {
   }
 
   Parameter joined(std::vector<const ParameterPiece*> pieces) {
-    std::stable_sort(pieces.begin(), pieces.end(),
-                     [](const auto* a, const auto* b) { return a->number < b->number; });
+    std::sort(pieces.begin(), pieces.end(),
+              [](const auto* a, const auto* b) { return std::pair(a->number, a) < std::pair(b->number, b); });
     Parameter parameter{pieces.front()->name, {}, {}, {}};
     const auto where = pieces.front()->where;
     std::string octets;

@@ -25,6 +25,9 @@ constexpr std::u32string_view kCommonKanji =
     U"使用方法必要可能場合全部最初次第度回目約束感謝無料限定特別記念品特集募集求決定実施開催予定"
     U"事物間度性的化第不無非未再最全半両各毎何誰思考知感意味理由原因結果問題解決重要緊急至急"
     U"食飲料理酒茶店味買売旅行宿泊駅道路線乗車券切符空港飛機写真映画音楽番組放送新聞雑誌"
+    U"進捗状況速達到着備考訂正改善更新追加削除修正版訪問面談勤怠休暇届申請承認許可証明類印刷複写封筒郵便"
+    U"仕様単位数量率比較表図形式模構築設置配線機器械装部材質項基準規則条権利益損失負債資源環境共有保存"
+    U"読込画像音声動検索選択表示非閉起停再接続切断回線無効有値初期標準詳細簡易優先順列行位置名称未済"
     U"医薬病院治療健康保険政治経済法律政府選挙民主共産業界工農林水産財務総務人事営業企画広報";
 
 enum class Kind : unsigned char {
@@ -115,6 +118,14 @@ Kind kind_of(char32_t c) {
   return Kind::rare;
 }
 
+/// Small a, i, u, e, o, ya, yu, yo: they stand behind few kana.
+double small_kana_cost(char32_t before, char32_t c) {
+  const bool marked = before == 0xff9e || before == 0xff9f;
+  constexpr std::u32string_view kBeforeVowels = U"ﾌﾃｳｼﾁﾄﾂ", kBeforeY = U"ｷｼﾁﾆﾋﾐﾘ";
+  const auto& likely = c <= 0xff6b ? kBeforeVowels : kBeforeY;
+  return likely.find(before) != std::u32string_view::npos ? 3.6 : marked ? 4.2 : 9.0;
+}
+
 /// A half-width kana behind another, or the first of a run (`before` is 0): marks stand where they can, small
 /// kana behind a kana, and frequent kana are frequent.
 /// `letter`: an ASCII letter is before the run.
@@ -127,7 +138,7 @@ double half_kana_cost(char32_t before, char32_t c, bool letter) {
   const bool behind_alone =
       (c >= 0xff67 && c <= 0xff6f) || c == 0xff70 || c == 0xff9d;  // small kana, long mark, N
   if (!before) return (behind_alone ? 11.0 : 7.6) + (letter ? 2.5 : 0.0);
-  if (c >= 0xff67 && c <= 0xff6b) return 7.5;  // small a, i, u, e, o
+  if (c >= 0xff67 && c <= 0xff6e) return small_kana_cost(before, c);
   constexpr std::u32string_view kRare = U"ﾇﾈﾍﾎﾑﾓﾕﾖﾜﾔｿｹ";
   if (kRare.find(c) != std::u32string_view::npos) return 5.0;
   return c == 0xff9d || c == 0xff70 ? 2.8 : 3.8;

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# fetch_node_packages.sh: fetches what tests/node names to build/node by npm, once. The tests that compare with it
+# use recorded answers without: whatever goes wrong is told in a line, and the exit code is 0.
+set -uo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.." || exit 0
+folder=build/node
+without() {
+  echo "node packages: $1; the comparison with encoding-japanese takes its recorded answers" >&2
+  exit 0
+}
+if [ -d "$folder/node_modules/encoding-japanese" ] && cmp -s tests/node/package-lock.json "$folder/package-lock.json"; then exit 0; fi
+command -v node >/dev/null && command -v npm >/dev/null || without "node or npm is not here (Debian's packages are large, and not installed for this)"
+mkdir -p "$folder" && cp tests/node/{package.json,package-lock.json,.npmrc} "$folder/" || without "can't write to $folder"
+log=$folder/npm.log
+if ! (cd "$folder" && timeout 120 npm ci --fetch-retries=1 --fetch-timeout=30000) >"$log" 2>&1; then
+  rm -rf "$folder/package-lock.json" "$folder/node_modules"  # so that the next call tries again
+  without "npm could not fetch them, see $log"
+fi
