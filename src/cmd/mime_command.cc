@@ -7,6 +7,7 @@
 #include "cmd/mime_attach.h"
 #include "cmd/mime_commands.h"
 #include "cmd/mime_decode.h"
+#include "cmd/mime_doctor.h"
 #include "cmd/mime_encode.h"
 #include "cmd/mime_extract.h"
 #include "cmd/mime_io.h"
@@ -27,6 +28,7 @@ constexpr std::string_view kFooter =
     "  hikyaku mime attach -m mail.eml plan.pdf > new.eml\n"
     "  hikyaku mime attach --new --from a@example.org --to b@example.net --subject 見積 --text '送ります' "
     "plan.pdf\n"
+    "  hikyaku mime doctor --repair mail.eml > mended.eml\n"
     "  echo 'Subject: 見積' | hikyaku mime encode --header --charset iso-2022-jp\n"
     "  echo '=?UTF-8?B?6KaL56mN?=' | hikyaku mime decode --header\n"
     "A FILE that is not named, or is -, is stdin. docs/mime.md has more.\n"
@@ -63,6 +65,7 @@ void extract_options(CommandLine& command, MimeExtractOptions& options) {
   command.option("-C,--folder", &options.folder, "where the files go");
   command.option("-p,--part", &options.part, "this part alone, to stdout");
   command.flag("--all", options.all, "texts that are no attachments as well");
+  command.flag("--messages", options.messages, "messages within as files, instead of what is in them");
   command.flag("--json", options.as_json, "one JSON object a file");
   command.option("--largest", &options.largest,
                  "octets of a file at most; what is beyond is left out and told");
@@ -113,6 +116,11 @@ int mime_command(int argc, char** argv) {
   auto& extract_command = app.subcommand("extract", "the attachments as files");
   MimeExtractOptions extract;
   extract_options(extract_command, extract);
+  auto& doctor_command = app.subcommand("doctor", "what is wrong with a message; --repair mends it");
+  MimeDoctorOptions doctor;
+  doctor_command.option("FILE", &doctor.path, "the message");
+  doctor_command.flag("--json", doctor.as_json, "one JSON object a finding");
+  doctor_command.flag("--repair", doctor.repair, "the repaired message to stdout, the report to stderr");
   app.subcommand("nkf", "with the options of nkf; hikyaku mime nkf --help");
   auto& attach_command = app.subcommand("attach", "add files to a message, or make a new one");
   MimeAttachOptions add;
@@ -123,6 +131,7 @@ int mime_command(int argc, char** argv) {
   if (encode_command.called()) return mime_encode(encode);
   if (show_command.called()) return mime_show(path, as_json);
   if (extract_command.called()) return mime_extract(extract);
+  if (doctor_command.called()) return mime_doctor(doctor);
   return attach(add, attach_command.given("--text"));
 }
 

@@ -26,12 +26,12 @@ void Base64BodyDecoder::feed(std::string_view octets, std::string& out) {
 void Base64BodyDecoder::finish(std::string& out) {
   const auto before = out.size();
   const auto ended = decoder_.end(out);
+  note_ignored();
   if (!ended) {
     notes_.add(TransferFault::base64_cut, fed_);
   } else if (out.size() > before) {
     notes_.add(TransferFault::padding_missing, fed_);
   }
-  note_ignored();
 }
 
 void Base64BodyDecoder::note_ignored() {

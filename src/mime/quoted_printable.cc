@@ -101,14 +101,19 @@ void QuotedPrintableDecoder::line(std::string_view octets, std::size_t at, std::
 /// What stands at "=". Gives where to go on; kNone: more must be there first.
 std::size_t QuotedPrintableDecoder::escape(std::string_view octets, std::size_t at, bool last,
                                            std::string& out) {
-  if (at + 2 < octets.size()) {
+  // Text that is not ASCII comes in runs of escapes.
+  std::array<char, 64> run;
+  std::size_t size = 0;
+  for (; size < run.size() && at + 2 < octets.size() && octets[at] == '='; at += 3) {
     const int high = digit(octets[at + 1]), low = digit(octets[at + 2]);
-    if (high >= 0 && low >= 0) {
-      if (lower_case(octets[at + 1]) || lower_case(octets[at + 2]))
-        notes_.add(TransferFault::lower_case_hex, offset_ + at);
-      out += static_cast<char>(high << 4 | low);
-      return at + 3;
-    }
+    if ((high | low) < 0) break;
+    if (lower_case(octets[at + 1]) || lower_case(octets[at + 2]))
+      notes_.add(TransferFault::lower_case_hex, offset_ + at);
+    run[size++] = static_cast<char>(high << 4 | low);
+  }
+  if (size > 0) {
+    out.append(run.data(), size);
+    return at;
   }
   auto end = at + 1;
   while (end < octets.size() && blank(octets[end]) && end - at < kHeld) ++end;

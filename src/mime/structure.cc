@@ -69,8 +69,7 @@ std::size_t StructureReader::take_header(std::string_view octets) {
   if (line_.ends_with('\n')) {
     header_line();
   } else if (header_full()) {
-    problem(Kind::header_too_long, handed_out_);
-    end_header_before_line();
+    end_header_before_line(Kind::header_too_long);
   }
   return taken;
 }
@@ -88,8 +87,7 @@ void StructureReader::header_line() {
     return end_header(separator);
   }
   if (header_full()) {
-    problem(Kind::header_too_long, handed_out_);
-    return end_header_before_line();
+    return end_header_before_line(Kind::header_too_long);
   }
   auto& part = top().part;
   const bool of_message = part.depth == 0 || open_[open_.size() - 2].part.kind == Part::Kind::message;
@@ -97,8 +95,7 @@ void StructureReader::header_line() {
   const bool separates =
       part.header.empty() && of_message && (text.starts_with("From ") || text.starts_with(">From "));
   if (!continues && !separates && !begins_field(text)) {
-    problem(Kind::separator_missing, handed_out_);
-    return end_header_before_line();
+    return end_header_before_line(Kind::separator_missing);
   }
   part.header += line_;
   header_octets_ += line_.size();
@@ -107,13 +104,13 @@ void StructureReader::header_line() {
 }
 
 /// The line that was collected is content already.
-void StructureReader::end_header_before_line() {
+void StructureReader::end_header_before_line(Kind why) {
   const auto line = std::exchange(line_, {});
-  end_header({});
+  end_header({}, why);
   consume(line);
 }
 
-void StructureReader::end_header(std::string_view separator) {
+void StructureReader::end_header(std::string_view separator, std::optional<Kind> why) {
   auto& open = top();
   auto& part = open.part;
   part.content = ContentHeader::read(part.header);
@@ -122,6 +119,7 @@ void StructureReader::end_header(std::string_view separator) {
   handed_out_ += separator.size();
   part.body_offset = handed_out_;
   part.number = number(part.type.starts_with("multipart/"));
+  if (why) problem(*why, handed_out_);
   part.kind = decide_kind(open);
   in_header_ = false;
   line_start_ = true;
@@ -154,6 +152,7 @@ Part::Kind StructureReader::multipart_kind(Open& open) {
 }
 
 Part::Kind StructureReader::message_kind(const Part& part) {
+  if (!limits_.open_messages) return Part::Kind::leaf;
   if (!part.content.identity()) {
     problem(Kind::message_encoded, part.header_offset);
     return Part::Kind::leaf;

@@ -80,6 +80,7 @@ class StructureListener {
 };
 
 struct StructureLimits {
+  bool open_messages = true;                  ///< a message/rfc822 is taken apart; else it is content
   std::size_t depth = 40;                     ///< parts within parts
   std::size_t parts = 10'000;                 ///< in the whole message
   std::size_t header = 512 * 1024;            ///< octets of one header section
@@ -118,9 +119,9 @@ class StructureReader {
   void consume(std::string_view octets);
   std::size_t take_header(std::string_view octets);
   void header_line();
-  void end_header_before_line();
+  void end_header_before_line(StructureProblem::Kind why);
   bool header_full() const;
-  void end_header(std::string_view separator);
+  void end_header(std::string_view separator, std::optional<StructureProblem::Kind> why = {});
   Part::Kind decide_kind(Open& open);
   Part::Kind multipart_kind(Open& open);
   Part::Kind message_kind(const Part& part);

@@ -49,7 +49,7 @@ INSTANTIATE_TEST_SUITE_P(
         StructureCase{"a_line_of_a_mailbox_file", "From a b\nA: b\n\nhi",
                       "begin 1 text/plain leaf @0,15\nbody 1 hi\nend 1 2\n"},
         StructureCase{"no_empty_line_before_the_body", "A: b\r\nhi there\r\nC: d\r\n",
-                      "! separator_missing  @6\nbegin 1 text/plain leaf @0,6\nbody 1 hi there\\x0d\\x0aC: "
+                      "! separator_missing 1 @6\nbegin 1 text/plain leaf @0,6\nbody 1 hi there\\x0d\\x0aC: "
                       "d\\x0d\\x0a\nend 1 16\n"},
         StructureCase{
             "two_parts", kMixed + "pre\r\n--b\r\nA: 1\r\n\r\none\r\n--b\r\n\r\ntwo\r\n\r\n--b--\r\nepi\r\n",
@@ -103,8 +103,8 @@ INSTANTIATE_TEST_SUITE_P(
         StructureCase{
             "a_digest_whose_last_part_is_a_line_of_text",
             "Content-Type: multipart/digest; boundary=b\n\n--b\nepi",
-            "begin 0 multipart/digest multipart @0,44\nboundary 0 --b\\x0a\n! separator_missing  @48\n"
-            "begin 1 message/rfc822 message @48,48\n! separator_missing  @48\n"
+            "begin 0 multipart/digest multipart @0,44\nboundary 0 --b\\x0a\n! separator_missing 1 @48\n"
+            "begin 1 message/rfc822 message @48,48\n! separator_missing 1.1 @48\n"
             "begin 1.1 text/plain leaf @48,48\nbody 1.1 epi\nend 1.1 3\nend 1 3\n! closing_missing 0 "
             "@51\nend 0 7\n"},
         StructureCase{
@@ -129,7 +129,7 @@ INSTANTIATE_TEST_SUITE_P(
                       "boundary_not_found 0 @51\nend 0 4\n"},
         StructureCase{
             "a_part_without_an_empty_line", kMixed + "--b\nhi\n--b--",
-            "begin 0 multipart/mixed multipart @0,47\nboundary 0 --b\\x0a\n! separator_missing  @51\n"
+            "begin 0 multipart/mixed multipart @0,47\nboundary 0 --b\\x0a\n! separator_missing 1 @51\n"
             "begin 1 text/plain leaf @51,51\nbody 1 hi\nend 1 2\nboundary 0 \\x0a--b--\nend 0 12\n"},
         StructureCase{
             "returns_alone_are_content", kMixed + "--b\n\na\r\r\n--b--\r",
@@ -174,6 +174,12 @@ TEST(StructureLimits, PartsTooDeepAreContent) {
   std::string messages;
   for (int depth = 0; depth < 100'000; ++depth) messages += "Content-Type: message/rfc822\n\n";
   EXPECT_EQ(read({messages}).all, messages);
+}
+
+TEST(StructureLimits, MessagesMayStayClosed) {
+  const auto told = read({"Content-Type: message/rfc822\n\nSubject: in\n\nhi"}, {.open_messages = false});
+  EXPECT_EQ(told.trace, "begin 1 message/rfc822 leaf @0,30\nbody 1 Subject: in\\x0a\\x0ahi\nend 1 15\n");
+  EXPECT_TRUE(told.problems.empty());
 }
 
 TEST(StructureLimits, ALineWithoutEndIsNotHeld) {
