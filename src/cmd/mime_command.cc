@@ -65,6 +65,7 @@ void extract_options(CommandLine& command, MimeExtractOptions& options) {
   command.option("-C,--folder", &options.folder, "where the files go");
   command.option("-p,--part", &options.part, "this part alone, to stdout");
   command.flag("--all", options.all, "texts that are no attachments as well");
+  command.flag("--messages", options.messages, "messages within as files, instead of what is in them");
   command.flag("--json", options.as_json, "one JSON object a file");
   command.option("--largest", &options.largest,
                  "octets of a file at most; what is beyond is left out and told");

@@ -185,7 +185,7 @@ int decode_body(const MimeDecodeOptions& options, StandardOutput& out, MimeNotes
 
 int decode_message(const MimeDecodeOptions& options, StandardOutput& out, MimeNotes& notes) {
   MessageWriter writer(out, notes, options);
-  mime::ContentReader reader(writer);
+  mime::ContentReader reader(writer, {.open_messages = !options.messages});
   const auto read = read_in_pieces(options.path, [&](std::string_view piece) {
     reader.feed(piece);
     return out.ok();

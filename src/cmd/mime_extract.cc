@@ -170,7 +170,7 @@ int extract_to_folder(const MimeExtractOptions& options) {
   auto paths = options.paths;
   if (paths.empty()) paths.emplace_back();
   for (const auto& path : paths) {
-    mime::ContentReader reader(extractor);
+    mime::ContentReader reader(extractor, {.open_messages = !options.messages});
     const auto read = read_in_pieces(path, [&](std::string_view piece) {
       reader.feed(piece);
       return !extractor.fault();
@@ -188,7 +188,12 @@ int extract_to_folder(const MimeExtractOptions& options) {
 int mime_extract(const MimeExtractOptions& options) {
   if (options.part.empty()) return extract_to_folder(options);
   const auto path = options.paths.empty() ? std::string() : options.paths.front();
-  return mime_decode({.path = path, .part = options.part, .encoding = {}, .charset = {}, .raw = true});
+  return mime_decode({.path = path,
+                      .part = options.part,
+                      .encoding = {},
+                      .charset = {},
+                      .raw = true,
+                      .messages = options.messages});
 }
 
 }  // namespace hikyaku::cmd

@@ -152,6 +152,7 @@ Part::Kind StructureReader::multipart_kind(Open& open) {
 }
 
 Part::Kind StructureReader::message_kind(const Part& part) {
+  if (!limits_.open_messages) return Part::Kind::leaf;
   if (!part.content.identity()) {
     problem(Kind::message_encoded, part.header_offset);
     return Part::Kind::leaf;

@@ -80,6 +80,7 @@ class StructureListener {
 };
 
 struct StructureLimits {
+  bool open_messages = true;                  ///< a message/rfc822 is taken apart; else it is content
   std::size_t depth = 40;                     ///< parts within parts
   std::size_t parts = 10'000;                 ///< in the whole message
   std::size_t header = 512 * 1024;            ///< octets of one header section

@@ -176,6 +176,12 @@ TEST(StructureLimits, PartsTooDeepAreContent) {
   EXPECT_EQ(read({messages}).all, messages);
 }
 
+TEST(StructureLimits, MessagesMayStayClosed) {
+  const auto told = read({"Content-Type: message/rfc822\n\nSubject: in\n\nhi"}, {.open_messages = false});
+  EXPECT_EQ(told.trace, "begin 1 message/rfc822 leaf @0,30\nbody 1 Subject: in\\x0a\\x0ahi\nend 1 15\n");
+  EXPECT_TRUE(told.problems.empty());
+}
+
 TEST(StructureLimits, ALineWithoutEndIsNotHeld) {
   const std::string line = "--" + std::string(100'000, 'b');
   const auto told = read({kMixed, "--b\n\n", line, line, "\n--b--"});

@@ -302,6 +302,17 @@ def test_limits_of_extract_are_told(lab):
     mime(lab, "extract", "-C", lab.folder / "none", path, code=66)
 
 
+def test_messages_within_are_opened_or_kept(lab):
+    inner = b"Subject: inner\n\n" + b"begin 644 a.txt\n#0V%T\n`\nend\n"
+    path = written(lab, "m.eml", b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822; name=fwd.eml\n\n" + inner + b"\n--b--\n")
+    opened, kept = folder(lab, "opened"), folder(lab, "kept")
+    mime(lab, "extract", "-C", opened, path)
+    mime(lab, "extract", "-C", kept, "--messages", path)
+    assert {p.name: p.read_bytes() for p in opened.iterdir()} == {"a.txt": b"Cat"}
+    assert {p.name: p.read_bytes() for p in kept.iterdir()} == {"fwd.eml": inner}
+    assert mime(lab, "extract", "--messages", "--part", "1", path)[0] == inner
+
+
 def yenc(octets, begin=None, total=None, size=None, checksum=None):
     data = b""
     for octet in octets:
