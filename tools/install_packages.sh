@@ -30,6 +30,10 @@ echo "installing:$missing"
 case $missing in *postfix*)
   echo 'postfix postfix/main_mailer_type select No configuration' | $as_root debconf-set-selections || true ;;
 esac
+# Dovecot is here as a peer of the tests, which start their own: where it was not before, its service stays off.
+case $missing in *dovecot-core*)
+  [ -e /etc/systemd/system/dovecot.service ] || { $as_root mkdir -p /etc/systemd/system && $as_root ln -s /dev/null /etc/systemd/system/dovecot.service; } ;;
+esac
 # slapd and PostgreSQL are here for the tests, which start their own: none of theirs may begin to listen, now or later.
 case $missing in *slapd*)
   echo 'slapd slapd/no_configuration boolean true' | $as_root debconf-set-selections || true ;;
