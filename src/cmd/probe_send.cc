@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -272,13 +273,20 @@ probe::SendOutcome converse(const probe::SendRequest& request, probe::Sink& sink
   return outcome;
 }
 
+constexpr std::array kOfLines{"hide-all",      "hide-send",         "hide-receive",  "hide-informational",
+                              "silent",        "no-hints",          "no-send-hints", "no-receive-hints",
+                              "no-info-hints", "auth-hide-password"};
+
 /// `seen_by_all`: a password stands on the command line.
 int send(SendArguments& arguments, bool seen_by_all) {
   TerminalSources sources;
   std::vector<std::string> warnings;
-  if (const auto descriptor = arguments.value("password-fd")) {
-    auto password =
-        TerminalSources::line_of(std::atoi(descriptor->c_str()), "descriptor " + escaped(*descriptor));
+  if (const auto text = arguments.value("password-fd")) {
+    int descriptor = -1;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), descriptor);
+    if (error != std::errc() || end != text->data() + text->size() || descriptor < 0)
+      return refuse("--password-fd: '" + escaped(*text) + "' is no number of a descriptor");
+    auto password = TerminalSources::line_of(descriptor, "descriptor " + escaped(*text));
     if (!password) return refuse("--password-fd: " + password.error().text);
     arguments.set("auth-password", *std::move(password));
   } else if (seen_by_all && !arguments.has("hide-all") && !arguments.has("silent")) {
@@ -288,6 +296,12 @@ int send(SendArguments& arguments, bool seen_by_all) {
   }
   if (auto fetched = probe::fetch_contents(arguments, sources, warnings); !fetched)
     return refuse(fetched.error().text);
+  if (arguments.has("json")) {
+    for (const auto* option : kOfLines) {
+      if (arguments.has(option))
+        return refuse("--" + std::string(option) + " is about lines for people; --json has each of them");
+    }
+  }
   auto style = probe::output_style_of(arguments);
   if (!style) return refuse(style.error().text);
   auto plan = probe::plan_of(arguments, surroundings(arguments), sources, warnings);
