@@ -1,11 +1,11 @@
 #include "cmd/probe_send.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -17,8 +17,8 @@
 #include "base/escape.h"
 #include "cmd/send_connection.h"
 #include "cmd/send_sources.h"
+#include "cmd/send_surroundings.h"
 #include "io/probe_sasl.h"
-#include "io/system_random.h"
 #include "probe/send_conversation.h"
 #include "probe/send_output.h"
 
@@ -40,105 +40,6 @@ int number(SendExit exit) { return static_cast<int>(exit); }
 int refuse(const std::string& text, SendExit exit = SendExit::arguments) {
   std::fprintf(stderr, "*** %s\n", text.c_str());
   return number(exit);
-}
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
-
-std::string user_name(bool not_the_environments) {
-  const char* name = std::getenv("LOGNAME");
-  if (name != nullptr && *name != '\0' && !not_the_environments) return name;
-  const auto* entry = ::getpwuid(::geteuid());
-  return entry == nullptr ? "nobody" : entry->pw_name;
-}
-
-/// "Tue, 24 Nov 2026 23:48:20 +0900", as this machine's clock on the wall has it.
-std::string local_date(std::time_t now) {
-  static constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  std::tm parts{};
-  ::localtime_r(&now, &parts);
-  std::array<char, 64> text{};
-  const auto offset = parts.tm_gmtoff / 60;
-  std::snprintf(text.data(), text.size(), "%s, %02d %s %d %02d:%02d:%02d %c%02ld%02ld",
-                kDays[parts.tm_wday % 7], parts.tm_mday, kMonths[parts.tm_mon % 12], parts.tm_year + 1900,
-                parts.tm_hour, parts.tm_min, parts.tm_sec, offset < 0 ? '-' : '+', std::labs(offset) / 60,
-                std::labs(offset) % 60);
-  return text.data();
-}
-
-std::string random_hex(std::size_t octets) {
-  std::string random(octets, '\0');
-  io::SystemRandom().fill({reinterpret_cast<unsigned char*>(random.data()), random.size()});
-  std::string hex;
-  for (const char c : random) {
-    static constexpr std::string_view kDigits = "0123456789abcdef";
-    hex += kDigits[static_cast<unsigned char>(c) >> 4];
-    hex += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return hex;
-}
-
-probe::SendSurroundings surroundings(const SendArguments& arguments) {
-  probe::SendSurroundings out;
-  out.host = host_name();
-  out.user = user_name(arguments.has("force-getpwuid"));
-  const auto now = std::time(nullptr);
-  std::tm utc{};
-  ::gmtime_r(&now, &utc);
-  std::array<char, 32> stamp{};
-  std::strftime(stamp.data(), stamp.size(), "%Y%m%d%H%M%S", &utc);
-  out.facts.date = local_date(now);
-  out.facts.message_id =
-      std::string(stamp.data()) + '.' + random_hex(6) + '@' + (out.host.empty() ? "localhost" : out.host);
-  out.facts.version = "1";
-  out.facts.boundary = random_hex(12);
-  return out;
-}
-
-/// The configuration file that swaks would read: --config, else .swaksrc of the first home that has one.
-Result<void> add_configuration(std::span<const std::string> words, bool target, probe::SendSources& sources,
-                               SendArguments& into) {
-  SendArguments given;
-  if (auto read = given.add_words(words, target); !read) return read;
-  std::string path;
-  if (const auto* config = given.last("config")) {
-    if (!config->value) return {};
-    path = *config->value;
-  } else {
-    for (const auto* variable : {"SWAKS_HOME", "HOME", "LOGDIR"}) {
-      const char* home = std::getenv(variable);
-      if (home == nullptr || *home == '\0') continue;
-      path = std::string(home) + "/.swaksrc";
-      if (::access(path.c_str(), F_OK) == 0) break;
-      path.clear();
-    }
-  }
-  if (path.empty()) return {};
-  const auto text = sources.file(path);
-  if (!text) return std::unexpected(text.error());
-  auto read = into.add_file(*text);
-  if (!read) return fail(Fault::malformed, escaped(path) + ", " + read.error().text);
-  return {};
-}
-
-Result<void> add_environment(SendArguments& into) {
-  constexpr std::string_view kBegin = "SWAKS_OPT_";
-  std::vector<std::string> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    if (std::string_view(*variable).starts_with(kBegin)) variables.emplace_back(*variable);
-  }
-  std::ranges::sort(variables);
-  for (const auto& variable : variables) {
-    const auto equals = variable.find('=');
-    auto read = into.add_variable(std::string_view(variable).substr(kBegin.size(), equals - kBegin.size()),
-                                  std::string_view(variable).substr(equals + 1));
-    if (!read) return read;
-  }
-  return {};
 }
 
 /// --output and its kind: "&STDOUT" and "&STDERR" are where those went before.
@@ -272,13 +173,20 @@ probe::SendOutcome converse(const probe::SendRequest& request, probe::Sink& sink
   return outcome;
 }
 
+constexpr std::array kOfLines{"hide-all",      "hide-send",         "hide-receive",  "hide-informational",
+                              "silent",        "no-hints",          "no-send-hints", "no-receive-hints",
+                              "no-info-hints", "auth-hide-password"};
+
 /// `seen_by_all`: a password stands on the command line.
 int send(SendArguments& arguments, bool seen_by_all) {
   TerminalSources sources;
   std::vector<std::string> warnings;
-  if (const auto descriptor = arguments.value("password-fd")) {
-    auto password =
-        TerminalSources::line_of(std::atoi(descriptor->c_str()), "descriptor " + escaped(*descriptor));
+  if (const auto text = arguments.value("password-fd")) {
+    int descriptor = -1;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), descriptor);
+    if (error != std::errc() || end != text->data() + text->size() || descriptor < 0)
+      return refuse("--password-fd: '" + escaped(*text) + "' is no number of a descriptor");
+    auto password = TerminalSources::line_of(descriptor, "descriptor " + escaped(*text));
     if (!password) return refuse("--password-fd: " + password.error().text);
     arguments.set("auth-password", *std::move(password));
   } else if (seen_by_all && !arguments.has("hide-all") && !arguments.has("silent")) {
@@ -288,9 +196,15 @@ int send(SendArguments& arguments, bool seen_by_all) {
   }
   if (auto fetched = probe::fetch_contents(arguments, sources, warnings); !fetched)
     return refuse(fetched.error().text);
+  if (arguments.has("json")) {
+    for (const auto* option : kOfLines) {
+      if (arguments.has(option))
+        return refuse("--" + std::string(option) + " is about lines for people; --json has each of them");
+    }
+  }
   auto style = probe::output_style_of(arguments);
   if (!style) return refuse(style.error().text);
-  auto plan = probe::plan_of(arguments, surroundings(arguments), sources, warnings);
+  auto plan = probe::plan_of(arguments, send_surroundings(arguments), sources, warnings);
   if (!plan) {
     for (const auto& warning : warnings) std::fprintf(stderr, "*** %s\n", warning.c_str());
     return refuse(plan.error().text, plan.error().exit);
@@ -315,9 +229,8 @@ int read_and_send(std::span<const std::string> words, bool target, std::string_v
   std::signal(SIGPIPE, SIG_IGN);
   TerminalSources sources;
   SendArguments arguments;
-  if (auto read = add_configuration(words, target, sources, arguments); !read)
+  if (auto read = add_send_defaults(words, target, sources, arguments); !read)
     return refuse(read.error().text);
-  if (auto read = add_environment(arguments); !read) return refuse(read.error().text);
   // What the protocol's name implies is weaker than what the command line says.
   if (!protocol.empty()) arguments.set("protocol", std::string(protocol));
   if (!port.empty()) arguments.set("port", std::string(port));

@@ -14,7 +14,7 @@ constexpr std::string_view kBodyToken = "%BODY%", kHeadersToken = "%NEW_HEADERS%
 constexpr std::string_view kUsualBody = "This is a test mailing";
 constexpr std::string_view kUsualData =
     "Date: %DATE%\nTo: %TO_ADDRESS%\nFrom: %FROM_ADDRESS%\nSubject: test %DATE%\nMessage-Id: <%MESSAGEID%>\n"
-    "X-Mailer: hikyaku %SWAKS_VERSION%\n%NEW_HEADERS%\n%BODY%\n";
+    "X-Mailer: hikyaku probe\n%NEW_HEADERS%\n%BODY%\n";
 
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
   std::string out;

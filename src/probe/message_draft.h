@@ -10,7 +10,7 @@ struct DraftFacts {
   std::string from, to;    ///< %FROM_ADDRESS%, %TO_ADDRESS%: as they were given
   std::string date;        ///< %DATE%: RFC 5322 s. 3.3
   std::string message_id;  ///< %MESSAGEID%, without the angle brackets
-  std::string version;     ///< %SWAKS_VERSION%
+  std::string version;     ///< %SWAKS_VERSION%: of the swaks whose options these are
   std::string boundary;  ///< what makes the boundaries of this message unlike any other text: letters, digits
 };
 

@@ -16,7 +16,7 @@ struct DraftCase {
 };
 
 const std::string kHead = "Date: NOW\r\nTo: b@b.test\r\nFrom: a@a.test\r\n";
-const std::string kTail = "Message-Id: <1@c.test>\r\nX-Mailer: hikyaku 9\r\n";
+const std::string kTail = "Message-Id: <1@c.test>\r\nX-Mailer: hikyaku probe\r\n";
 const std::string kSubject = "Subject: test NOW\r\n";
 const std::string kEnd = "\r\n\r\n\r\n.\r\n";
 const std::string kTest = "\r\nThis is a test mailing" + kEnd;
@@ -36,8 +36,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         DraftCase{"the_usual_message", {}, kUsual + kTest},
         DraftCase{"a_body_with_line_ends_and_tokens",
-                  {.body = "x\\ny %FROM_ADDRESS%%NEWLINE%z %BODY%"},
-                  kUsual + "\r\nx\r\ny a@a.test\r\nz %BODY%" + kEnd},
+                  {.body = "x\\ny %FROM_ADDRESS%%NEWLINE%z %BODY% %SWAKS_VERSION%"},
+                  kUsual + "\r\nx\r\ny a@a.test\r\nz %BODY% 9" + kEnd},
         DraftCase{"a_header_in_the_place_of_one",
                   {.replaced_headers = {"subject: s"}},
                   kHead + "subject: s\r\n" + kTail + kTest},

@@ -15,8 +15,8 @@ class ScriptedServer:
     """One connection after the other, each answered by the same script: pairs of a pattern for the beginning of a
     command ("greeting", "." for the end of the data) and the reply; a list of replies is used up one by one in each
     connection, its last stays. What the script does not name is answered as by any server. `tls`: a context; after a
-    220 to STARTTLS, or from the start with `wrapper`. `proxy` 1 or 2: a PROXY header comes first. `replies` answers to
-    the dot: for LMTP as many as there are recipients, each "." in turn."""
+    220 to STARTTLS, or from the start with `wrapper`. `proxy` 1 or 2: a PROXY header comes first. `lmtp`: the dot is
+    answered once for each recipient that was taken. `path`: a Unix socket instead of a port."""
 
     def __init__(self, script=(), tls=None, wrapper=False, proxy=0, lmtp=False, path=None, host="127.0.0.1"):
         self.script, self.tls, self.wrapper, self.proxy, self.lmtp = tuple(script) + USUAL, tls, wrapper, proxy, lmtp
