@@ -85,10 +85,7 @@ AuditFinding guessing(AuditTalk& talk, const AuditTarget& target) {
 }  // namespace
 
 void add_user_cases(AuditCases& cases) {
-  const auto add = [&](std::string id, std::string_view title, std::string_view reference, auto run) {
-    cases.push_back({"smtp-" + std::move(id), std::string(title), std::string(reference), AuditProtocol::smtp,
-                     std::move(run)});
-  };
+  const CaseAdder add(cases, AuditProtocol::smtp);
   add("users-by-vrfy", "VRFY tells who has a mailbox", "RFC 5321 s. 3.5.3, 7.3", verify);
   add("users-by-rcpt", "RCPT tells who has a mailbox", "RFC 5321 s. 3.3, 7.3", recipients);
   add("users-by-auth", "a login that fails tells whether the user is there", "CWE-204; RFC 4954 s. 4, 6",
