@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
 #include "cmd/administer.h"
 #include "cmd/command_line.h"
@@ -43,7 +44,7 @@ struct Options {
   std::vector<std::string> words;
   std::string from, to = "postmaster", local_domain, relay_domain = "example.org";
   std::string user, password_file, server_name, local_address, only;
-  unsigned answer = 20, total = 900;
+  unsigned answer = 20, total = 900, pause = 0;
   bool ipv4 = false, ipv6 = false, list = false, as_json = false, show = false;
 };
 
@@ -197,6 +198,7 @@ class Audit {
                cases->size(), text(target_.protocol), options_.words.back());
     ProgressLine progress("audit of " + options_.words.back());
     for (const auto& one : *cases) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(options_.pause));
       progress(static_cast<std::uint64_t>(&one - cases->data()), cases->size());
       const auto result = run_case(one);
       ++counts_[result.finding.verdict];
@@ -298,6 +300,8 @@ CommandLine command_line(Options& options) {
              "only these cases, with commas between; smtp-relay-* are all that begin so");
   app.option("--timeout", &options.answer, "seconds to wait for an answer");
   app.option("--total-time", &options.total, "seconds for all cases; those that are left then are not run");
+  app.option("--pause", &options.pause,
+             "milliseconds between two cases, for a server that counts connections");
   app.flag("--list", options.list, "what the cases are, and where they are known from; nothing is run");
   app.flag("--show", options.show, "the conversation of each case, and not only of those that fail");
   app.flag("--json", options.as_json, "one object a line, with the conversation");

@@ -219,7 +219,7 @@ AuditFinding users(AuditTalk& talk, const AuditTarget& target) {
       if (const auto at = one.find(name); at != std::string::npos) one.erase(at, name.size());
     }
   }
-  if (said[0] != said[1])
+  if (wording(said[0]) != wording(said[1]))
     return failed("a login that fails tells whether the user is there: " +
                   Pop3Answer{Pop3Answer::Kind::ok, said[0]}.quoted() + " for " + user + ", else " +
                   Pop3Answer{Pop3Answer::Kind::ok, said[1]}.quoted());

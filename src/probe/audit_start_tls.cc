@@ -72,9 +72,9 @@ AuditFinding keeps_sender(AuditTalk& talk, const AuditTarget& target) {
     return unsure("STARTTLS was not done: " + answer.quoted());
   }
   if (!talk.start_tls(wish_of(target))) return unsure("no TLS: " + talk.tls_error());
-  // A server may want EHLO first; RCPT is asked behind it as well, to see the transaction gone.
-  const auto at_once = smtp.command(smtp.recipient_command());
-  return must_refuse(talk, at_once, "the transaction that was begun in plain text goes on under TLS");
+  // Without EHLO, which would end the transaction by itself.
+  return must_refuse(talk, smtp.command(smtp.recipient_command()),
+                     "the transaction that was begun in plain text goes on under TLS");
 }
 
 AuditFinding offered_again(AuditTalk& talk, const AuditTarget& target) {

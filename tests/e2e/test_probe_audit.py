@@ -159,7 +159,7 @@ class Dovecot:
     HOST = "127.0.0.2"
 
     def __init__(self, lab, settings=""):
-        if os.geteuid() != 0 or not shutil.which("dovecot", path="/usr/sbin:/usr/bin") or not Path("/usr/lib/dovecot/imap").exists():
+        if os.geteuid() != 0 or not shutil.which("dovecot", path="/usr/sbin:/usr/bin") or not all(Path("/usr/lib/dovecot", p).exists() for p in ("imap", "pop3")):
             raise Skip("needs root and Debian's dovecot-imapd and dovecot-pop3d")
         home = lab.folder / "dovecot"
         mail = home / "mail"
