@@ -11,6 +11,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/utf8.h"
 #include "cmd/administer.h"
 #include "cmd/command_line.h"
 #include "cmd/exit_code.h"
@@ -270,12 +271,21 @@ class Audit {
   std::map<Verdict, int> counts_;
 };
 
+bool plain_text(std::string_view text) {
+  while (!text.empty()) {
+    const auto length = utf8_length(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    if (length == 0 || first < 32 || first == 127) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 /// Control octets in an address or a name would be commands.
-bool plain_text(const Options& options) {
+bool all_plain_text(const Options& options) {
   for (const auto* one :
        {&options.from, &options.to, &options.local_domain, &options.relay_domain, &options.user}) {
-    if (std::ranges::any_of(*one, [](char c) { return static_cast<unsigned char>(c) < 32 || c == 127; }))
-      return false;
+    if (!plain_text(*one)) return false;
   }
   return true;
 }
@@ -318,8 +328,9 @@ int probe_audit_command(int argc, char** argv) {
   if (options.list) return list_cases(options);
   if (options.user.empty() != options.password_file.empty())
     return tell_error(kCommand, {Fault::malformed, "--user and --password-file go together"});
-  if (!plain_text(options) || options.answer == 0 || options.total == 0)
-    return tell_error(kCommand, {Fault::malformed, "an option has control characters, or a time is 0"});
+  if (!all_plain_text(options) || options.answer == 0 || options.total == 0)
+    return tell_error(kCommand,
+                      {Fault::malformed, "an option has control characters or is no UTF-8, or a time is 0"});
   auto wanted = wanted_of(options.words);
   if (!wanted) return tell_error(kCommand, wanted.error());
   return Audit(options, *std::move(wanted)).run();

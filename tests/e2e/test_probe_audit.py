@@ -1,4 +1,5 @@
 """hikyaku probe audit: the hub survives every case; Postfix and Dovecot show that the expectations are true, and that the cases find what is open."""
+import base64
 import json
 import os
 import re
@@ -18,10 +19,14 @@ from test_store import BOXES
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "oracle"))
 from private_postfix import Postfix  # noqa: E402
 
+USER, SECRET = "test@box.example", "correct horse"
+
 
 def audit(lab, *words, want=None):
     """The rows of an audit by name, and its exit code."""
     done = subprocess.run([lab.binary, "probe", "audit", *map(str, words), "--json"], capture_output=True, timeout=300)
+    for secret in (SECRET.encode(), base64.b64encode(f"\0{USER}\0{SECRET}".encode())):
+        assert secret not in done.stdout + done.stderr, "the password is in the output"
     rows = {row["id"]: row for row in map(json.loads, done.stdout.decode().splitlines())}
     assert want is None or done.returncode == want, (done.returncode, done.stderr.decode(), wrong(rows))
     return rows
@@ -35,14 +40,13 @@ def verdicts(rows, verdict):
     return {name for name, row in rows.items() if row["verdict"] == verdict}
 
 
-def password_file(lab, secret="correct horse"):
+def password_file(lab):
     path = lab.folder / "password"
-    path.write_text(secret + "\n")
+    path.write_text(SECRET + "\n")
     return path
 
 
 STRANGER = "mynetworks = 192.0.2.0/24\nmessage_size_limit = 1000000\nsmtpd_error_sleep_time = 0\nlocal_recipient_maps = inline:{postmaster=here}\n"
-USER, SECRET = "test@box.example", "correct horse"
 # What the cases hand in of whole messages; behind each true end there is one message and no other.
 TAKEN = "taken as content"
 
