@@ -9,7 +9,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
+#include "base/utf8.h"
 #include "cmd/administer.h"
 #include "cmd/command_line.h"
 #include "cmd/exit_code.h"
@@ -43,7 +45,7 @@ struct Options {
   std::vector<std::string> words;
   std::string from, to = "postmaster", local_domain, relay_domain = "example.org";
   std::string user, password_file, server_name, local_address, only;
-  unsigned answer = 20, total = 900;
+  unsigned answer = 20, total = 900, pause = 0;
   bool ipv4 = false, ipv6 = false, list = false, as_json = false, show = false;
 };
 
@@ -197,6 +199,7 @@ class Audit {
                cases->size(), text(target_.protocol), options_.words.back());
     ProgressLine progress("audit of " + options_.words.back());
     for (const auto& one : *cases) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(options_.pause));
       progress(static_cast<std::uint64_t>(&one - cases->data()), cases->size());
       const auto result = run_case(one);
       ++counts_[result.finding.verdict];
@@ -268,12 +271,21 @@ class Audit {
   std::map<Verdict, int> counts_;
 };
 
+bool plain_text(std::string_view text) {
+  while (!text.empty()) {
+    const auto length = utf8_length(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    if (length == 0 || first < 32 || first == 127) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 /// Control octets in an address or a name would be commands.
-bool plain_text(const Options& options) {
+bool all_plain_text(const Options& options) {
   for (const auto* one :
        {&options.from, &options.to, &options.local_domain, &options.relay_domain, &options.user}) {
-    if (std::ranges::any_of(*one, [](char c) { return static_cast<unsigned char>(c) < 32 || c == 127; }))
-      return false;
+    if (!plain_text(*one)) return false;
   }
   return true;
 }
@@ -298,6 +310,8 @@ CommandLine command_line(Options& options) {
              "only these cases, with commas between; smtp-relay-* are all that begin so");
   app.option("--timeout", &options.answer, "seconds to wait for an answer");
   app.option("--total-time", &options.total, "seconds for all cases; those that are left then are not run");
+  app.option("--pause", &options.pause,
+             "milliseconds between two cases, for a server that counts connections");
   app.flag("--list", options.list, "what the cases are, and where they are known from; nothing is run");
   app.flag("--show", options.show, "the conversation of each case, and not only of those that fail");
   app.flag("--json", options.as_json, "one object a line, with the conversation");
@@ -314,8 +328,9 @@ int probe_audit_command(int argc, char** argv) {
   if (options.list) return list_cases(options);
   if (options.user.empty() != options.password_file.empty())
     return tell_error(kCommand, {Fault::malformed, "--user and --password-file go together"});
-  if (!plain_text(options) || options.answer == 0 || options.total == 0)
-    return tell_error(kCommand, {Fault::malformed, "an option has control characters, or a time is 0"});
+  if (!all_plain_text(options) || options.answer == 0 || options.total == 0)
+    return tell_error(kCommand,
+                      {Fault::malformed, "an option has control characters or is no UTF-8, or a time is 0"});
   auto wanted = wanted_of(options.words);
   if (!wanted) return tell_error(kCommand, wanted.error());
   return Audit(options, *std::move(wanted)).run();

@@ -124,13 +124,7 @@ AuditFinding almost_right(AuditTalk& talk, const AuditTarget& target, const std:
   return must_refuse(talk, smtp.answer(), harm);
 }
 
-}  // namespace
-
-void add_auth_cases(AuditCases& cases) {
-  const auto add = [&](std::string id, std::string_view title, std::string_view reference, auto run) {
-    cases.push_back({"smtp-auth-" + std::move(id), std::string(title), std::string(reference),
-                     AuditProtocol::smtp, std::move(run)});
-  };
+void add_order_cases(const CaseAdder& add) {
   add("offered-without-tls", "a mechanism that shows the password is offered without TLS",
       "RFC 4954 s. 4, 9; RFC 8314 s. 3", offered_in_plain_text);
   add("checked-without-tls", "a password is checked without TLS", "RFC 4954 s. 4, 9; RFC 8314 s. 3",
@@ -147,6 +141,9 @@ void add_auth_cases(AuditCases& cases) {
         return bad_answer(talk, target, std::string(kHugeAnswer, 'A'), "(1 MiB of A)\r\n",
                           "an answer of 1 MiB was taken");
       });
+}
+
+void add_login_cases(const CaseAdder& add) {
   add("empty-message", "an empty message (\"=\") logs in", "RFC 4954 s. 4; RFC 4616 s. 2",
       [](AuditTalk& talk, const AuditTarget& target) {
         return bad_login(talk, target, "=", "an empty message was taken");
@@ -172,6 +169,14 @@ void add_auth_cases(AuditCases& cases) {
                             "AUTH PLAIN (as hikyaku-audit-nobody, with the password of the user)\r\n",
                             "the user may act as somebody else");
       });
+}
+
+}  // namespace
+
+void add_auth_cases(AuditCases& cases) {
+  const CaseAdder add(cases, AuditProtocol::smtp, "auth-");
+  add_order_cases(add);
+  add_login_cases(add);
 }
 
 }  // namespace hikyaku::probe

@@ -96,10 +96,7 @@ constexpr Size kSizes[] = {
 }  // namespace
 
 void add_chunk_cases(AuditCases& cases) {
-  const auto add = [&](std::string id, std::string_view title, std::string_view reference, auto run) {
-    cases.push_back({"smtp-bdat-" + std::move(id), std::string(title), std::string(reference),
-                     AuditProtocol::smtp, std::move(run)});
-  };
+  const CaseAdder add(cases, AuditProtocol::smtp, "bdat-");
   add("without-mail", "the octets of a refused BDAT, without MAIL, are read as commands", "RFC 3030 s. 2",
       without_mail);
   add("without-recipient", "the octets of a refused BDAT, without RCPT, are read as commands",
@@ -108,7 +105,7 @@ void add_chunk_cases(AuditCases& cases) {
       after_last);
   add("then-data", "DATA is taken after BDAT in one transaction", "RFC 3030 s. 2", then_data);
   for (const auto& one : kSizes) {
-    add(std::string(one.id), one.title, "RFC 3030 s. 2; RFC 5321 s. 4.1.2",
+    add(one.id, one.title, "RFC 3030 s. 2; RFC 5321 s. 4.1.2",
         [&one](AuditTalk& talk, const AuditTarget& target) { return with_size(talk, target, one.size); });
   }
 }

@@ -134,12 +134,9 @@ AuditFinding etrn(AuditTalk& talk, const AuditTarget& target) {
 }  // namespace
 
 void add_command_cases(AuditCases& cases) {
-  const auto add = [&](std::string id, std::string_view title, std::string_view reference, auto run) {
-    cases.push_back({"smtp-" + std::move(id), std::string(title), std::string(reference), AuditProtocol::smtp,
-                     std::move(run)});
-  };
+  const CaseAdder add(cases, AuditProtocol::smtp);
   for (const auto& one : kRefused) {
-    add(std::string(one.id), one.title, one.reference,
+    add(one.id, one.title, one.reference,
         [&one](AuditTalk& talk, const AuditTarget& target) { return refused(talk, target, one); });
   }
   add("size-over-limit", "a declared size over the limit is taken", "RFC 1870 s. 6.1", size_over_limit);

@@ -21,14 +21,15 @@ struct SmtpFaults : Faults {
   bool patient = false;  ///< takes commands before its greeting
   bool believes_proxy = false;
   bool reads_behind_data = false;
-  bool needs_login = false;    ///< no fault: it is for submission
-  bool any_recipient = false;  ///< no fault: it has a mailbox for any name
+  std::string name = "mail.test";  ///< in its greeting
+  bool needs_login = false;        ///< no fault: it is for submission
+  bool any_recipient = false;      ///< no fault: it has a mailbox for any name
 };
 
 class FakeSmtp final : public FakeWire {
  public:
   explicit FakeSmtp(SmtpFaults faults) : FakeWire(faults), more_(std::move(faults)) {
-    say("220 mail.test ESMTP");
+    say("220 " + more_.name + " ESMTP");
   }
 
  private:

@@ -107,10 +107,7 @@ AuditFinding size_understated(AuditTalk& talk, const AuditTarget& target) {
 }  // namespace
 
 void add_flood_cases(AuditCases& cases) {
-  const auto add = [&](std::string id, std::string_view title, std::string_view reference, auto run) {
-    cases.push_back({"smtp-" + std::move(id), std::string(title), std::string(reference), AuditProtocol::smtp,
-                     std::move(run)});
-  };
+  const CaseAdder add(cases, AuditProtocol::smtp);
   add("received-loop", "a message that goes in circles is never stopped", "RFC 5321 s. 6.3", received_loop);
   add("size-understated", "more than the limit is taken when SIZE says less",
       "RFC 1870 s. 6.3; RFC 5321 s. 4.5.3.1.7", size_understated);

@@ -62,8 +62,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   target.password = "p";
   const auto finding = one.run(talk, target);
   check(!finding.why.empty());
-  // What a server said is shown to people: no control octet may be left in it.
-  for (const char c : finding.why) check(static_cast<unsigned char>(c) >= 32 && c != 127);
+  // What a server said is shown to people: it is text, with no control octet left in it.
+  for (std::string_view left = finding.why; !left.empty();) {
+    const auto length = hikyaku::utf8_length(left);
+    check(length > 0 && static_cast<unsigned char>(left[0]) >= 32 && left[0] != 127);
+    left.remove_prefix(length);
+  }
   check(talk.steps().size() <= AuditTalk::kSteps);
   return 0;
 }

@@ -143,7 +143,7 @@ AuditFinding users(AuditTalk& talk, const AuditTarget& target) {
     if (one->kind == ImapAnswer::Kind::none) return must_refuse(talk, *one, "");
     if (one->kind == ImapAnswer::Kind::ok) return failed("a wrong password logs in");
   }
-  if (known.text != unknown.text)
+  if (wording(known.text) != wording(unknown.text))
     return failed("a login that fails tells whether the user is there: " + known.quoted() + " for " + user +
                   ", else " + unknown.quoted());
   return passed("a login that fails says the same of " + user +
@@ -318,13 +318,7 @@ AuditFinding http(AuditTalk& talk, const AuditTarget& target) {
   return passed("no command in a request of HTTP was taken");
 }
 
-}  // namespace
-
-void add_imap_cases(AuditCases& cases) {
-  const auto add = [&](std::string id, std::string_view title, std::string_view reference, auto run) {
-    cases.push_back({"imap-" + std::move(id), std::string(title), std::string(reference), AuditProtocol::imap,
-                     std::move(run)});
-  };
+void add_tls_cases(const CaseAdder& add) {
   constexpr std::string_view kInjection = "RFC 9051 s. 6.2.1; CVE-2011-1926, VU#555316";
   add("starttls-injection", "a command in the packet of STARTTLS is answered under TLS", kInjection, inject);
   add("starttls-injection-late", "a command between OK to STARTTLS and the handshake is answered under TLS",
@@ -337,12 +331,15 @@ void add_imap_cases(AuditCases& cases) {
       login_in_plain_text);
   add("authenticate-without-tls", "AUTHENTICATE PLAIN is begun without TLS",
       "RFC 9051 s. 6.2.2, 11; RFC 8314 s. 3", authenticate_in_plain_text);
+}
+
+void add_line_cases(const CaseAdder& add) {
   for (const auto& one : kRefused) {
-    add(std::string(one.id), one.title, one.reference,
+    add(one.id, one.title, one.reference,
         [&one](AuditTalk& talk, const AuditTarget& target) { return refused(talk, target, one); });
   }
   for (const auto& one : kSpoofs) {
-    add(std::string(one.id), one.title, "RFC 9051 s. 2.2.1, 9",
+    add(one.id, one.title, "RFC 9051 s. 2.2.1, 9",
         [&one](AuditTalk& talk, const AuditTarget& target) { return spoof(talk, target, one); });
   }
   add("long-tag", "a tag of 60,000 octets comes back", "RFC 9051 s. 2.2.1; CWE-770", long_tag);
@@ -362,6 +359,9 @@ void add_imap_cases(AuditCases& cases) {
       [](AuditTalk& talk, const AuditTarget& target) { return long_line(talk, target, 1024UL * 1024); });
   add("http-post", "a POST of HTTP is heard, with a command in its body", "CVE-2021-3618 (ALPACA); CWE-441",
       http);
+}
+
+void add_login_cases(const CaseAdder& add) {
   add("auth-cancelled", "\"*\" does not end the exchange", "RFC 9051 s. 6.2.2",
       [](AuditTalk& talk, const AuditTarget& target) {
         return exchange(talk, target, "*", "\"*\" did not end the exchange");
@@ -376,6 +376,15 @@ void add_imap_cases(AuditCases& cases) {
       users);
   add("guessing", "a client may try passwords without end", "CWE-307; RFC 9051 s. 11", guessing);
   add("bad-commands", "a client may send bad commands without end", "CWE-799", bad_commands);
+}
+
+}  // namespace
+
+void add_imap_cases(AuditCases& cases) {
+  const CaseAdder add(cases, AuditProtocol::imap);
+  add_tls_cases(add);
+  add_line_cases(add);
+  add_login_cases(add);
 }
 
 }  // namespace hikyaku::probe

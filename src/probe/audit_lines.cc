@@ -117,17 +117,13 @@ AuditFinding early_talker(AuditTalk& talk, const AuditTarget& target) {
 }  // namespace
 
 void add_line_cases(AuditCases& cases) {
-  const auto add = [&](std::string id, std::string_view title, std::string_view reference, auto run) {
-    cases.push_back({"smtp-" + std::move(id), std::string(title), std::string(reference), AuditProtocol::smtp,
-                     std::move(run)});
-  };
+  const CaseAdder add(cases, AuditProtocol::smtp);
   for (const auto& line : kLines) {
-    add(std::string(line.id), line.title, line.reference,
-        [&line](AuditTalk& talk, const AuditTarget& target) {
-          SmtpTalk smtp(talk, target);
-          if (auto no = smtp.secured()) return *no;
-          return one_answer(smtp, line.octets, line.harm);
-        });
+    add(line.id, line.title, line.reference, [&line](AuditTalk& talk, const AuditTarget& target) {
+      SmtpTalk smtp(talk, target);
+      if (auto no = smtp.secured()) return *no;
+      return one_answer(smtp, line.octets, line.harm);
+    });
   }
   constexpr std::string_view kTooLong = "RFC 5321 s. 4.5.3.1.4, 4.5.3.1.9";
   add("long-command", "the rest of a command line of 5,000 octets is read as a command", kTooLong,
@@ -140,7 +136,7 @@ void add_line_cases(AuditCases& cases) {
   add("long-name-in-reply", "a long name in EHLO makes a line of the reply too long", "RFC 5321 s. 4.5.3.1.5",
       long_name_in_reply);
   for (const auto& one : kRefused) {
-    add(std::string(one.id), one.title, one.reference,
+    add(one.id, one.title, one.reference,
         [&one](AuditTalk& talk, const AuditTarget& target) { return refused(talk, target, one); });
   }
   add("early-talker", "a command is sent before the greeting", "RFC 5321 s. 3.1, 4.3.1", early_talker);

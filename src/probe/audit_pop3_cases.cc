@@ -219,7 +219,7 @@ AuditFinding users(AuditTalk& talk, const AuditTarget& target) {
       if (const auto at = one.find(name); at != std::string::npos) one.erase(at, name.size());
     }
   }
-  if (said[0] != said[1])
+  if (wording(said[0]) != wording(said[1]))
     return failed("a login that fails tells whether the user is there: " +
                   Pop3Answer{Pop3Answer::Kind::ok, said[0]}.quoted() + " for " + user + ", else " +
                   Pop3Answer{Pop3Answer::Kind::ok, said[1]}.quoted());
@@ -258,13 +258,7 @@ constexpr Number kNumbers[] = {
     {"top-negative", "a negative number of lines is taken", "TOP 1 -1"},
 };
 
-}  // namespace
-
-void add_pop3_cases(AuditCases& cases) {
-  const auto add = [&](std::string id, std::string_view title, std::string_view reference, auto run) {
-    cases.push_back({"pop3-" + std::move(id), std::string(title), std::string(reference), AuditProtocol::pop3,
-                     std::move(run)});
-  };
+void add_tls_cases(const CaseAdder& add) {
   constexpr std::string_view kInjection = "RFC 2595 s. 4; CVE-2011-1926, VU#555316";
   add("stls-injection", "a command in the packet of STLS is answered under TLS", kInjection, inject);
   add("stls-injection-late", "a command between +OK to STLS and the handshake is answered under TLS",
@@ -276,6 +270,9 @@ void add_pop3_cases(AuditCases& cases) {
   add("user-without-tls", "USER is taken without TLS", "RFC 8314 s. 3; RFC 2595 s. 2.3", user_in_plain_text);
   add("auth-without-tls", "AUTH PLAIN is begun without TLS", "RFC 8314 s. 3; RFC 5034 s. 4",
       auth_in_plain_text);
+}
+
+void add_line_cases(const CaseAdder& add) {
   for (const auto& early : kEarly) {
     add(std::string(early.id) + "-before-login", early.title, "RFC 1939 s. 4, 5",
         [&early](AuditTalk& talk, const AuditTarget& target) {
@@ -301,6 +298,9 @@ void add_pop3_cases(AuditCases& cases) {
       });
   add("http-post", "a POST of HTTP is heard, with a command in its body", "CVE-2021-3618 (ALPACA); CWE-441",
       http);
+}
+
+void add_login_cases(const CaseAdder& add) {
   add("auth-cancelled", "\"*\" does not end the exchange", "RFC 5034 s. 4",
       [](AuditTalk& talk, const AuditTarget& target) {
         return exchange(talk, target, "*", "\"*\" did not end the exchange");
@@ -326,6 +326,15 @@ void add_pop3_cases(AuditCases& cases) {
       users);
   add("guessing", "a client may try passwords without end", "CWE-307; RFC 1939 s. 13", guessing);
   add("bad-commands", "a client may send bad commands without end", "CWE-799; RFC 1939 s. 3", bad_commands);
+}
+
+}  // namespace
+
+void add_pop3_cases(AuditCases& cases) {
+  const CaseAdder add(cases, AuditProtocol::pop3);
+  add_tls_cases(add);
+  add_line_cases(add);
+  add_login_cases(add);
 }
 
 }  // namespace hikyaku::probe

@@ -119,8 +119,10 @@ SmtpTalk::Obstacle SmtpTalk::greeted() {
   }
   const auto greeting = answer();
   if (greeting.code != 220) return unsure("no greeting: " + greeting.quoted());
+  // Only what can be a name: it is sent back in addresses, and shown.
+  constexpr std::string_view kOfNames = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
   const auto name = std::string_view(greeting.text).substr(std::min<std::size_t>(4, greeting.text.size()));
-  greeting_name_ = name.substr(0, name.find_first_of(" \n"));
+  greeting_name_ = name.substr(0, std::min<std::size_t>(name.find_first_not_of(kOfNames), 255));
   return std::nullopt;
 }
 

@@ -311,6 +311,15 @@ TEST(SmtpAuditFindings, what_is_refused_for_now_is_judged_only_when_it_tells_of_
             Verdict::pass);
 }
 
+TEST(SmtpAuditFindings, a_name_that_is_none_is_not_sent_back) {
+  auto faults = with([](auto& f) { f.any_recipient = true; });
+  faults.replies = {{"RCPT TO:<audit@example.org>", "550 5.7.1 no relay"}};
+  faults.name = "mail\x1b[2J\xff";
+  const auto finding = found("smtp-relay-percent", faults);
+  EXPECT_EQ(finding.verdict, Verdict::unsure);
+  EXPECT_THAT(finding.why, testing::HasSubstr("any name at mail;"));
+}
+
 TEST(SmtpAuditFindings, who_is_trusted_learns_nothing_about_forms) {
   EXPECT_EQ(found("smtp-relay-percent", relays_when("audit@audit.invalid")).verdict, Verdict::not_applicable);
 }

@@ -110,15 +110,11 @@ AuditFinding smuggle_in_chunk(AuditTalk& talk, const AuditTarget& target, std::s
 }  // namespace
 
 void add_smuggling_cases(AuditCases& cases) {
-  const auto add = [&](std::string id, std::string_view title, std::string_view reference, auto run) {
-    cases.push_back({"smtp-smuggle-" + std::move(id), std::string(title), std::string(reference),
-                     AuditProtocol::smtp, std::move(run)});
-  };
+  const CaseAdder add(cases, AuditProtocol::smtp, "smuggle-");
   for (const auto& ending : kEndings) {
-    add(std::string(ending.id), ending.title, ending.reference,
-        [&ending](AuditTalk& talk, const AuditTarget& target) {
-          return smuggle(talk, target, ending.id, ending.octets);
-        });
+    add(ending.id, ending.title, ending.reference, [&ending](AuditTalk& talk, const AuditTarget& target) {
+      return smuggle(talk, target, ending.id, ending.octets);
+    });
   }
   add("first-line", "a dot and a bare LF as the first line end the content",
       "RFC 5321 s. 4.1.1.4; CVE-2023-51764", smuggle_at_start);

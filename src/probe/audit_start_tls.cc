@@ -72,9 +72,9 @@ AuditFinding keeps_sender(AuditTalk& talk, const AuditTarget& target) {
     return unsure("STARTTLS was not done: " + answer.quoted());
   }
   if (!talk.start_tls(wish_of(target))) return unsure("no TLS: " + talk.tls_error());
-  // A server may want EHLO first; RCPT is asked behind it as well, to see the transaction gone.
-  const auto at_once = smtp.command(smtp.recipient_command());
-  return must_refuse(talk, at_once, "the transaction that was begun in plain text goes on under TLS");
+  // Without EHLO, which would end the transaction by itself.
+  return must_refuse(talk, smtp.command(smtp.recipient_command()),
+                     "the transaction that was begun in plain text goes on under TLS");
 }
 
 AuditFinding offered_again(AuditTalk& talk, const AuditTarget& target) {
@@ -113,10 +113,7 @@ AuditFinding submission_without_login(AuditTalk& talk, const AuditTarget& target
 }  // namespace
 
 void add_smtp_tls_cases(AuditCases& cases) {
-  const auto add = [&](std::string id, std::string_view title, std::string_view reference, auto run) {
-    cases.push_back({"smtp-" + std::move(id), std::string(title), std::string(reference), AuditProtocol::smtp,
-                     std::move(run)});
-  };
+  const CaseAdder add(cases, AuditProtocol::smtp);
   constexpr std::string_view kInjection = "RFC 3207 s. 4.2, 6; CVE-2011-0411, CVE-2021-33515, VU#555316";
   add("starttls-injection", "a command in the packet of STARTTLS is answered under TLS", kInjection,
       [](AuditTalk& talk, const AuditTarget& target) { return inject(talk, target, "XYZZY\r\n"); });

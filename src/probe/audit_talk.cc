@@ -11,6 +11,20 @@ std::string shown_start(std::string_view text, std::size_t limit) {
   return shown(text.substr(0, limit)) + (text.size() > limit ? "..." : "");
 }
 
+std::string wording(std::string_view text) {
+  constexpr std::size_t kLongestCode = 7;  // "5.7.123"
+  std::string out;
+  while (!text.empty()) {
+    const auto word = text.substr(0, text.find_first_of(" \n"));
+    const bool digits = word.find_first_of("0123456789") != std::string_view::npos;
+    const bool code =
+        word.size() <= kLongestCode && word.find_first_not_of("0123456789.-") == std::string_view::npos;
+    if (!digits || code) out += std::string(out.empty() ? "" : " ") + std::string(word);
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+  }
+  return out;
+}
+
 AuditTalk::AuditTalk(Wire& wire, Limits limits, Now now)
     : wire_(wire), limits_(limits), now_(std::move(now)), end_(now_() + limits.total) {}
 

@@ -14,6 +14,10 @@ namespace hikyaku::probe {
 /// Text of the server as a finding quotes it: its first `limit` octets, made safe by shown().
 std::string shown_start(std::string_view text, std::size_t limit);
 
+/// What two answers have in common when they say the same: `text` without the words that name one answer or
+/// session, such as "1c4-20a9.5" or a time of day. Codes, as in "535 5.7.8", stay.
+std::string wording(std::string_view text);
+
 /// What was sent or came in one go.
 struct AuditStep {
   enum class Kind : unsigned char {

@@ -103,5 +103,15 @@ TEST(AuditTalk, the_record_is_cut_and_tells_the_size) {
   EXPECT_EQ(talk.steps()[1].octets, "AUTH ***\r\n");
 }
 
+TEST(AuditWording, is_without_what_names_one_answer) {
+  EXPECT_EQ(wording("535 5.7.8 failed"), "535 5.7.8 failed");
+  EXPECT_EQ(wording("535 5.7.8 failed 1c4-20a9.5"), wording("535 5.7.8 failed 7de-11b2.9"));
+  EXPECT_EQ(wording("-ERR wrong 12:30:05.123"), "-ERR wrong");
+  EXPECT_NE(wording("535 5.7.8 failed"), wording("535 5.1.1 failed"));
+  EXPECT_NE(wording("535 failed"), wording("550 failed"));
+  EXPECT_NE(wording("535 no such user"), wording("535 wrong password"));
+  EXPECT_EQ(wording("  a\n1"), "a 1");
+}
+
 }  // namespace
 }  // namespace hikyaku::probe
