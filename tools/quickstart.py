@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """One day of a mail hub, from end to end, on loopback ports. ./quickstart builds the program and then runs this."""
 import base64
-import binascii
 import collections
 import os
 import poplib
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -49,47 +49,6 @@ def note(text):
 def hold(what, true, instead=""):
     shown.append((what, bool(true)))
     print(paint("32", f"   ok: {what}") if true else paint("31", f"   NOT SO: {what} {instead}"), flush=True)
-
-
-def decoded(text):
-    """What a base64 word says, secrets masked; None when it is no base64."""
-    try:
-        plain = base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return None
-    if not plain or any(ord(c) < 32 and c != "\0" for c in plain):
-        return None
-    return plain.replace(SECRET, "********").replace("\0", "\\0")
-
-
-class Dialogue:
-    """Prints a talk as it would look in a terminal, with the meaning of each base64 word beside it."""
-
-    def __init__(self):
-        self.in_auth = False
-
-    def __call__(self, side, text):
-        meaning = None
-        if side == "C" and text.startswith("AUTH "):
-            self.in_auth = True
-            word = text.split(" ", 2)[2:]
-            meaning = decoded(word[0]) if word else None
-            if word:
-                text = text.replace(word[0], self.masked(word[0]))
-        elif side == "S" and text.startswith("334 "):
-            meaning = decoded(text[4:])
-        elif side == "C" and self.in_auth:
-            meaning = decoded(text)
-            text = self.masked(text)
-        elif side == "S" and self.in_auth and not text.startswith("334"):
-            self.in_auth = False
-        line = paint("36", text) if side == "C" else text
-        print(f"   {line}" + (paint("2", f"   ← \"{meaning}\" in BASE64") if meaning else ""), flush=True)
-
-    @staticmethod
-    def masked(word):
-        plain = decoded(word)
-        return "*" * len(word) if plain is not None and "********" in plain else word
 
 
 def start(hub):
@@ -166,35 +125,38 @@ class Demo:
         self.hub.wait_log("reload", since=mark)
 
     # 1 ------------------------------------------------------------------------
+    def typed(self, mechanism):
+        """What `hikyaku probe` shows when these lines are typed; secrets are masked by it."""
+        words = [f"{USER}\0{USER}\0{SECRET}"] if mechanism == "PLAIN" else [USER, SECRET]
+        words = [base64.b64encode(word.encode()).decode() for word in words]
+        lines = [f"AUTH PLAIN {words[0]}"] if mechanism == "PLAIN" else ["AUTH LOGIN", *words]
+        lines += ["MAIL FROM: test@example.com", "RCPT TO: test@example.jp", "DATA",
+                  *sample("test@example.com", "test@example.jp", f"submitted with AUTH {mechanism}").decode().splitlines(), ".", "QUIT"]
+        note(paint("2", f"$ hikyaku probe submission mail.example.com:{self.submission_port}"))
+        done = subprocess.run([str(BINARY), "probe", "submission", f"127.0.0.1:{self.submission_port}", "--sni", "mail.example.com", "--tls-ca",
+                               str(self.certificates["ca"]), "--ehlo", "mail.example.com", "--no-dns"],
+                              input="".join(line + "\n" for line in lines), capture_output=True, text=True, timeout=60, check=False)
+        said = done.stdout.splitlines()
+        for line in said:
+            note(paint("36", line) if line.startswith((" ->", " ~>")) else line)
+        return said
+
     def submissions(self):
         title(1, "Submission by hand: STARTTLS, AUTH PLAIN, then AUTH LOGIN")
         for mechanism in ("PLAIN", "LOGIN"):
-            note(paint("2", f"$ openssl s_client -quiet -crlf -connect mail.example.com:{self.submission_port} -starttls smtp"))
-            before = len(self.relays[0].queue()), len(messages(self.relays[0], "test@example.jp"))
-            with Client(self.submission_port, show=Dialogue()) as client:
-                client.ehlo("mail.example.com")
-                client.starttls(ca_tls(self.certificates["ca"]), "mail.example.com")
-                note(paint("2", f"({client.socket.version()}, {client.socket.cipher()[0]}, certificate of mail.example.com verified by the demo CA)"))
-                words = client.command("EHLO mail.example.com", 250).splitlines()[1:]
-                if mechanism == "PLAIN":
-                    token = base64.b64encode(f"{USER}\0{USER}\0{SECRET}".encode()).decode()
-                    reply = client.command(f"AUTH PLAIN {token}")
-                else:
-                    reply = client.auth_login(USER, SECRET)
-                client.command("MAIL FROM: test@example.com", 250)
-                client.command("RCPT TO: test@example.jp", 250)
-                mail = queue_id(client.data(sample("test@example.com", "test@example.jp", f"submitted with AUTH {mechanism}")))
-                client.command("QUIT", 221)
-            offered = {w[4:] for w in words}
+            before = len(messages(self.relays[0], "test@example.jp"))
+            said = self.typed(mechanism)
+            offered = {line[len("<~  250-"):] for line in said if line.startswith(("<~  250-", "<~  250 "))}
             size = any(w.startswith("SIZE ") for w in offered)
             auth = any(w.startswith("AUTH ") and {"PLAIN", "LOGIN"} <= set(w.split()) for w in offered)
             wanted = {"PIPELINING", "ETRN", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING"}
             if mechanism == "PLAIN":
                 hold("the EHLO answer offers all that the seed's does, with SMTPUTF8 and CHUNKING", size and auth and wanted <= offered, sorted(offered))
-            hold(f"AUTH {mechanism} is accepted and the mail is queued as {mail}", reply.startswith("235 2.7.0") and mail)
+            mail = next((queue_id(line) for line in said if "queued as" in line), None)
+            hold(f"AUTH {mechanism} is accepted and the mail is queued as {mail}", any("235 2.7.0" in line for line in said) and mail)
             self.hub.wait_queue(lambda rows: not rows)
             self.relays[0].wait_queue(lambda rows: not rows)
-            hold("it arrived at the next hop", len(messages(self.relays[0], "test@example.jp")) == before[1] + 1)
+            hold("it arrived at the next hop", len(messages(self.relays[0], "test@example.jp")) == before + 1)
         self.settings("broken_sasl_auth_clients = yes\n")
         with Client(self.submission_port) as client:
             client.ehlo()
@@ -325,7 +287,7 @@ def leave_running(demo):
 The hub is left running (pid {demo.hub.pid}); its next hops are pids {', '.join(str(r.pid) for r in demo.relays)}.
   submit:   swaks --server 127.0.0.1:{ports['submission']} --tls --auth PLAIN --auth-user {USER} --auth-password {SECRET} \\
                   --from test@example.com --to test@example.jp
-  by hand:  openssl s_client -quiet -crlf -connect 127.0.0.1:{ports['submission']} -starttls smtp -CAfile {demo.certificates['ca']}
+  by hand:  {BINARY} probe submission 127.0.0.1:{ports['submission']} --sni mail.example.com --tls-ca {demo.certificates['ca']}
   without:  port {ports['smtp']} takes mail from 127.0.0.1 without a login
   settings: {demo.hub.conf}/main.cf   (then: kill -HUP {demo.hub.pid})
   log:      {demo.hub.home}/log
