@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sysexits.h>
 
-#include <array>
 #include <charconv>
 #include <cstdio>
 #include <optional>
@@ -48,15 +47,18 @@ constexpr std::string_view kFooter =
     "74 reading or writing failed.";
 
 /// openssl's names of files begin with one dash: as they are, -out would be -o with the value "ut".
-void take_openssl_names(std::span<char*> arguments) {
-  static std::array<char, 8> input{"--input"};
-  static std::array<char, 9> output{"--output"};
-  for (auto& argument : arguments) {
-    if (argument == std::string_view("--")) return;
-    if (argument == std::string_view("-in")) argument = input.data();
-    if (argument == std::string_view("-out")) argument = output.data();
+struct OpensslNames {
+  std::string input = "--input", output = "--output";
+
+  /// Puts ours in their place; they live as long as this.
+  void replace_in(std::span<char*> arguments) {
+    for (auto& argument : arguments) {
+      if (argument == std::string_view("--")) return;
+      if (argument == std::string_view("-in")) argument = input.data();
+      if (argument == std::string_view("-out")) argument = output.data();
+    }
   }
-}
+};
 
 void declare(CommandLine& app, Options& options) {
   app.option("file", &options.operand, "what to read; none or -: the standard input");
@@ -214,7 +216,8 @@ int base64_command(int argc, char** argv) {
                   "Base64 of any octets, and back, as they are: no text conversion. By the options of GNU's\n"
                   "base64 and of the one of BSD and macOS."};
   declare(app, options);
-  take_openssl_names({argv, static_cast<std::size_t>(argc)});
+  OpensslNames names;
+  names.replace_in({argv, static_cast<std::size_t>(argc)});
   if (const auto end = app.parse(argc, argv)) return *end;
   return run(options, app);
 }
