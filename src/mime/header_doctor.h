@@ -32,7 +32,7 @@ struct HeaderReport {
 std::string repair_line(const FieldReport& field, const Repair& repair);
 
 /// Examines a header section (mail::find_header_end() finds it), all fields. `how` encodes the repaired
-/// fields. Bounded: O(size), the repaired section at most 4 times the size of `section` and 1 KiB.
+/// fields. Bounded: O(size), the repaired section at most 16 times the size of `section` and 1 KiB a field.
 HeaderReport examine_header(std::string_view section, const HeaderEncoding& how = {});
 
 }  // namespace hikyaku::mime
