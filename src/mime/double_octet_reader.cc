@@ -15,7 +15,13 @@ class MultiOctetReader : public Reader {
   std::size_t read(std::string_view octets, bool last, std::string& out) final {
     std::size_t at = 0;
     while (at < octets.size()) {
-      const auto taken = character(octets.substr(at), last, at, out);
+      const auto rest = octets.substr(at);
+      if (const auto plain = ascii_run(rest); plain > 0) {
+        out.append(rest, 0, plain);
+        at += plain;
+        continue;
+      }
+      const auto taken = character(rest, last, at, out);
       if (taken == 0) break;
       at += taken;
     }
@@ -24,7 +30,7 @@ class MultiOctetReader : public Reader {
   void reset(std::string&) final {}
 
  protected:
-  /// Takes one character and gives its octets; 0 where more octets are needed.
+  /// Takes one character, not of ASCII, and gives its octets; 0 where more octets are needed.
   virtual std::size_t character(std::string_view octets, bool last, std::size_t at, std::string& out) = 0;
   std::size_t bad(std::size_t octets, std::size_t at, std::string& out) {
     put_replacement(at, out);
@@ -46,7 +52,6 @@ class ShiftJisReader final : public MultiOctetReader {
  protected:
   std::size_t character(std::string_view octets, bool last, std::size_t at, std::string& out) override {
     const auto lead = octet_at(octets, 0);
-    if (lead < 0x80) return put(lead, 1, out);
     if (kana(lead)) return put(kKanaBase + lead, 1, out);
     if (lead == 0x80 || lead == 0xa0 || lead > 0xfc) return bad(1, at, out);
     if (octets.size() < 2) return last ? bad(1, at, out) : 0;
@@ -72,7 +77,6 @@ class EucJpReader final : public MultiOctetReader {
  protected:
   std::size_t character(std::string_view octets, bool last, std::size_t at, std::string& out) override {
     const auto lead = octet_at(octets, 0);
-    if (lead < 0x80) return put(lead, 1, out);
     if (lead != 0x8e && lead != 0x8f && (lead < 0xa1 || lead > 0xfe)) return bad(1, at, out);
     const std::size_t length = lead == 0x8f ? 3 : 2;
     for (std::size_t i = 1; i < length; ++i) {

@@ -2,6 +2,7 @@
 #include <array>
 #include <optional>
 
+#include "base/octet_set.h"
 #include "mime/text_reader.h"
 #include "mime/unicode.h"
 
@@ -83,6 +84,14 @@ class Iso2022JpReader final : public Reader {
 
   std::size_t step(std::string_view rest, bool last, std::size_t at, std::string& out) {
     const char c = rest.front();
+    if (set_ == Set::ascii && !shift_out_) {
+      if (const auto plain = plain_run(rest); plain > 0) {
+        out.append(rest, 0, plain);
+        return plain;
+      }
+    } else if (set_ == Set::jis_x_0208 && graphic(c) && rest.size() > 1 && graphic(rest[1]) && !shift_out_) {
+      return usual_cell(rest, at, out);
+    }
     if (c == kEscape) return escape(rest, last, at, out);
     if (c == kShiftOut || c == kShiftIn) {
       shift_out_ = c == kShiftOut;
@@ -95,6 +104,31 @@ class Iso2022JpReader final : public Reader {
     if (shift_out_ || set_ == Set::kana) return half_width(static_cast<unsigned char>(c), at, out);
     if (set_ == Set::ascii) return c == '$' ? dollar(rest, last, at, out) : put(c, out);
     return double_octet(rest, last, at, out);
+  }
+
+  /// What means itself in ASCII: all but escapes, shifts, octets with the 8th bit, and "$", which may be an
+  /// escape's rest.
+  std::size_t plain_run(std::string_view rest) {
+    static constexpr auto kOthers = OctetSet("\x1b\x0e\x0f$").with_range(0x80, 0xff);
+    std::size_t size = 0;
+    for (; size < rest.size() && !kOthers.has(rest[size]); ++size) {
+      if (rest[size] == '\n' || rest[size] == '\r') end_line();
+    }
+    return size;
+  }
+
+  /// A cell of JIS X 0208: what most of a Japanese text is.
+  std::size_t usual_cell(std::string_view rest, std::size_t at, std::string& out) {
+    const unsigned row = static_cast<unsigned char>(rest[0]) - kAscii,
+                   cell = static_cast<unsigned char>(rest[1]) - kAscii;
+    const auto what = cells_.jis_x_0208(row, cell);
+    if (what) {
+      notes_.extended = notes_.extended || row == 13 || row >= 89;
+      put_utf8(out, what);
+    } else {
+      put_replacement(at, out);
+    }
+    return 2;
   }
 
   std::size_t put(char c, std::string& out) {

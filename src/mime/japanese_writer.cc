@@ -41,6 +41,11 @@ class ShiftJisWriter final : public Writer {
     out += static_cast<char>(trail);
     return true;
   }
+  std::size_t put_run(std::string_view utf8, std::string& out) override {
+    const auto run = ascii_run(utf8);
+    out.append(utf8, 0, run);
+    return run;
+  }
   void finish(std::string&) override {}
 
  private:
@@ -78,6 +83,11 @@ class EucJpWriter final : public Writer {
     put_pair(place, 0xa0, out);
     return true;
   }
+  std::size_t put_run(std::string_view utf8, std::string& out) override {
+    const auto run = ascii_run(utf8);
+    out.append(utf8, 0, run);
+    return run;
+  }
   void finish(std::string&) override {}
 
  private:
@@ -94,6 +104,14 @@ class Iso2022JpWriter final : public Writer {
     if (waiting_ && take_mark(character, out)) return true;
     if (half_kana(character)) return kana(character, out);
     return plain(character, out);
+  }
+  std::size_t put_run(std::string_view utf8, std::string& out) override {
+    const auto run = ascii_run(utf8);
+    if (run == 0) return 0;
+    settle(out);
+    to(Set::ascii, out);
+    out.append(utf8, 0, run);
+    return run;
   }
   void finish(std::string& out) override {
     settle(out);

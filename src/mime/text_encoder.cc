@@ -37,6 +37,11 @@ void TextEncoder::Writer::feed(std::string_view utf8, bool last, std::string& ou
   const std::string kept(utf8.substr(end));
   auto rest = utf8.substr(0, end);
   while (!rest.empty()) {
+    if (const auto run = put_run(rest, out); run > 0) {
+      position_ += run;
+      rest.remove_prefix(run);
+      continue;
+    }
     const auto length = utf8_length(rest);
     auto after = rest;
     if (length == 0) {

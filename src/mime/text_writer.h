@@ -13,6 +13,8 @@ namespace hikyaku::mime {
 class TextEncoder::Writer {
  public:
   virtual ~Writer() = default;
+  /// Appends what can go in one piece from the front of `utf8`, and gives how many octets of it: 0 for none.
+  virtual std::size_t put_run(std::string_view utf8, std::string& out) = 0;
   /// Appends one character. False where the charset has none such: nothing was appended.
   virtual bool put(char32_t character, std::string& out) = 0;
   /// Back to the state at the beginning of a text.

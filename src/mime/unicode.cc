@@ -1,27 +1,54 @@
 #include "mime/unicode.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 #include "base/utf8.h"
 
 namespace hikyaku::mime {
 
 void put_utf8(std::string& out, char32_t character) {
-  if (character > 0x10ffff || (character >= 0xd800 && character < 0xe000)) character = kReplacement;
-  const auto put = [&](char32_t octet) { out += static_cast<char>(static_cast<unsigned char>(octet)); };
-  if (character < 0x80) return put(character);
-  if (character < 0x800) {
-    put(0xc0 | character >> 6);
-  } else {
-    if (character < 0x10000) {
-      put(0xe0 | character >> 12);
-    } else {
-      put(0xf0 | character >> 18);
-      put(0x80 | (character >> 12 & 0x3f));
-    }
-    put(0x80 | (character >> 6 & 0x3f));
+  if (character < 0x80) {
+    out += static_cast<char>(character);
+    return;
   }
-  put(0x80 | (character & 0x3f));
+  if (character > 0x10ffff || (character >= 0xd800 && character < 0xe000)) character = kReplacement;
+  const auto tail = [&](unsigned shift) { return static_cast<char>(0x80 | (character >> shift & 0x3f)); };
+  if (character < 0x800) {
+    const char octets[] = {static_cast<char>(0xc0 | character >> 6), tail(0)};
+    out.append(octets, sizeof octets);
+  } else if (character < 0x10000) {
+    const char octets[] = {static_cast<char>(0xe0 | character >> 12), tail(6), tail(0)};
+    out.append(octets, sizeof octets);
+  } else {
+    const char octets[] = {static_cast<char>(0xf0 | character >> 18), tail(12), tail(6), tail(0)};
+    out.append(octets, sizeof octets);
+  }
+}
+
+std::size_t ascii_run(std::string_view text) {
+  std::size_t at = 0;
+  for (std::uint64_t eight = 0; at + sizeof eight <= text.size(); at += sizeof eight) {
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    if (eight & 0x8080808080808080ULL) break;
+  }
+  while (at < text.size() && (text[at] & '\x80') == 0) ++at;
+  return at;
+}
+
+std::size_t utf8_run(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    if ((text[at] & '\x80') == 0) {
+      at += ascii_run(text.substr(at));
+      continue;
+    }
+    const auto length = utf8_length(text.substr(at));
+    if (length == 0) break;
+    at += length;
+  }
+  return at;
 }
 
 char32_t take_utf8(std::string_view& text) {

@@ -15,25 +15,18 @@ class Utf8Reader final : public Reader {
   std::size_t read(std::string_view octets, bool last, std::string& out) override {
     const auto end = octets.size() - (last || ascii_alone_ ? 0 : utf8_begun(octets));
     for (std::size_t at = 0; at < end;) {
-      const auto plain = ascii_run(octets.substr(at, end - at));
-      out.append(octets, at, plain);
-      at += plain;
-      if (at < end) at += other(octets.substr(at, end - at), at, out);
+      const auto rest = octets.substr(at, end - at);
+      const auto good = ascii_alone_ ? ascii_run(rest) : utf8_run(rest);
+      out.append(rest, 0, good);
+      at += good;
+      if (at < end) at += bad(rest.substr(good), at, out);
     }
     return end;
   }
   void reset(std::string&) override {}
 
  private:
-  static std::size_t ascii_run(std::string_view octets) {
-    const auto found = std::find_if(octets.begin(), octets.end(), [](char c) { return (c & '\x80') != 0; });
-    return static_cast<std::size_t>(found - octets.begin());
-  }
-  std::size_t other(std::string_view octets, std::size_t at, std::string& out) {
-    if (const auto length = ascii_alone_ ? 0 : utf8_length(octets); length > 0) {
-      out.append(octets, 0, length);
-      return length;
-    }
+  std::size_t bad(std::string_view octets, std::size_t at, std::string& out) {
     put_replacement(at, out);
     if (ascii_alone_) return 1;
     // One mark for as much of a character as there is (Unicode s. 3.9, maximal subparts).

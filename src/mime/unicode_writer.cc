@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "mime/text_writer.h"
 #include "mime/unicode.h"
 
@@ -14,6 +16,11 @@ class Utf8Writer final : public Writer {
     put_utf8(out, character);
     return true;
   }
+  std::size_t put_run(std::string_view utf8, std::string& out) override {
+    const auto run = ascii_alone_ ? ascii_run(utf8) : utf8_run(utf8);
+    out.append(utf8, 0, run);
+    return run;
+  }
   void finish(std::string&) override {}
 
  private:
@@ -29,9 +36,20 @@ class IconvWriter final : public Writer {
     std::string_view rest = utf8;
     return iconv_.convert(rest, out) == IconvHandle::Stop::done;
   }
+  std::size_t put_run(std::string_view utf8, std::string& out) override {
+    // iconv converts ahead of the character that it fails at: after a failure little is given to it.
+    const auto given = utf8.substr(0, utf8_run(utf8.substr(0, most_)));
+    auto rest = given;
+    if (given.empty()) return 0;
+    const bool done = iconv_.convert(rest, out) == IconvHandle::Stop::done;
+    most_ = done ? std::min(most_ * 2, kMost) : kLeast;
+    return given.size() - rest.size();
+  }
   void finish(std::string& out) override { iconv_.finish(out); }
 
  private:
+  static constexpr std::size_t kLeast = 16, kMost = 65536;
+  std::size_t most_ = kLeast;
   IconvHandle iconv_;
 };
 
