@@ -30,7 +30,7 @@ constexpr std::size_t kSample = 64 * 1024;
 
 constexpr std::string_view kHelp =
     "usage: hikyaku mime nkf [-jsew] [-JSEW] [-m[BQNS0]] [-M[BQ]] [-xX] [-Z[0-3]] [-h[1-3]] [-L{u,w,m}] "
-    "[-dcgtub] [FILE]...\n"
+    "[-f[N[-M]]] [-dcgtub] [FILE]...\n"
     "\n"
     "  -j -s -e -w      write ISO-2022-JP, Shift_JIS, EUC-JP, UTF-8 (without: UTF-8); -w8 -w16[BL][0] "
     "-w32[BL][0]; --oc=NAME\n"
@@ -41,8 +41,7 @@ constexpr std::string_view kHelp =
     "  -x -X            keep half-width kana; make them full-width (without any, too)\n"
     "  -Z[0-3]          full-width letters to ASCII; -h1 -h2 -h3: to hiragana, to katakana, exchanged\n"
     "  -Lu -Lw -Lm      line ends LF, CRLF, CR;  -d: LF;  -c: CRLF\n"
-    "  -f[N[-M]] -F     fold lines of N columns (60) and a margin of M (10), joining lines; -F: keeping line "
-    "ends\n"
+    "  -f[N[-M]] -F     lines of N columns (60) and a margin of M (10), joined; -F: line ends are kept\n"
     "  -g, --guess      tell the charset;  -t: no conversion;  -u: unbuffered;  -b: buffered\n"
     "\n"
     "Unlike nkf's, -MB, -MQ, -mB and -mQ leave octets as they are, unless a charset to write is asked for "
