@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/escape.h"
 #include "cmd/probe_options.h"
@@ -44,6 +45,8 @@ class Played {
   int run(int argc, char** argv);
 
  private:
+  /// Nothing: `code` is the exit code for why.
+  std::optional<probe::Script> read_script(int& code) const;
   int play(const probe::Script& script);
   int usage(const Error& error) const;
   void print(const ScriptOutcome& outcome, int code) const;
@@ -84,6 +87,21 @@ Result<std::string> secret_of(const probe::SecretPlace& place) {
   return content->substr(0, content->find_first_of("\r\n"));
 }
 
+std::optional<probe::Script> Played::read_script(int& code) const {
+  TerminalSources sources;
+  const auto text = path_ == "-" ? sources.input() : sources.file(path_);
+  if (!text) {
+    std::fprintf(stderr, "hikyaku probe: %s\n", text.error().text.c_str());
+    code = EX_NOINPUT;
+    return std::nullopt;
+  }
+  auto script = probe::Script::parse(*text);
+  if (script) return *std::move(script);
+  std::fprintf(stderr, "hikyaku probe: %s: %s\n", escaped(path_).c_str(), script.error().text.c_str());
+  code = EX_DATAERR;
+  return std::nullopt;
+}
+
 int Played::run(int argc, char** argv) {
   CommandLine line("hikyaku probe",
                    "Hold a dialogue that is expected of a server, and tell what came instead.");
@@ -105,17 +123,9 @@ int Played::run(int argc, char** argv) {
   target_ = *std::move(target);
   const auto wish = options_.wish(*protocol_, target_);
   if (!wish) return usage(wish.error());
-  TerminalSources sources;
-  const auto text = path_ == "-" ? sources.input() : sources.file(path_);
-  if (!text) {
-    std::fprintf(stderr, "hikyaku probe: %s\n", text.error().text.c_str());
-    return EX_NOINPUT;
-  }
-  const auto script = probe::Script::parse(*text);
-  if (!script) {
-    std::fprintf(stderr, "hikyaku probe: %s: %s\n", escaped(path_).c_str(), script.error().text.c_str());
-    return EX_DATAERR;
-  }
+  int code = EX_OK;
+  const auto script = read_script(code);
+  if (!script) return code;
   settings_.speech = protocol_->speech;
   settings_.tls = wish->handshake;
   settings_.tls_at_once =

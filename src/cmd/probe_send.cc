@@ -177,23 +177,29 @@ constexpr std::array kOfLines{"hide-all",      "hide-send",         "hide-receiv
                               "silent",        "no-hints",          "no-send-hints", "no-receive-hints",
                               "no-info-hints", "auth-hide-password"};
 
-/// `seen_by_all`: a password stands on the command line.
-int send(SendArguments& arguments, bool seen_by_all) {
-  TerminalSources sources;
-  std::vector<std::string> warnings;
+/// From a descriptor; else warns of one that stands on the command line.
+Result<void> take_password(SendArguments& arguments, bool seen_by_all, std::vector<std::string>& warnings) {
   if (const auto text = arguments.value("password-fd")) {
     int descriptor = -1;
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), descriptor);
     if (error != std::errc() || end != text->data() + text->size() || descriptor < 0)
-      return refuse("--password-fd: '" + escaped(*text) + "' is no number of a descriptor");
+      return fail(Fault::malformed, "--password-fd: '" + escaped(*text) + "' is no number of a descriptor");
     auto password = TerminalSources::line_of(descriptor, "descriptor " + escaped(*text));
-    if (!password) return refuse("--password-fd: " + password.error().text);
+    if (!password) return fail(Fault::malformed, "--password-fd: " + password.error().text);
     arguments.set("auth-password", *std::move(password));
   } else if (seen_by_all && !arguments.has("hide-all") && !arguments.has("silent")) {
     warnings.emplace_back(
         "a password among the arguments can be read by all users of this machine; --password-file, "
         "--password-fd or the prompt keep it");
   }
+  return {};
+}
+
+/// `seen_by_all`: a password stands on the command line.
+int send(SendArguments& arguments, bool seen_by_all) {
+  TerminalSources sources;
+  std::vector<std::string> warnings;
+  if (auto taken = take_password(arguments, seen_by_all, warnings); !taken) return refuse(taken.error().text);
   if (auto fetched = probe::fetch_contents(arguments, sources, warnings); !fetched)
     return refuse(fetched.error().text);
   if (arguments.has("json")) {

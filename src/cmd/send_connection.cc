@@ -65,6 +65,31 @@ Result<std::vector<std::string>> mail_hosts(const std::string& domain, const std
   return hosts;
 }
 
+/// Starts a command of the shell with `end` as its stdin and stdout.
+Result<pid_t> spawn(const std::string& command, int end) {
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, end, STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, end, STDOUT_FILENO);
+  // We ignore SIGPIPE, which is nothing for a program that may count on it.
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t usual;
+  ::sigemptyset(&usual);
+  ::sigaddset(&usual, SIGPIPE);
+  ::posix_spawnattr_setsigdefault(&attributes, &usual);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  std::string shell = "/bin/sh", option = "-c", text = command;
+  std::array<char*, 4> words{shell.data(), option.data(), text.data(), nullptr};
+  pid_t child = -1;
+  const int error = ::posix_spawn(&child, shell.c_str(), &actions, &attributes, words.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::posix_spawnattr_destroy(&attributes);
+  if (error != 0)
+    return fail(Fault::temporary, "can't start " + escaped(command) + ": " + std::strerror(error));
+  return child;
+}
+
 }  // namespace
 
 Result<SendConnection> SendConnection::start(const std::string& command, std::chrono::milliseconds limit,
@@ -73,25 +98,17 @@ Result<SendConnection> SendConnection::start(const std::string& command, std::ch
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return fail(Fault::temporary, std::string("can't make a pair of sockets: ") + std::strerror(errno));
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  std::string shell = "/bin/sh", option = "-c", text = command;
-  std::array<char*, 4> words{shell.data(), option.data(), text.data(), nullptr};
-  pid_t child = -1;
-  const int error = ::posix_spawn(&child, shell.c_str(), &actions, nullptr, words.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
+  const auto child = spawn(command, ends[1]);
   ::close(ends[1]);
-  if (error != 0) {
+  if (!child) {
     ::close(ends[0]);
-    return fail(Fault::temporary, "can't start " + escaped(command) + ": " + std::strerror(error));
+    return std::unexpected(child.error());
   }
   io::ProbeConnection connection;
   connection.wire = io::probe_wire(ends[0], limit);
   connection.peer = command;
   note("Connected to " + escaped(command) + '.');
-  return SendConnection(std::move(connection), child);
+  return SendConnection(std::move(connection), *child);
 }
 
 Result<SendConnection> SendConnection::to_host(io::ProbeTarget target, const Note& note) {

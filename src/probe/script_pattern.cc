@@ -3,6 +3,7 @@
 
 #include <pcre2.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -183,6 +184,10 @@ Result<std::string> ScriptText::filled(const ScriptValues& values, std::size_t& 
   return out;
 }
 
+struct ScriptPattern::Compiled {
+  Code code;
+};
+
 Result<ScriptPattern> ScriptPattern::parse(std::string_view text, Kind kind) {
   auto parsed = ScriptText::parse(text, false);
   if (!parsed) return std::unexpected(parsed.error());
@@ -190,27 +195,34 @@ Result<ScriptPattern> ScriptPattern::parse(std::string_view text, Kind kind) {
   pattern.kind_ = kind;
   pattern.text_ = *std::move(parsed);
   const auto source = whole(pattern.text_, kind, nullptr);
-  if (auto code = compile(*source); !code) return std::unexpected(code.error());
+  auto code = compile(*source);
+  if (!code) return std::unexpected(code.error());
+  if (std::ranges::none_of(pattern.text_.pieces, &ScriptText::Piece::variable))
+    pattern.compiled_ = std::make_shared<const Compiled>(*std::move(code));
   return pattern;
 }
 
 Result<bool> ScriptPattern::matches(std::string_view line, const ScriptValues& values,
                                     ScriptValues& captured) const {
-  const auto source = whole(text_, kind_, &values);
-  if (!source) return std::unexpected(source.error());
-  const auto code = compile(*source);
-  if (!code) return std::unexpected(code.error());
+  Code own;
+  if (compiled_ == nullptr) {
+    const auto source = whole(text_, kind_, &values);
+    if (!source) return std::unexpected(source.error());
+    auto code = compile(*source);
+    if (!code) return std::unexpected(code.error());
+    own = *std::move(code);
+  }
+  const auto* code = compiled_ == nullptr ? own.get() : compiled_->code.get();
   const std::unique_ptr<pcre2_match_context, FreeContext> context(pcre2_match_context_create(nullptr));
-  const std::unique_ptr<pcre2_match_data, FreeData> data(
-      pcre2_match_data_create_from_pattern(code->get(), nullptr));
+  const std::unique_ptr<pcre2_match_data, FreeData> data(pcre2_match_data_create_from_pattern(code, nullptr));
   if (context == nullptr || data == nullptr) return fail(Fault::permanent, "no memory for a match");
   pcre2_set_match_limit(context.get(), kMatchSteps);
   pcre2_set_depth_limit(context.get(), kMatchDepth);
   pcre2_set_heap_limit(context.get(), kMatchHeap);
-  const int found = pcre2_match(code->get(), octets(line), line.size(), 0, 0, data.get(), context.get());
+  const int found = pcre2_match(code, octets(line), line.size(), 0, 0, data.get(), context.get());
   if (found == PCRE2_ERROR_NOMATCH) return false;
   if (found < 0) return fail(Fault::permanent, "the pattern takes too much work on this line");
-  take_names(code->get(), data.get(), line, captured);
+  take_names(code, data.get(), line, captured);
   return true;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +49,10 @@ class ScriptPattern {
   const std::string& written() const { return text_.written; }
 
  private:
+  struct Compiled;
   Kind kind_ = Kind::wildcard;
   ScriptText text_;
+  std::shared_ptr<const Compiled> compiled_;  ///< of a pattern without variables
 };
 
 }  // namespace hikyaku::probe

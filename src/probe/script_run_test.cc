@@ -171,6 +171,22 @@ TEST(ScriptRun, HandshakesAndVerifies) {
   }
 }
 
+TEST(ScriptRun, HasAnEndWhateverTheServerSays) {
+  std::string many;
+  for (int i = 0; i < 20'000; ++i) many += "250-x\r\n";
+  for (const auto* text : {"S* 250-*", "S+ *y*"}) {
+    ScriptedWire wire;
+    wire.says(many);
+    const auto played = play(text, wire);
+    EXPECT_EQ(played.outcome.end, End::failed) << text;
+    EXPECT_NE(played.outcome.findings.back().got.find("without an end"), std::string::npos);
+  }
+  ScriptedWire slow;
+  for (int i = 0; i < 200; ++i) slow.says("250-x\r\n");
+  slow.takes(std::chrono::seconds(1));
+  EXPECT_EQ(play("S+ *y*", slow).outcome.end, End::silence);
+}
+
 TEST(ScriptRun, SendsOctetsAsTheyAre) {
   ScriptedWire wire;
   wire.answers("a\nb\0", "x\r\n");

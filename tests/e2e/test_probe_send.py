@@ -73,7 +73,7 @@ def cases(files: Path):
         yield f"{name} refused", one, [(pattern, reply)], {}
         yield f"{name} dropped", one, [(pattern, DROP)], {}
     yield "ehlo and helo refused", one, [("EHLO|HELO", "502 no")], {}
-    yield "no reply to mail", [*one, "--timeout", "1"], [("MAIL", SILENT)], {}
+    yield "no reply to mail", [*one, "--timeout", "3"], [("MAIL", SILENT)], {}
     yield "one of three refused", three, [("RCPT", ["250 ok", "550 no", "250 ok"])], {}
     yield "the null sender", [*one, "-f", "<>"], [], {}
     for point in ("CONNECT", "FIRST-HELO", "TLS", "EHLO", "AUTH", "MAIL", "RCPT"):
