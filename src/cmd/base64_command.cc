@@ -15,6 +15,7 @@
 #include "base/escape.h"
 #include "cmd/command_line.h"
 #include "cmd/octet_stream.h"
+#include "cmd/parallel_base64.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -91,17 +92,20 @@ class Work {
       : options_(options), source_(std::move(source)), sink_(std::move(sink)) {}
 
   int encode(std::size_t line_length) {
-    Base64Encoder encoder(
+    ParallelBase64Encoder encoder(
         {.alphabet = alphabet(),
          .padding = options_.no_padding ? Base64Format::Padding::left_out : Base64Format::Padding::written,
          .line_length = line_length,
          .line_end = options_.crlf ? Base64Format::LineEnd::crlf : Base64Format::LineEnd::lf});
+    std::string behind;
     while (true) {
-      const auto octets = source_.read();
+      const auto octets = source_.read(OctetSource::kWindow);
       if (!octets) return failed(octets.error());
       if (octets->empty()) break;
-      encoder.feed(*octets, out_);
-      if (const auto written = write(); !written) return failed(written.error());
+      encoder.feed(*octets, out_, behind);
+      for (auto* const text : {&out_, &behind}) {
+        if (const auto written = write(*text); !written) return failed(written.error());
+      }
     }
     encoder.end(out_);
     return finish();
@@ -114,7 +118,7 @@ class Work {
       const auto text = source_.read();
       if (!text) return failed(text.error());
       const auto done = text->empty() ? decoder.end(out_) : decoder.feed(*text, out_);
-      if (const auto written = write(); !written) return failed(written.error());
+      if (const auto written = write(out_); !written) return failed(written.error());
       if (!done) return refused(done.error(), *text, before);
       if (text->empty()) break;
       before += text->size();
@@ -129,14 +133,14 @@ class Work {
  private:
   Base64Alphabet alphabet() const { return options_.url ? Base64Alphabet::url : Base64Alphabet::standard; }
 
-  Result<void> write() {
-    auto written = sink_.write(out_);
-    out_.clear();
+  Result<void> write(std::string& text) {
+    auto written = sink_.write(text);
+    text.clear();
     return written;
   }
 
   int finish() {
-    if (const auto written = write(); !written) return failed(written.error());
+    if (const auto written = write(out_); !written) return failed(written.error());
     if (const auto closed = sink_.close(); !closed) return failed(closed.error());
     return EX_OK;
   }

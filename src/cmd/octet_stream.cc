@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -33,6 +34,12 @@ bool regular_file(int fd) {
   return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
 }
 
+/// Of a regular file, else 0. Those of /proc have none either.
+off_t size_of(int fd) {
+  struct stat about;
+  return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) ? about.st_size : 0;
+}
+
 /// There is nothing to go back to: the octets that were promised are not there.
 extern "C" void end_at_bus_error(int) {
   constexpr std::string_view kText =
@@ -52,7 +59,10 @@ StreamDescriptor::~StreamDescriptor() {
 int StreamDescriptor::close() { return ::close(std::exchange(fd_, -1)) == 0 ? 0 : errno; }
 
 OctetSource::OctetSource(int fd, std::string name)
-    : fd_(fd), name_(std::move(name)), buffer_(std::make_unique_for_overwrite<char[]>(kPiece)) {}
+    : fd_(fd),
+      name_(std::move(name)),
+      size_(size_of(fd)),
+      buffer_(std::make_unique_for_overwrite<char[]>(kPiece)) {}
 
 Result<OctetSource> OctetSource::open(const std::string& path) {
   std::signal(SIGBUS, end_at_bus_error);
@@ -66,6 +76,7 @@ Result<OctetSource> OctetSource::open(const std::string& path) {
 OctetSource::OctetSource(OctetSource&& other) noexcept
     : fd_(std::move(other.fd_)),
       name_(std::move(other.name_)),
+      size_(other.size_),
       buffer_(std::move(other.buffer_)),
       window_(std::exchange(other.window_, nullptr)),
       window_size_(other.window_size_),
@@ -74,15 +85,18 @@ OctetSource::OctetSource(OctetSource&& other) noexcept
 
 OctetSource::~OctetSource() { unmap(); }
 
-Result<std::string_view> OctetSource::read() {
+Result<std::string_view> OctetSource::read(std::size_t most) {
   if (may_map_ && unread_.empty()) may_map_ = map_next();
   if (!unread_.empty()) {
-    const auto piece = unread_.substr(0, kPiece);
+    const auto piece = unread_.substr(0, most);
     unread_.remove_prefix(piece.size());
     return piece;
   }
   while (true) {
-    const auto count = ::read(fd_.get(), buffer_.get(), kPiece);
+    const auto count = ::read(fd_.get(), buffer_.get(), std::min(most, kPiece));
+    if (count == 0 && size_ != 0 && ::lseek(fd_.get(), 0, SEEK_CUR) > size_of(fd_.get())) {
+      return fail(Fault::temporary, escaped(name_) + " was cut while it was read");
+    }
     if (count >= 0) return std::string_view(buffer_.get(), static_cast<std::size_t>(count));
     if (errno != EINTR) return failed(Fault::temporary, "read", name_, errno);
   }
@@ -92,10 +106,8 @@ Result<std::string_view> OctetSource::read() {
 /// the file, and what was written to it meanwhile, is read so.
 bool OctetSource::map_next() {
   unmap();
-  struct stat about;
-  if (::fstat(fd_.get(), &about) != 0 || !S_ISREG(about.st_mode)) return false;
   const auto offset = ::lseek(fd_.get(), 0, SEEK_CUR);
-  if (offset < 0 || about.st_size - offset < static_cast<off_t>(kWindow)) return false;
+  if (offset < 0 || size_of(fd_.get()) - offset < static_cast<off_t>(kWindow)) return false;
   const auto into_page = offset % ::sysconf(_SC_PAGESIZE);
   window_size_ = kWindow + static_cast<std::size_t>(into_page);
   window_ =

@@ -26,7 +26,7 @@ class StreamDescriptor {
 
 /// A file or stdin, read in large pieces. A large file is mapped, a window at a time: copying it would cost
 /// as much as what is done with the octets. A file that is cut, or can't be read, under such a window ends
-/// the program with EX_IOERR and a message.
+/// the program with EX_IOERR and a message; one that is cut behind it fails to be read.
 class OctetSource {
  public:
   static constexpr std::size_t kPiece = std::size_t{256} << 10;
@@ -38,8 +38,9 @@ class OctetSource {
   OctetSource& operator=(OctetSource&&) = delete;
   ~OctetSource();
 
-  /// The next piece, as soon as there is any; empty at the end. Lives until the next call.
-  Result<std::string_view> read();
+  /// The next piece of at most so many octets (kWindow, or kPiece where it is not mapped), as soon as there
+  /// is any; empty at the end. Lives until the next call.
+  Result<std::string_view> read(std::size_t most = kPiece);
   const std::string& name() const { return name_; }  ///< for messages; as it was given
   int descriptor() const { return fd_.get(); }
 
@@ -50,6 +51,7 @@ class OctetSource {
 
   StreamDescriptor fd_;
   std::string name_;
+  std::int64_t size_;  // when it was opened
   std::unique_ptr<char[]> buffer_;
   void* window_ = nullptr;
   std::size_t window_size_ = 0;

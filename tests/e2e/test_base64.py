@@ -76,6 +76,10 @@ def test_every_line_length(lab):
         for flags in ([f"-w{length}"], ["-w", length], [f"--wrap={length}"], ["-b", length], [f"-b{length}"], [f"--break={length}"]):
             assert encoded(lab, *flags, stdin=octets) == want, flags
         assert encoded(lab, "-d", stdin=want) == octets, length
+    path, octets = lab.folder / "octets", some_octets(LARGE)  # mapped, and shared out to two threads
+    path.write_bytes(octets)
+    for length in (0, 4, 64, 75, 76, 100000, 4 << 20):
+        assert run(lab, "-w", length, path)[0] == coreutils("-w", str(length), stdin=octets), length
     assert encoded(lab, "-A", stdin=octets) == coreutils("-w0", stdin=octets)
     assert encoded(lab, "--crlf", stdin=octets) == coreutils(stdin=octets).replace(b"\n", b"\r\n")
 
