@@ -108,7 +108,7 @@ def main():
         print(f"message of {size:.1f} MiB; start of the program: {start[0] * 1000:.0f} ms, peak {start[2] / 1024:.1f} MiB, own {start[3] / 1024:.1f} MiB")
 
         def tell(what, result, against=None):
-            factor = f", {result[0] / against[0]:.1f} times as long as hikyaku" if against else ""
+            factor = f", {result[0] / against[0]:.1f} times as long as hikyaku, {result[1] / against[1]:.1f} times its CPU" if against else ""
             grown = f", grown {(result[2] - start[2]) / 1024:.1f}" if not against else ""
             print(f"{what:34} {result[0]:7.3f} s ({size / result[0]:7.1f} MiB/s, CPU {result[1]:.3f} s), peak {result[2] / 1024:6.1f} MiB, "
                   f"own {result[3] / 1024:.1f}{grown}{factor}", flush=True)

@@ -54,6 +54,7 @@ HIKYAKU_BASE64_TARGET Base64Kernel::Run decode_groups(const char* in, std::size_
                                                       Base64Alphabet alphabet, std::uint8_t* out) {
   const Vector vector(base64_tables(alphabet));
   Base64Kernel::Run run{};
+  std::size_t as_before = 0;  // groups in the step that had a line end
   while (size - run.read >= Vector::kCharacters) {
     __builtin_prefetch(in + run.read + kAhead);
     const auto bad = vector.decode(in + run.read, out + run.written);
@@ -62,7 +63,16 @@ HIKYAKU_BASE64_TARGET Base64Kernel::Run decode_groups(const char* in, std::size_
       run.written += Vector::kOctets;
       continue;
     }
-    const auto groups = static_cast<std::size_t>(std::countr_zero(bad)) / 4;
+    auto groups = static_cast<std::size_t>(std::countr_zero(bad)) / 4;
+    // Lines are mostly of one length. Where the next step begins is then known by the prediction of this
+    // branch, and need not wait for the letters of this one: a third of the time. The compiler would see no
+    // difference.
+    if (groups == as_before) {
+      groups = as_before;
+      asm("" : "+r"(groups));
+    } else {
+      as_before = groups;
+    }
     run.read += groups * 4;
     run.written += groups * 3;
     const auto passed = base64_line_end(in + run.read, size - run.read);

@@ -10,18 +10,18 @@
 #include "cmd/mailbox_command.h"
 #include "cmd/milters_command.h"
 #include "cmd/mime_commands.h"
+#include "cmd/program_table.h"
 
 namespace hikyaku::cmd {
 namespace {
 
-struct Command {
-  std::string_view name;
-  int (*run)(int argc, char** argv);
-  std::string_view summary;
-};
+int milter_greylist(int argc, char** argv) { return milter_greylist_command(argc, argv, HIKYAKU_VERSION); }
+// They know the table that they stand in.
+int completion(int argc, char** argv);
+int manual(int argc, char** argv);
 
 constexpr std::array kCommands{
-    Command{"serve", serve_command, "run the hub in the foreground"},
+    Command{"serve", serve_command, "run the hub in the foreground", 8},
     Command{"why", why_command, "what was decided for a message that passed, rule by rule"},
     Command{"explain", explain_command, "what would be decided for a message, and what would change it"},
     Command{"queue", queue_command, "list, show, hold, release, retry, bounce and delete queued mail"},
@@ -36,12 +36,27 @@ constexpr std::array kCommands{
     Command{"mime", mime_command, "messages: their parts, headers, texts and attachments"},
     Command{"sendmail", sendmail_command, "hand in a message on stdin, as Postfix's sendmail"},
     Command{"user", user_command, "the people who may submit mail"},
+    Command{"completion", completion, "what bash or zsh completes: a script for it"},
+    Command{"manual", manual, "the manual page of a command, in roff"},
 };
+
+/// What it is under another name.
+constexpr std::array kPrograms{
+    Command{"mailq", mailq_command, "list the mail queue"},
+    Command{"sendmail", sendmail_command, "hand in a message on stdin, as Postfix's sendmail"},
+    Command{"milter-greylist", milter_greylist, "a greylisting filter (milter) for an MTA", 8},
+    Command{"newaliases", newaliases_command, "nothing: alias files are read as they are"},
+};
+
+constexpr ProgramTable kTable{HIKYAKU_VERSION, kCommands, kPrograms};
+
+int completion(int argc, char** argv) { return completion_command(argc, argv, kTable); }
+int manual(int argc, char** argv) { return manual_command(argc, argv, kTable); }
 
 void print_usage(std::FILE* out) {
   std::fputs("usage: hikyaku COMMAND [OPTION]...\n\n", out);
   for (const auto& command : kCommands) {
-    std::fprintf(out, "  %-8.*s %.*s\n", static_cast<int>(command.name.size()), command.name.data(),
+    std::fprintf(out, "  %-10.*s %.*s\n", static_cast<int>(command.name.size()), command.name.data(),
                  static_cast<int>(command.summary.size()), command.summary.data());
   }
   std::fputs(
@@ -57,10 +72,9 @@ std::string_view base_name(std::string_view path) {
 
 int run(int argc, char** argv) {
   const auto called_as = base_name(argv[0]);
-  if (called_as == "mailq") return mailq_command(argc, argv);
-  if (called_as == "sendmail") return sendmail_command(argc, argv);
-  if (called_as == "milter-greylist") return milter_greylist_command(argc, argv, HIKYAKU_VERSION);
-  if (called_as == "newaliases") return newaliases_command(argc, argv);
+  for (const auto& program : kPrograms) {
+    if (program.name == called_as) return program.run(argc, argv);
+  }
   if (argc < 2) {
     print_usage(stderr);
     return EX_USAGE;

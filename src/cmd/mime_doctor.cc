@@ -52,10 +52,8 @@ int mime_doctor(const MimeDoctorOptions& options) {
   if (options.repair && (options.path.empty() || options.path == "-"))
     return tell_error(kName, {Fault::malformed, "--repair reads the message twice, and needs a FILE"});
   mime::Diagnosis diagnosis;
-  const auto read = read_in_pieces(options.path, [&](std::string_view piece) {
-    diagnosis.feed(piece);
-    return true;
-  });
+  const auto read = read_with_progress(options.path, "examining the message",
+                                       [&](std::string_view piece) { diagnosis.feed(piece); });
   if (!read) return tell_error(kName, read.error());
   diagnosis.finish();
   for (const auto& finding : diagnosis.findings()) print(finding, options);

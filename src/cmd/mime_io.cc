@@ -1,6 +1,7 @@
 #include "cmd/mime_io.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/escape.h"
+#include "cmd/progress.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -50,6 +52,22 @@ Result<void> read_in_pieces(const std::string& path, const std::function<bool(st
     if (size == 0) return {};
     if (!taken({buffer.data(), static_cast<std::size_t>(size)})) return {};
   }
+}
+
+Result<void> read_with_progress(const std::string& path, const std::string& what,
+                                const std::function<void(std::string_view)>& taken) {
+  struct stat facts {};
+  const bool known =
+      !path.empty() && path != "-" && stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
+  const auto all = known ? static_cast<std::uint64_t>(facts.st_size) : 0;
+  ProgressLine progress(what);
+  std::uint64_t done = 0;
+  return read_in_pieces(path, [&](std::string_view piece) {
+    taken(piece);
+    done += piece.size();
+    if (all > 0) progress(done, all);
+    return true;
+  });
 }
 
 Result<std::string> read_whole(const std::string& path, std::size_t limit) {

@@ -30,7 +30,7 @@ constexpr std::size_t kSample = 64 * 1024;
 
 constexpr std::string_view kHelp =
     "usage: hikyaku mime nkf [-jsew] [-JSEW] [-m[BQNS0]] [-M[BQ]] [-xX] [-Z[0-3]] [-h[1-3]] [-L{u,w,m}] "
-    "[-dcgtub] [FILE]...\n"
+    "[-f[N[-M]]] [-dcgtub] [FILE]...\n"
     "\n"
     "  -j -s -e -w      write ISO-2022-JP, Shift_JIS, EUC-JP, UTF-8 (without: UTF-8); -w8 -w16[BL][0] "
     "-w32[BL][0]; --oc=NAME\n"
@@ -41,6 +41,7 @@ constexpr std::string_view kHelp =
     "  -x -X            keep half-width kana; make them full-width (without any, too)\n"
     "  -Z[0-3]          full-width letters to ASCII; -h1 -h2 -h3: to hiragana, to katakana, exchanged\n"
     "  -Lu -Lw -Lm      line ends LF, CRLF, CR;  -d: LF;  -c: CRLF\n"
+    "  -f[N[-M]] -F     lines of N columns (60) and a margin of M (10), joined; -F: line ends are kept\n"
     "  -g, --guess      tell the charset;  -t: no conversion;  -u: unbuffered;  -b: buffered\n"
     "\n"
     "Unlike nkf's, -MB, -MQ, -mB and -mQ leave octets as they are, unless a charset to write is asked for "
@@ -155,6 +156,7 @@ class TextSteps {
         out_(out),
         decoder_(std::move(decoder)),
         forms_(options.forms),
+        folder_(options.fold ? std::optional<mime::LineFolder>(std::in_place, *options.fold) : std::nullopt),
         line_ends_(options.line_ends),
         encoder_(std::move(encoder)),
         words_(options.output ? options.output->charset : mime::kUtf8) {}
@@ -169,7 +171,9 @@ class TextSteps {
     inline_words_.finish(plain_);
     forms_.feed(std::exchange(plain_, {}), formed_);
     forms_.finish(formed_);
-    line_ends_.feed(std::exchange(formed_, {}), lines_);
+    fold();
+    if (folder_) folder_->finish(folded_);
+    line_ends_.feed(std::exchange(folded_, {}), lines_);
     line_ends_.finish(lines_);
     from_lines();
     if (options_.encode_words) {
@@ -191,8 +195,17 @@ class TextSteps {
     }
     utf8_.clear();
     forms_.feed(std::exchange(plain_, {}), formed_);
-    line_ends_.feed(std::exchange(formed_, {}), lines_);
+    fold();
+    line_ends_.feed(std::exchange(folded_, {}), lines_);
     from_lines();
+  }
+  void fold() {
+    if (folder_) {
+      folder_->feed(formed_, folded_);
+    } else {
+      folded_ += formed_;
+    }
+    formed_.clear();
   }
   void from_lines() {
     if (options_.encode_words) {
@@ -220,10 +233,11 @@ class TextSteps {
 
   const NkfOptions& options_;
   EncodedOutput& out_;
-  std::string utf8_, plain_, formed_, lines_, octets_;
+  std::string utf8_, plain_, formed_, folded_, lines_, octets_;
   mime::TextDecoder decoder_;
   mime::InlineWords inline_words_;
   mime::JapaneseForms forms_;
+  std::optional<mime::LineFolder> folder_;
   mime::LineEnds line_ends_;
   mime::TextEncoder encoder_;
   WordLines words_;

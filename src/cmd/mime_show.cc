@@ -122,10 +122,8 @@ void print(const Row& row) {
 int mime_show(const std::string& path, bool as_json) {
   Tree tree;
   mime::ContentReader reader(tree);
-  const auto read = read_in_pieces(path, [&](std::string_view piece) {
-    reader.feed(piece);
-    return true;
-  });
+  const auto read =
+      read_with_progress(path, "reading the message", [&](std::string_view piece) { reader.feed(piece); });
   if (!read) return tell_error("hikyaku mime show", read.error());
   reader.finish();
   for (const auto& row : tree.rows) {

@@ -1,5 +1,6 @@
 #include "mime/nkf_options.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/escape.h"
@@ -65,6 +66,8 @@ class Reader {
   Result<void> line_ends();
   Result<void> ascii_forms();
   void kana();
+  void fold(bool keeps_line_ends);
+  std::size_t number(std::size_t otherwise);
   Result<void> label(std::string_view argument, bool output);
 
   NkfOptions& options_;
@@ -160,6 +163,24 @@ void Reader::kana() {
   }
 }
 
+std::size_t Reader::number(std::size_t otherwise) {
+  constexpr std::size_t kLargest = 1000;
+  if (rest_.empty() || rest_.front() < '0' || rest_.front() > '9') return otherwise;
+  std::size_t value = 0;
+  for (; !rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9'; rest_.remove_prefix(1))
+    value = std::min(kLargest, value * 10 + static_cast<std::size_t>(rest_.front() - '0'));
+  return value;
+}
+
+/// -f -f60 -f60-10
+void Reader::fold(bool keeps_line_ends) {
+  LineFolder::Options folding;
+  folding.columns = number(folding.columns);
+  if (take("-")) folding.margin = number(folding.margin);
+  if (keeps_line_ends) folding.line_ends = LineFolder::LineEnds::kept;
+  options_.fold = folding;
+}
+
 /// False: it is no letter of a charset.
 bool Reader::charset_letter(char letter) {
   switch (letter) {
@@ -241,8 +262,8 @@ Result<void> Reader::letter(char letter) {
       return {};
     case 'f':
     case 'F':
-      return refused(std::string("-") + letter,
-                     "folds lines, which is not supported here; fold(1) and fmt(1) do");
+      fold(letter == 'F');
+      return {};
     case 'i':
     case 'o':
     case 'r':

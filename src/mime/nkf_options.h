@@ -8,6 +8,7 @@
 #include "mime/charset.h"
 #include "mime/japanese_forms.h"
 #include "mime/line_ends.h"
+#include "mime/line_folder.h"
 
 namespace hikyaku::mime {
 
@@ -29,6 +30,7 @@ struct NkfOptions {
   Stream encode = Stream::none;                      ///< -MB, -MQ: all of the output is encoded
   bool encode_words = false;                         ///< -M
   JapaneseForms::Options forms{.widen_kana = true};  ///< -x keeps half-width kana
+  std::optional<LineFolder::Options> fold;           ///< -f, -F
   LineEnds::Form line_ends = LineEnds::Form::kept;
   enum class Guess : unsigned char { no, charset, charset_and_line_end };
   Guess guess = Guess::no;

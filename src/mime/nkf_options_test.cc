@@ -21,6 +21,9 @@ std::string told(const NkfOptions& options) {
   if (!options.forms.widen_kana) out += "x ";
   if (options.forms.narrow_ascii) out += "Z ";
   if (options.no_conversion) out += "t ";
+  if (options.fold)
+    out += (options.fold->line_ends == LineFolder::LineEnds::kept ? "F" : "f") +
+           std::to_string(options.fold->columns) + "-" + std::to_string(options.fold->margin) + " ";
   if (options.line_ends != LineEnds::Form::kept)
     out += "L" + std::to_string(static_cast<int>(options.line_ends)) + " ";
   if (options.guess != NkfOptions::Guess::no) out += "g ";
@@ -58,8 +61,8 @@ INSTANTIATE_TEST_SUITE_P(
         OptionCase{"line_ends", {"-Lu"}, "L3 "}, OptionCase{"line_ends_of_the_mac", {"-Lm"}, "L4 "},
         OptionCase{"guess", {"-g", "f"}, "g f "}, OptionCase{"nothing_to_convert", {"-t"}, "t "},
         OptionCase{"the_end_of_options", {"--", "-w"}, "-w "},
-        OptionCase{
-            "folding", {"-wf60"}, "!-f folds lines, which is not supported here; fold(1) and fmt(1) do"},
+        OptionCase{"folding", {"-wf40-4Lu"}, "out=utf-8 f40-4 L3 "},
+        OptionCase{"folding_with_line_ends", {"-F"}, "F60-10 "},
         OptionCase{"not_supported", {"--url-input"}, "!--url-input is nkf's, and is not supported here"},
         OptionCase{"unknown", {"-y"}, "!-y is no option of nkf"},
         OptionCase{"unknown_long", {"--nothing"}, "!--nothing is no option of nkf"},

@@ -62,7 +62,11 @@ std::size_t QuotedPrintableDecoder::decode(std::string_view octets, bool last, s
     unsigned char any = 0;
     while (end < octets.size() && octets[end] != '=' && octets[end] != '\n')
       any |= static_cast<unsigned char>(octets[end++]);
-    if (any > 127) notes_.add(TransferFault::eight_bit_in_quoted, offset_ + at);
+    if (any > 127) {
+      auto first = at;
+      while (static_cast<unsigned char>(octets[first]) < 128) ++first;
+      notes_.add(TransferFault::eight_bit_in_quoted, offset_ + first);
+    }
     if (end == octets.size()) {
       const auto sure = last ? end : undecided(octets, at);
       if (last) {

@@ -68,6 +68,8 @@ INSTANTIATE_TEST_SUITE_P(
         DecoderCase{"ends_in_a_soft_break", kQuoted, "a=", "a", "ended_in_soft_break@1*1"},
         DecoderCase{"ends_in_a_soft_break_and_a_return", kQuoted, "a=\r", "a", "ended_in_soft_break@1*1"},
         DecoderCase{"octets_above_127", kQuoted, "\xe3\x81=82", "\xe3\x81\x82", "eight_bit_in_quoted@0*1"},
+        DecoderCase{"the_first_octet_above_127", kQuoted, "ab\xe3\xe3 =\n", "ab\xe3\xe3 ",
+                    "eight_bit_in_quoted@2*1"},
         DecoderCase{"a_return_alone", kQuoted, "a\rb\r", "a\rb\r", ""},
         DecoderCase{"more_blanks_than_are_held", kQuoted, kLongBlanks + "x", kLongBlanks + "x", ""}),
     [](const auto& row) { return std::string(row.param.name); });

@@ -88,6 +88,7 @@ def test_nkf_itself_destroys_the_zip(lab):
 TEXTS = {
     "plain": "abc\ndef\n", "japanese": "吾輩は猫である。\n名前はまだ無い。ABC xyz\n", "signs": "①②Ⅰ㈱髙﨑～−‖\n", "half": "ｱｲｳﾊﾟｶﾞｯｰ｡ 漢字\n",
     "wide": "ＡＢｃ１２３！？　＠＃ＺＹ\n", "kana": "あいうアイウヴガぱパ゛ー\n", "returns": "あ\r\nい\nう\r\n",
+    "words": "\n\nhello wonderful world, " * 5 + "\n\n\n" + "吾輩は猫である。名前はまだ無い（まだ）。" * 4 + "\tabc  def　x\n",
 }
 
 
@@ -95,7 +96,7 @@ def test_conversions_are_those_of_nkf(lab):
     if not shutil.which("nkf"):
         raise Skip("nkf is not installed")
     options = [[o] for o in ("-w", "-j", "-s", "-e", "-jx", "-sx", "-ex", "-wx", "-wZ", "-wZ1", "-wZ2", "-wZ3", "-wh1", "-wh2", "-wh3", "-wLu", "-wLw", "-sLw",
-                             "-wd", "-wc", "-w8", "-w16", "-w16B0", "-w16L", "-w16L0", "-wm0", "-t")] + [["--ic=utf-8", "--oc=shift_jis"]]
+                             "-wd", "-wc", "-w8", "-w16", "-w16B0", "-w16L", "-w16L0", "-wm0", "-t", "-wf", "-wf20", "-wf30-4", "-wf20-0", "-wF", "-wF20-6", "-xwf24")] + [["--ic=utf-8", "--oc=shift_jis"]]
     text = "".join(TEXTS.values())
     octets = text.encode()
     for option in options:
@@ -136,7 +137,7 @@ def test_guesses_of_nkf(lab):
 
 
 def test_options_of_nkf_that_are_not_supported_are_refused_by_name(lab):
-    for option in ("-f", "-F60", "-l", "-r", "-T", "-I", "-O", "-Z4", "--in-place", "--overwrite=.bak", "--url-input", "--cap-input", "--fb-html", "--prefix=a",
+    for option in ("-l", "-r", "-T", "-I", "-O", "-Z4", "--in-place", "--overwrite=.bak", "--url-input", "--cap-input", "--fb-html", "--prefix=a",
                    "--nothing", "-y", "-L"):
         out, told = mime(lab, "nkf", option, stdin=b"abc", code=64)
         assert not out and option[:2] in told and len(told) < 120, (option, out, told)
