@@ -45,7 +45,9 @@ bool choose_q(std::string_view octets, const HeaderEncoding& how) {
 std::size_t fitting(std::string_view utf8, std::size_t room, const HeaderEncoding& how, bool q) {
   std::vector<std::size_t> ends;
   std::size_t at = 0;
-  while (at < utf8.size() && ends.size() <= kWord) {
+  // No charset has more than three octets of UTF-8 in one of its own.
+  const auto most = how.charset.kind == CharsetKind::utf_8 ? room : 3 * room;
+  while (at < utf8.size() && ends.size() <= kWord && (at <= most || ends.empty())) {
     at += unit_size(utf8.substr(at));
     ends.push_back(at);
   }

@@ -82,7 +82,9 @@ class PieceWriter {
   std::size_t fitting(std::string_view utf8, std::size_t label, bool first) const {
     std::vector<std::size_t> ends;
     std::size_t at = 0;
-    while (at < utf8.size() && ends.size() <= how_.line) {
+    // No charset has more than three octets of UTF-8 in one of its own.
+    const auto most = how_.charset.kind == CharsetKind::utf_8 ? how_.line : 3 * how_.line;
+    while (at < utf8.size() && ends.size() <= how_.line && at <= most) {
       at += extended_ ? unit_size(utf8.substr(at)) : 1;
       ends.push_back(at);
     }
