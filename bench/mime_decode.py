@@ -25,7 +25,7 @@ import threading
 import time
 from pathlib import Path
 
-JAPANESE = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。何でも薄暗いじめじめした所でニャーニャー泣いていた事だけは記憶している。\r\n"
+JAPANESE = "荷物は明日の朝に届きます。受け取りの印を押してください。箱の中には本が三冊とノートが一冊、それからペンが入っています。足りないものがあれば知らせてください。\r\n"
 
 
 def lines(text, octets):
