@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "cmd/exit_code.h"
+#include "cmd/probe_ldap.h"
 #include "cmd/probe_login.h"
 #include "cmd/probe_options.h"
 #include "cmd/probe_session.h"
@@ -59,8 +60,9 @@ class Talk {
 
  private:
   int converse();
+  int converse_ldap(probe::Wire& wire);
   int talk(probe::Conversation& conversation, probe::Opening& opening);
-  void tell_tls(probe::Conversation& conversation, const probe::Opening& opening);
+  void tell_tls(const probe::Opening& opening);
   bool log_in(probe::Conversation& conversation, const probe::Opening& opening, const std::string& mechanism);
   bool try_all(probe::Conversation& conversation, const probe::Opening& opening);
   Result<void> on_own_connection(const std::function<void(probe::Conversation&, const probe::Opening&)>& use);
@@ -141,16 +143,17 @@ int Talk::tell(const Error& error) {
   return probe_exit_code(error);
 }
 
-void Talk::tell_tls(probe::Conversation& conversation, const probe::Opening& opening) {
+void Talk::tell_tls(const probe::Opening& opening) {
   const auto& name = wish_.handshake.server_name;
   for (const auto& finding : tls_verdict(options_, *protocol_, target_, opening, name, domain_)) {
     if (options_.as_json) {
       print(finding.json());
-    } else if (finding.grade == probe::Finding::Grade::bad) {
-      conversation.failure(finding.line());
-    } else {
-      conversation.note(finding.line());
+      continue;
     }
+    const bool bad = finding.grade == probe::Finding::Grade::bad;
+    sink_->put({.kind = bad ? probe::Entry::Kind::failure : probe::Entry::Kind::note,
+                .text = finding.line(),
+                .at = elapsed_()});
   }
 }
 
@@ -200,16 +203,37 @@ bool Talk::log_in(probe::Conversation& conversation, const probe::Opening& openi
 int Talk::converse() {
   auto connected = io::connect_probe(target_);
   if (!connected) return tell(connected.error());
+  const auto put = [&](probe::Entry::Kind kind, const std::string& text) {
+    sink_->put({.kind = kind, .text = text, .at = elapsed_()});
+  };
+  for (const auto& failed : connected->failed) put(probe::Entry::Kind::failure, failed);
+  put(probe::Entry::Kind::note, "connected to " + connected->peer);
+  if (protocol_->speech == probe::Speech::ldap) return converse_ldap(*connected->wire);
   probe::Conversation conversation(*connected->wire, *sink_, protocol_->speech, elapsed_, target_.limit);
-  for (const auto& failed : connected->failed) conversation.failure(failed);
-  conversation.note("connected to " + connected->peer);
   auto opening = probe::open_conversation(conversation, *protocol_, wish_);
   if (!opening) return tell(opening.error());
-  tell_tls(conversation, *opening);
+  tell_tls(*opening);
   if (!auth_.empty() && !log_in(conversation, *opening, auth_)) return EX_NOPERM;
   // The attempts had connections of their own, this one is as it was.
   if (probe::same_word(auth_, "all") && ::isatty(STDIN_FILENO) == 1) return EX_OK;
   return talk(conversation, *opening);
+}
+
+int Talk::converse_ldap(probe::Wire& wire) {
+  ProbeLdap ldap(wire, *sink_, elapsed_, target_.limit, secret_);
+  const bool at_once =
+      (protocol_->tls_at_once && wish_.tls != probe::TlsUse::never) || wish_.tls == probe::TlsUse::at_once;
+  const auto opening = ldap.open(at_once, wish_);
+  if (!opening) return tell(opening.error());
+  tell_tls(*opening);
+  if (!auth_.empty()) {
+    if (!probe::same_word(auth_, "simple"))
+      return tell({Fault::permanent, "ldap has --auth simple here, with the name to bind as in --user"});
+    const auto bound = ldap.bind(user_);
+    if (!bound) return tell(bound.error());
+    if (!*bound) return EX_NOPERM;
+  }
+  return ldap.run(::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 && !options_.as_json);
 }
 
 int Talk::talk(probe::Conversation& conversation, probe::Opening& opening) {
@@ -223,7 +247,7 @@ int Talk::talk(probe::Conversation& conversation, probe::Opening& opening) {
   ProbeSession session(
       conversation, opening,
       {.speech = protocol_->speech, .wish = wish_, .has_control = !no_control_, .on_terminal = on_terminal},
-      {.tell_tls = [&] { tell_tls(conversation, opening); }, .authenticate = authenticate});
+      {.tell_tls = [&] { tell_tls(opening); }, .authenticate = authenticate});
   session_ = &session;
   sink_->follow(&session);
   secret_.ask_by([&](const std::string& prompt) {

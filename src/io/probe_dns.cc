@@ -53,6 +53,10 @@ class Questions {
     } else {
       ub_ctx_set_fwd(raw, settings.forward.c_str());
     }
+    // libunbound answers for these zones by itself, though the servers of an intranet may well know them.
+    ub_ctx_set_option(raw, "unblock-lan-zones:", "yes");
+    ub_ctx_set_option(raw, "insecure-lan-zones:", "yes");
+    for (const auto* zone : {"test.", "home.arpa."}) ub_ctx_zone_add(raw, zone, "transparent");
     const auto& anchor = settings.trust_anchor_file.empty() ? kSystemAnchor : settings.trust_anchor_file;
     if (::access(anchor.c_str(), R_OK) == 0) ub_ctx_add_ta_file(raw, anchor.c_str());
   }

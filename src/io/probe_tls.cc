@@ -40,6 +40,16 @@ int note_request(SSL*, void* asked) {
   return 1;
 }
 
+/// Keeps the first octets that come: OpenSSL does not tell what it could not read.
+long note_octets(BIO* bio, int what, const char* octets, std::size_t, int, long, int result,
+                 std::size_t* size) {
+  static constexpr std::size_t kKept = 64;
+  auto& kept = *reinterpret_cast<std::string*>(BIO_get_callback_arg(bio));
+  if (what == (BIO_CB_READ | BIO_CB_RETURN) && result > 0 && size != nullptr && kept.size() < kKept)
+    kept.append(octets, std::min(*size, kKept - kept.size()));
+  return result;
+}
+
 std::unexpected<Error> unusable(const std::string& what) {
   return fail(Fault::permanent, "TLS: " + what + " can't be used: " + openssl_reason());
 }
@@ -279,6 +289,8 @@ Result<std::unique_ptr<ProbeTls>> ProbeTls::begin(int descriptor, const TlsWish&
       SSL_set_tlsext_host_name(ssl, wish.server_name.c_str()) != 1)
     return unusable("the name \"" + wish.server_name + "\"");
   if (SSL_set_fd(ssl, descriptor) != 1) return fail(Fault::temporary, "TLS: " + openssl_reason());
+  BIO_set_callback_ex(SSL_get_rbio(ssl), note_octets);
+  BIO_set_callback_arg(SSL_get_rbio(ssl), reinterpret_cast<char*>(&made->first_octets));
   SSL_set_connect_state(ssl);
   return made;
 }

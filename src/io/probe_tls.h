@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <string>
 
 #include "base/result.h"
 #include "probe/wire.h"
@@ -22,6 +23,7 @@ struct ProbeTls {
   std::unique_ptr<ssl_ctx_st, SslContextFree> context;
   std::unique_ptr<ssl_st, SslFree> ssl;
   bool certificate_asked = false;
+  std::string first_octets;  ///< the first few that the server sent
 
   /// On a connected descriptor. Fault::permanent: a file or a list of the wish can't be used.
   static Result<std::unique_ptr<ProbeTls>> begin(int descriptor, const probe::TlsWish& wish);

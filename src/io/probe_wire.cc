@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <optional>
 
 #include "base/escape.h"
 #include "io/certificate.h"
@@ -88,7 +89,7 @@ class SocketWire final : public probe::Wire {
   Moved write_some(std::string_view octets);
   std::size_t drop_input();
   Result<void> shake_hands();
-  Result<void> check_answer();
+  std::optional<std::string> plain_answer() const;
 
   Socket socket_;
   Milliseconds limit_;
@@ -202,21 +203,20 @@ std::size_t SocketWire::drop_input() {
   return dropped;
 }
 
-/// Whether the answer to our first message is TLS at all; OpenSSL's own words for that are hard to guess.
-Result<void> SocketWire::check_answer() {
-  std::array<char, 64> room{};
-  const auto size = ::recv(socket_.get(), room.data(), room.size(), MSG_PEEK | MSG_DONTWAIT);
-  if (size <= 0) return {};
+/// Whether the answer to our first message is no TLS at all, which OpenSSL has no clear words for.
+std::optional<std::string> SocketWire::plain_answer() const {
   static constexpr char kAlert = 21;
   static constexpr char kHandshake = 22;
-  if (room[0] == kHandshake || room[0] == kAlert) return {};
-  return fail(Fault::permanent, "TLS handshake: the server does not speak TLS here, but says \"" +
-                                    escaped({room.data(), static_cast<std::size_t>(size)}) + '"');
+  auto said = tls_->first_octets;
+  if (said.empty() || said[0] == kHandshake || said[0] == kAlert) return std::nullopt;
+  std::array<char, 64> room{};
+  const auto size = ::recv(socket_.get(), room.data(), room.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (size > 0) said.append(room.data(), static_cast<std::size_t>(size));
+  return said;
 }
 
 Result<void> SocketWire::shake_hands() {
   const auto until = SteadyClock::now() + limit_;
-  bool checked = false;
   for (;;) {
     ERR_clear_error();
     errno = 0;
@@ -229,14 +229,13 @@ Result<void> SocketWire::shake_hands() {
         if (!wait_for(socket_.get(), moved.step == Step::wants_input ? POLLIN : POLLOUT, until))
           return fail(Fault::temporary,
                       "TLS handshake: not finished within " + std::to_string(limit_.count()) + " ms");
-        if (moved.step == Step::wants_input && !checked) {
-          if (auto said = check_answer(); !said) return said;
-          checked = true;
-        }
         continue;
       case Step::ended:
         return fail(Fault::temporary, "TLS handshake: the server closed the connection");
       case Step::broken: {
+        if (const auto said = plain_answer())
+          return fail(Fault::permanent, "TLS handshake: the server does not speak TLS here, but says \"" +
+                                            escaped(*said) + '"');
         const bool closed = moved.error == "the peer closed" || moved.error == reason(ECONNRESET) ||
                             moved.error.contains("unexpected eof");
         return fail(closed ? Fault::temporary : Fault::permanent, "TLS handshake: " + moved.error);

@@ -24,7 +24,7 @@ Result<void> Conversation::send_octets(std::string_view octets, std::string_view
 
 Result<LineReader::Got> Conversation::hear(std::chrono::milliseconds within) {
   Line line;
-  auto got = lines_.next(line, within);
+  auto got = lines_.next(line, within, dialogue_->octets_left());
   if (got && *got == LineReader::Got::closed) {
     closed_ = true;
     dialogue_->ended();

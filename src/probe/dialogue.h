@@ -51,6 +51,8 @@ class Dialogue {
   /// Whether the server must say something before the next line makes sense. Not within the content of a
   /// message, nor within a literal that was let through.
   virtual bool waits() const = 0;
+  /// Octets of the server that need no line end; npos: lines.
+  virtual std::size_t octets_left() const { return std::string::npos; }
   /// The client's next line is part of a message or of a literal: it may begin with anything.
   virtual bool in_content() const { return false; }
   /// The client's next line is a password alone, to be typed without an echo.

@@ -19,6 +19,7 @@ class HttpDialogue final : public Dialogue {
     if (part_ == Part::until_closed) end_of_answer();
   }
   bool waits() const override { return !in_request_ && !outstanding_.empty(); }
+  std::size_t octets_left() const override { return part_ == Part::body ? left_ : std::string::npos; }
   bool in_content() const override { return in_request_; }
   void restart() override {
     outstanding_.clear();

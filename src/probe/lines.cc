@@ -18,10 +18,10 @@ std::string Line::oddity() const {
   return out;
 }
 
-Result<LineReader::Got> LineReader::next(Line& into, std::chrono::milliseconds within) {
+Result<LineReader::Got> LineReader::next(Line& into, std::chrono::milliseconds within, std::size_t most) {
   const auto until = elapsed_() + within;
   for (bool read = false;; read = true) {
-    if (take(into)) return Got::line;
+    if (take(into, most)) return Got::line;
     // Octets that keep coming are no reason to wait longer.
     if (read && !closed_ && elapsed_() >= until) return Got::silence;
     if (closed_) {
@@ -76,8 +76,18 @@ Result<Wire::Heard> LineReader::read_more(std::chrono::microseconds until) {
   return heard;
 }
 
-bool LineReader::take(Line& into) {
+bool LineReader::take(Line& into, std::size_t most) {
   const auto end = buffer_.find('\n', std::max(searched_, used_));
+  if (left() >= most && (end == buffer_.npos || end - used_ >= most)) {
+    into = {.text = begun_ + buffer_.substr(used_, std::min(most, limit_ - begun_.size())),
+            .end = Line::End::counted};
+    into.dropped = std::exchange(dropped_, 0) + begun_.size() + most - into.text.size();
+    into.has_nul = into.text.contains('\0');
+    begun_.clear();
+    used_ += most;
+    searched_ = used_;
+    return true;
+  }
   if (end == buffer_.npos) {
     searched_ = buffer_.size();
     return false;

@@ -17,8 +17,9 @@ using Elapsed = std::function<std::chrono::microseconds()>;
 struct Line {
   enum class End : unsigned char {
     crlf,
-    lf,    ///< a bare LF
-    none,  ///< the stream ended in the midst of a line
+    lf,       ///< a bare LF
+    none,     ///< the stream ended in the midst of a line
+    counted,  ///< no end, but as many octets as were asked for
   };
   std::string text;  ///< without its end; a bare CR and a NUL are in it as they came
   End end = End::crlf;
@@ -45,8 +46,8 @@ class LineReader {
   LineReader(Wire& wire, Elapsed elapsed, std::size_t limit = 8192)
       : wire_(wire), elapsed_(std::move(elapsed)), limit_(limit) {}
 
-  /// The next line, within `within` from now.
-  Result<Got> next(Line& into, std::chrono::milliseconds within);
+  /// The next line, within `within` from now; no more than `most` octets of it, with its end.
+  Result<Got> next(Line& into, std::chrono::milliseconds within, std::size_t most = std::string::npos);
   /// Octets, not a line: `size` of them, or as many as come before the end or `within`.
   Result<std::string> octets(std::size_t size, std::chrono::milliseconds within);
   /// Whether next() would give a line, or what is left before the end, without waiting.
@@ -56,7 +57,7 @@ class LineReader {
   void drop();
 
  private:
-  bool take(Line& into);
+  bool take(Line& into, std::size_t most);
   void take_rest(Line& into);
   void cut();
   Result<Wire::Heard> read_more(std::chrono::microseconds until);

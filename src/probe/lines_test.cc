@@ -78,6 +78,21 @@ TEST(LineReader, gives_up_a_line_without_end) {
   EXPECT_LT(reader.left(), 100U);
 }
 
+TEST(LineReader, gives_no_more_than_is_asked_for) {
+  ScriptedWire wire;
+  wire.says("ab\r\ncd").says("efg\r\nh").closes();
+  LineReader reader(wire, wire.elapsed());
+  Line line;
+  ASSERT_EQ(reader.next(line, 1s, 6).value(), LineReader::Got::line);
+  EXPECT_EQ(line.text, "ab");
+  ASSERT_EQ(reader.next(line, 1s, 2).value(), LineReader::Got::line);
+  EXPECT_EQ(line.text, "cd");
+  EXPECT_EQ(line.end_octets(), 0U);
+  EXPECT_EQ(line.oddity(), "");
+  ASSERT_EQ(reader.next(line, 1s, 5).value(), LineReader::Got::line);
+  EXPECT_EQ(line.text, "efg");
+}
+
 TEST(LineReader, gives_octets_between_lines) {
   ScriptedWire wire;
   wire.says("a\r\nbc").says("d\r\n").closes();

@@ -75,7 +75,10 @@ Result<void> read_greeting(Conversation& conversation, Speech speech, Opening& o
   if (!greeting->taken())
     return fail(greeting->verdict == Verdict::refused_for_now ? Fault::temporary : Fault::permanent,
                 "the server greets with \"" + last_line(*greeting) + '"');
-  if (speech == Speech::sieve) opening.capabilities = listed(speech, *greeting);
+  if (speech == Speech::sieve) {
+    opening.capabilities = listed(speech, *greeting);
+    opening.lists = true;
+  }
   opening.preauthenticated =
       speech == Speech::imap && same_word(word_at(greeting->lines.back(), 2).text, "PREAUTH");
   return {};
@@ -128,7 +131,7 @@ Result<bool> wants_starttls(Conversation& conversation, Speech speech, const Ope
   if (opening.overwritten)
     conversation.failure("where STARTTLS should stand there are Xs: something on the way overwrote it");
   // Without a list there may be STARTTLS all the same.
-  const bool unlisted = opening.capabilities.empty() && (speech == Speech::pop3 || speech == Speech::ftp);
+  const bool unlisted = !opening.lists && (speech == Speech::pop3 || speech == Speech::ftp);
   if (required || unlisted) {
     conversation.note(std::string(starttls_name(speech)) + " is not offered; it is tried all the same");
     return true;
@@ -204,7 +207,8 @@ Result<void> ask_capabilities(Conversation& conversation, Speech speech, const s
   opening.capabilities.clear();
   auto answer = conversation.ask(command);
   if (!answer) return std::unexpected(std::move(answer.error()));
-  if (answer->taken()) opening.capabilities = listed(speech, *answer);
+  opening.lists = answer->taken();
+  if (opening.lists) opening.capabilities = listed(speech, *answer);
   if (speech != Speech::smtp || answer->verdict != Verdict::refused) return {};
   answer = conversation.ask("HELO " + client_name);
   if (!answer) return std::unexpected(std::move(answer.error()));
@@ -224,8 +228,8 @@ Result<bool> start_tls_now(Conversation& conversation, Speech speech, const Open
   if (auto shaken = shake_hands(conversation, wish, opening); !shaken)
     return std::unexpected(std::move(shaken.error()));
   if (!opening.offered) {
-    opening.taken_unoffered = true;
-    if (!opening.capabilities.empty())
+    opening.taken_unoffered = opening.lists;
+    if (opening.lists)
       conversation.failure("the server takes " + std::string(starttls_name(speech)) +
                            " and did not offer it: something on the way may strip the offer");
   }

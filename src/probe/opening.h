@@ -28,6 +28,7 @@ struct OpeningWish {
 /// How a conversation began.
 struct Opening {
   std::vector<std::string> capabilities;  ///< as the server lists them now: "AUTH PLAIN LOGIN", "IMAP4rev1"
+  bool lists = false;                     ///< the server lists them at all
   bool offered = false;                   ///< STARTTLS, by whatever name
   bool overwritten = false;       ///< something stands in its place that a firewall writes there: "XXXXXXXA"
   bool taken_unoffered = false;   ///< it was tried all the same, and the server took it

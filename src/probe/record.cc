@@ -31,11 +31,6 @@ bool is_obeyed(std::string_view character) {
   return at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9;
 }
 
-std::string masked(std::string_view text, std::size_t secret_from, bool show_secrets) {
-  if (show_secrets || secret_from >= text.size()) return shown(text);
-  return shown(text.substr(0, secret_from)) + std::string(kSecret);
-}
-
 std::string_view mark(const Entry& entry) {
   switch (entry.kind) {
     case Entry::Kind::sent:
@@ -69,9 +64,8 @@ std::string seconds(std::chrono::microseconds time, int digits) {
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
-}  // namespace
-
-std::string shown(std::string_view text) {
+/// `backslash` is what one becomes.
+std::string made_safe(std::string_view text, std::string_view backslash) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
@@ -80,7 +74,7 @@ std::string shown(std::string_view text) {
     if (length == 0 || is_obeyed(piece)) {
       put_hex(out, piece);
     } else if (piece == "\\") {
-      out += "\\\\";
+      out += backslash;
     } else {
       out += piece;
     }
@@ -89,7 +83,19 @@ std::string shown(std::string_view text) {
   return out;
 }
 
+std::string masked(std::string_view text, std::size_t secret_from, bool show_secrets) {
+  if (show_secrets || secret_from >= text.size()) return shown(text);
+  return shown(text.substr(0, secret_from)) + std::string(kSecret);
+}
+
+}  // namespace
+
+std::string shown(std::string_view text) { return made_safe(text, "\\\\"); }
+
 std::string shown_text(const Entry& entry, bool show_secrets) {
+  // What we say ourselves quotes others with shown() already.
+  if (entry.kind == Entry::Kind::note || entry.kind == Entry::Kind::failure)
+    return made_safe(entry.text, "\\");
   return masked(entry.text, entry.secret_from, show_secrets);
 }
 

@@ -40,6 +40,7 @@ class Sink {
 /// `text` is used: whoever reads from a server has cut it.
 std::string shown(std::string_view text);
 /// The parts of an entry as they may be shown, safe, with "<secret>" for what is one unless `show_secrets`.
+/// In notes and failures, which quote by shown() what others said, a backslash stays one.
 std::string shown_text(const Entry& entry, bool show_secrets);
 std::string shown_decoded(const Entry& entry, bool show_secrets);
 

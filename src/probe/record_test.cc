@@ -103,6 +103,14 @@ TEST(Record, shows_the_time_since_the_start_and_since_the_line_before) {
   EXPECT_EQ(text, " -> NOOP   (1.000 s, +1.0000)\n<-  250 ok   (1.012 s, +0.0123)\n");
 }
 
+TEST(Record, escapes_once_what_a_note_quotes) {
+  std::string text;
+  TextSink({}, [&](std::string_view line) {
+    text += line;
+  }).put({.kind = Kind::failure, .text = "the server says \"" + shown("\033\\") + "\" and \033"});
+  EXPECT_EQ(text, "*** the server says \"\\x1b\\\\\" and \\x1b\n");
+}
+
 TEST(Record, keeps_the_last_entries) {
   KeepingSink sink(2);
   for (const char* text : {"a", "b", "c"}) sink.put({.text = text});

@@ -79,7 +79,7 @@ def _wait_for(port, process):
 class Slapd:
     """An OpenLDAP server with `entries` (LDIF) under dc=test; cn=admin,dc=test has the password "geheim"."""
 
-    def __init__(self, home, entries):
+    def __init__(self, home, entries, certificate=None):
         home = Path(home)
         data = home / "ldap"
         data.mkdir(parents=True)
@@ -89,6 +89,8 @@ include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 pidfile {home}/slapd.pid
+{f"TLSCertificateFile {certificate[0]}" if certificate else ""}
+{f"TLSCertificateKeyFile {certificate[1]}" if certificate else ""}
 disallow bind_anon
 require bind
 database mdb
