@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <string>
 
 namespace hikyaku::mime {
@@ -202,12 +201,12 @@ INSTANTIATE_TEST_SUITE_P(
                    "Subject: a =?utf-8?B?PT91dGYtOD9RP2I/PQ==?= c\r\n"},
         EncodeCase{"looks_like_lost_escapes", "Subject", "a $B$\"(B", "utf-8",
                    "Subject: a =?utf-8?B?JEIkIihC?=\r\n"},
-        EncodeCase{"display_name", "From", "山田 太郎 <a@b.example>", "utf-8",
-                   "From: =?utf-8?B?5bGx55SwIOWkqumDjg==?= <a@b.example>\r\n"},
-        EncodeCase{"quoted_display_name", "To", "\"山田, 太郎\" <a@b.example>, c@d.example", "utf-8",
-                   "To: =?utf-8?B?5bGx55SwLCDlpKrpg44=?= <a@b.example>, c@d.example\r\n"},
-        EncodeCase{"plain_addresses", "To", "\"Doe, J\" <a@b.example>, c@d.example (x)", "utf-8",
-                   "To: \"Doe, J\" <a@b.example>, c@d.example (x)\r\n"},
+        EncodeCase{"display_name", "From", "営業 本部 <a@b.example>", "utf-8",
+                   "From: =?utf-8?B?5Za25qWtIOacrOmDqA==?= <a@b.example>\r\n"},
+        EncodeCase{"quoted_display_name", "To", "\"営業, 本部\" <a@b.example>, c@d.example", "utf-8",
+                   "To: =?utf-8?B?5Za25qWtLCDmnKzpg6g=?= <a@b.example>, c@d.example\r\n"},
+        EncodeCase{"plain_addresses", "To", "\"Office, A\" <a@b.example>, c@d.example (x)", "utf-8",
+                   "To: \"Office, A\" <a@b.example>, c@d.example (x)\r\n"},
         EncodeCase{"comment", "To", "c@d.example (日)", "utf-8", "To: c@d.example (=?utf-8?B?5pel?=)\r\n"},
         EncodeCase{"verbatim", "Message-ID", "<=?utf-8?Q?x?=@y>", "utf-8",
                    "Message-ID: <=?utf-8?Q?x?=@y>\r\n"},
@@ -275,18 +274,15 @@ TEST(DecodeHeaderValue, keeps_a_hundred_repairs_and_counts_the_rest) {
   EXPECT_EQ(decoded.repairs.more, 200U);
 }
 
-// What must not take quadratic time: each of these is 1 MiB.
-TEST(DecodeHeaderValue, is_linear_in_hostile_values) {
+// Each of these is 1 MiB: what takes quadratic time runs into the limit of the whole program.
+TEST(DecodeHeaderValue, comes_to_an_end_with_hostile_values) {
   for (const std::string_view part :
        {"=?", "=?utf-8?B?", "=?utf-8?Q?=", "=?utf-8?Q?a?=", "=?a?Q?b?=c0?=", "\"", "(", "<", "$B", "\x1b$B",
         "=?iso-2022-jp?B?GyRCRnw=?= ", "=?x?B?", "\xe3", "\\\""}) {
     std::string value;
     while (value.size() < (1U << 20U)) value += part;
-    const auto begin = std::chrono::steady_clock::now();
-    decode_header_value(value);
-    decode_structured_value(value, HeaderGrammar::addresses);
-    const auto took = std::chrono::steady_clock::now() - begin;
-    EXPECT_LT(took, std::chrono::seconds(10)) << part;
+    EXPECT_LE(decode_header_value(value).text.size(), 3 * value.size()) << part;
+    EXPECT_LE(decode_structured_value(value, HeaderGrammar::addresses).text.size(), 3 * value.size()) << part;
   }
 }
 

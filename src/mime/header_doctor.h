@@ -24,8 +24,8 @@ struct HeaderReport {
   std::vector<FieldReport> fields;  ///< those with repairs alone; at most 1000
   std::size_t fields_seen = 0;
   std::size_t more = 0;  ///< fields with repairs beyond the 1000
-  std::string
-      repaired;  ///< the whole section, ASCII, each line ending in CRLF; fields without repairs as they were
+  std::string repaired;  ///< the whole section, each line ending in CRLF; fields without repairs, and raw
+                         ///< octets in fields for machines (Message-ID, Received), as they were
 };
 
 /// "subject: shift state carried over two encoded words; joined before decoding": one line for each repair.

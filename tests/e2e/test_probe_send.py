@@ -228,11 +228,11 @@ def test_what_is_not_ascii_is_marked_in_headers_bodies_and_file_names(lab):
     sink = lab.sink()
     report = lab.folder / "報告書.txt"
     report.write_text("本文\n")
-    probe(lab, "--server", f"127.0.0.1:{sink.port}", *ENVELOPE, "--header", "Subject: Re: 日本語の件名", "--h-From", "山田 <a@a.test>", "--body", "こんにちは\\n")
+    probe(lab, "--server", f"127.0.0.1:{sink.port}", *ENVELOPE, "--header", "Subject: Re: 日本語の件名", "--h-From", "経理 <a@a.test>", "--body", "こんにちは\\n")
     probe(lab, "--server", f"127.0.0.1:{sink.port}", *ENVELOPE, "--body", "こんにちは", "--attach-type", "text/plain", "--attach", f"@{report}")
     plain_one, mixed = [email.message_from_bytes(m.data, policy=email.policy.default) for m in sink.wait(2)]
     assert all(byte < 128 for m in sink.messages for byte in m.data)
-    assert plain_one["Subject"] == "Re: 日本語の件名" and plain_one["From"].addresses[0].display_name == "山田", plain_one.as_string()
+    assert plain_one["Subject"] == "Re: 日本語の件名" and plain_one["From"].addresses[0].display_name == "経理", plain_one.as_string()
     assert plain_one.get_content().rstrip("\n") == "こんにちは" and plain_one.get_content_charset() == "utf-8"
     body, attachment = mixed.iter_parts()
     assert body.get_content() == "こんにちは" and attachment.get_filename() == "報告書.txt" and attachment.get_payload(decode=True) == "本文\n".encode()

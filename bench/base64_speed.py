@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`hikyaku base64` beside coreutils' base64, both ways, on one file in memory; with `cat` of the same file as what reading alone costs.
 
-usage: bench/base64.py [--rounds 9] [--mib 512] [--folder /dev/shm] [--binary PATH] [--json FILE]
+usage: bench/base64_speed.py [--rounds 9] [--mib 512] [--folder /dev/shm] [--binary PATH] [--json FILE]
 Needs about four times the size in --folder, which should be a tmpfs. The programs take turns; the best of the rounds counts, of wall time and of
 CPU time (user and system). The mark is 5 times coreutils' speed with the output to /dev/null, where nothing but reading and the work itself is
 measured; with the output to a file most of the time is the kernel's, which makes the new file's pages, in both programs alike.
