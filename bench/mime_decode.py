@@ -11,10 +11,8 @@ has for itself (RssAnon), read while it works; "grown" is the peak over that of 
 usage: bench/mime_decode.py [--binary PATH] [--mib N] [--rounds N]
 """
 import sys
-
-sys.path.pop(0)  # base64.py beside this file is not the library's
-import argparse  # noqa: E402
-import base64  # noqa: E402
+import argparse
+import base64
 import os
 import quopri
 import random
