@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`hikyaku base64` beside coreutils' base64, both ways, on one file in memory; with `cat` of the same file as what reading alone costs.
 
-usage: bench/base64_speed.py [--rounds 9] [--mib 512] [--folder /dev/shm] [--binary PATH] [--json FILE]
+usage: bench/base64_speed.py [--rounds 9] [--mib 2048] [--folder /dev/shm] [--binary PATH] [--json FILE]
 Needs about four times the size in --folder, which should be a tmpfs. The programs take turns; the best of the rounds counts, of wall time and of
 CPU time (user and system). The mark is 5 times coreutils' speed with the output to /dev/null, where nothing but reading and the work itself is
 measured; with the output to a file most of the time is the kernel's, which makes the new file's pages, in both programs alike.
@@ -45,7 +45,7 @@ def measure(programs, output, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--mib", type=int, default=512)
+    parser.add_argument("--mib", type=int, default=2048)
     parser.add_argument("--folder", default="/dev/shm")
     parser.add_argument("--binary", default=str(TOP / "build/release/hikyaku"))
     parser.add_argument("--json", type=Path)

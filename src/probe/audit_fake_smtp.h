@@ -22,7 +22,7 @@ struct SmtpFaults : Faults {
   bool patient = false;  ///< takes commands before its greeting
   bool believes_proxy = false;
   bool reads_behind_data = false;
-  std::string name = "mail.test";  ///< in its greeting
+  std::string name = "mx.test";  ///< in its greeting
   bool needs_login = false;        ///< no fault: it is for submission
   bool any_recipient = false;      ///< no fault: it has a mailbox for any name
 };
