@@ -149,7 +149,7 @@ void Base64Decoder::reset() { *this = Base64Decoder(rules_, kernel_); }
 
 std::expected<void, Base64Fault> Base64Decoder::feed(std::string_view text, std::string& out) {
   while (!text.empty()) {
-    if (digits_ == 0 && !padding_owed_ && !carriage_return_) {
+    if (digits_ == 0 && !padding_owed_ && !carriage_return_ && !padded_) {
       std::size_t read = 0;
       append(out, text.size() / 4 * 3, [&](char* start) {
         const auto run =
@@ -193,6 +193,7 @@ std::expected<void, Base64Fault> Base64Decoder::take(char c, std::string& out) {
   if (std::exchange(padding_owed_, false) && rules_.garbage == Base64Rules::Garbage::refused) {
     return fault(Base64Fault::Kind::incomplete, offset_);
   }
+  if (std::exchange(padded_, false)) note(joined_, offset_);
   bits_ = bits_ << 6 | digit;
   last_digit_ = offset_;
   if (++digits_ == 4) put_octets(out, 3);
@@ -204,13 +205,17 @@ std::expected<void, Base64Fault> Base64Decoder::take_padding(std::string& out) {
   if (digits_ == 0 && rules_.garbage == Base64Rules::Garbage::ignored) return pass_over(offset_);
   if (digits_ < 2) return fault(Base64Fault::Kind::padding, offset_);
   padding_owed_ = digits_ == 2;
+  padded_ = true;
   return end_piece(out);
 }
 
 std::expected<void, Base64Fault> Base64Decoder::end_piece(std::string& out) {
   const auto unused = (4 - digits_) * 2;
-  if (rules_.garbage == Base64Rules::Garbage::refused && (bits_ & ((1U << unused) - 1)) != 0) {
-    return fault(Base64Fault::Kind::unused_bits, last_digit_);
+  if ((bits_ & ((1U << unused) - 1)) != 0) {
+    if (rules_.garbage == Base64Rules::Garbage::refused) {
+      return fault(Base64Fault::Kind::unused_bits, last_digit_);
+    }
+    note(unused_bits_, last_digit_);
   }
   const auto octets = digits_ - 1;
   bits_ <<= 6 * (4 - digits_);
@@ -224,6 +229,10 @@ void Base64Decoder::put_octets(std::string& out, std::size_t count) {
   }
   bits_ = 0;
   digits_ = 0;
+}
+
+void Base64Decoder::note(Found& found, std::uint64_t offset) {
+  if (found.count++ == 0) found.first = offset;
 }
 
 std::expected<void, Base64Fault> Base64Decoder::pass_over(std::uint64_t offset) {

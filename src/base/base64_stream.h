@@ -88,13 +88,22 @@ class Base64Decoder {
   /// Appends what is decoded to `out`; after a fault: all that stands before it. At most three digits wait.
   /// `text` is none of `out`. After a fault only reset() may be called.
   std::expected<void, Base64Fault> feed(std::string_view text, std::string& out);
-  /// The text ends here. After it only reset(), ignored() and first_ignored() may be called.
+  /// The text ends here. After it only reset() and what tells of the text may be called.
   std::expected<void, Base64Fault> end(std::string& out);
   void reset();
 
   /// Octets that Garbage::ignored passed over (line ends are none), and the offset of the first of them.
   std::uint64_t ignored() const { return ignored_; }
   std::uint64_t first_ignored() const { return first_ignored_; }
+  /// How often something stood there, and where first.
+  struct Found {
+    std::uint64_t count = 0;
+    std::uint64_t first = 0;  ///< offset, from the first octet fed
+  };
+  /// Pieces that came behind padding: where each begins.
+  const Found& joined() const { return joined_; }
+  /// Last digits of pieces that carry bits which belong to no octet; refused unless Garbage::ignored.
+  const Found& unused_bits() const { return unused_bits_; }
 
  private:
   std::expected<void, Base64Fault> take(char c, std::string& out);
@@ -102,6 +111,7 @@ class Base64Decoder {
   std::expected<void, Base64Fault> end_piece(std::string& out);
   std::expected<void, Base64Fault> pass_over(std::uint64_t offset);
   void put_octets(std::string& out, std::size_t count);
+  static void note(Found& found, std::uint64_t offset);
 
   Base64Rules rules_;
   Base64Kernel kernel_;
@@ -111,6 +121,8 @@ class Base64Decoder {
   std::size_t digits_ = 0;        // of the group, 0..3
   bool padding_owed_ = false;     // "=" after two digits: one more
   bool carriage_return_ = false;  // a CR, at offset_ - 1: its LF is owed
+  bool padded_ = false;           // padding came, and no digit behind it
+  Found joined_, unused_bits_;
   std::uint64_t ignored_ = 0;
   std::uint64_t first_ignored_ = 0;
 };

@@ -366,5 +366,20 @@ TEST(Base64Decoder, AppendsAndIsAsNewAfterAReset) {
   EXPECT_EQ(out, "x: foobar");
 }
 
+TEST(Base64Decoder, TellsOfPiecesThatItJoinedAndOfBitsThatItIgnored) {
+  Base64Decoder decoder({.garbage = Base64Rules::Garbage::ignored});
+  std::string out;
+  EXPECT_TRUE(decoder.feed("QQ==\nQkM=\n", out));
+  EXPECT_TRUE(decoder.feed("RB==\n", out));
+  EXPECT_TRUE(decoder.end(out));
+  EXPECT_EQ(out, "ABCD");
+  EXPECT_EQ(decoder.joined().count, 2U);
+  EXPECT_EQ(decoder.joined().first, 5U);
+  EXPECT_EQ(decoder.unused_bits().count, 1U);
+  EXPECT_EQ(decoder.unused_bits().first, 11U);
+  decoder.reset();
+  EXPECT_EQ(decoder.joined().count, 0U);
+}
+
 }  // namespace
 }  // namespace hikyaku

@@ -15,7 +15,7 @@ void Base64BodyDecoder::feed(std::string_view octets, std::string& out) {
     // A digit alone in front of "=": it says nothing, and what follows begins anew.
     const auto at = begun_ + read.error().offset;
     notes_.add(TransferFault::base64_cut, at);
-    note_ignored();
+    note_oddities();
     decoder_.reset();
     begun_ = at + 1;
     octets.remove_prefix(begun_ - fed_);
@@ -26,7 +26,7 @@ void Base64BodyDecoder::feed(std::string_view octets, std::string& out) {
 void Base64BodyDecoder::finish(std::string& out) {
   const auto before = out.size();
   const auto ended = decoder_.end(out);
-  note_ignored();
+  note_oddities();
   if (!ended) {
     notes_.add(TransferFault::base64_cut, fed_);
   } else if (out.size() > before) {
@@ -34,9 +34,13 @@ void Base64BodyDecoder::finish(std::string& out) {
   }
 }
 
-void Base64BodyDecoder::note_ignored() {
+void Base64BodyDecoder::note_oddities() {
   if (decoder_.ignored() > 0)
     notes_.add(TransferFault::garbage_in_base64, begun_ + decoder_.first_ignored(), decoder_.ignored());
+  const auto& joined = decoder_.joined();
+  if (joined.count > 0) notes_.add(TransferFault::padding_in_base64, begun_ + joined.first, joined.count);
+  const auto& unused = decoder_.unused_bits();
+  if (unused.count > 0) notes_.add(TransferFault::unused_bits, begun_ + unused.first, unused.count);
 }
 
 }  // namespace hikyaku::mime

@@ -18,7 +18,7 @@ class Base64BodyDecoder {
   const TransferNotes& notes() const { return notes_; }
 
  private:
-  void note_ignored();
+  void note_oddities();
 
   Base64Decoder decoder_;
   TransferNotes notes_;

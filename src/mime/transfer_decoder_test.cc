@@ -76,18 +76,19 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Base64, TransferDecoderTest,
-    testing::Values(DecoderCase{"plain", kBase64, "QUJD\r\nRA==\r\n", "ABCD", ""},
-                    DecoderCase{"garbage_is_left_out", kBase64,
-                                "QU!J\x80"
-                                "D\r\n",
-                                "ABC", "garbage_in_base64@2*2"},
-                    DecoderCase{"blanks_are_garbage", kBase64, "QUJD RA==", "ABCD", "garbage_in_base64@4*1"},
-                    DecoderCase{"pieces_with_padding", kBase64, "QQ==\r\nQkM=\r\nRA==", "ABCD", ""},
-                    DecoderCase{"without_padding", kBase64, "QUJDRA", "ABCD", "padding_missing@6*1"},
-                    DecoderCase{"cut_behind_one_digit", kBase64, "QUJDR", "ABC", "base64_cut@5*1"},
-                    DecoderCase{"one_digit_before_padding", kBase64, "QUJDR=QUJD", "ABCABC",
-                                "base64_cut@5*1"},
-                    DecoderCase{"nothing", kBase64, "", "", ""}),
+    testing::Values(
+        DecoderCase{"plain", kBase64, "QUJD\r\nRA==\r\n", "ABCD", ""},
+        DecoderCase{"garbage_is_left_out", kBase64,
+                    "QU!J\x80"
+                    "D\r\n",
+                    "ABC", "garbage_in_base64@2*2"},
+        DecoderCase{"blanks_are_garbage", kBase64, "QUJD RA==", "ABCD", "garbage_in_base64@4*1"},
+        DecoderCase{"pieces_with_padding", kBase64, "QQ==\r\nQkM=\r\nRA==", "ABCD", "padding_in_base64@6*2"},
+        DecoderCase{"bits_of_no_octet", kBase64, "QUJDRB==", "ABCD", "unused_bits@5*1"},
+        DecoderCase{"without_padding", kBase64, "QUJDRA", "ABCD", "padding_missing@6*1"},
+        DecoderCase{"cut_behind_one_digit", kBase64, "QUJDR", "ABC", "base64_cut@5*1"},
+        DecoderCase{"one_digit_before_padding", kBase64, "QUJDR=QUJD", "ABCABC", "base64_cut@5*1"},
+        DecoderCase{"nothing", kBase64, "", "", ""}),
     [](const auto& row) { return std::string(row.param.name); });
 
 INSTANTIATE_TEST_SUITE_P(
