@@ -376,6 +376,15 @@ def test_the_control_key_starts_tls_and_logs_in(lab):
     assert hand.ended() == 0
 
 
+def test_control_works_from_a_pipe_as_typed(lab):
+    hub = lab.hub(lab.tls_settings())
+    said = probe(lab, "smtp", local(hub.port), "--starttls", "never", stdin="NOOP\n\x1dstarttls\nNOOP\n\x1dhelp\n\x1dquit\nNOOP\n")
+    has(said, " -> NOOP", "<-  250", " -> STARTTLS", "=== TLS is on", " ~> EHLO me.test", "=== TLS version: ok: TLSv1.3", " ~> NOOP", "<~  250", "=== Each line goes")
+    assert said.count("NOOP") == 2, said
+    said = probe(lab, "smtp", local(hub.port), "--starttls", "never", "--no-control", stdin="\x1dquit\nQUIT\n")
+    has(said, " -> \\x1dquit", "<** 50", " -> QUIT", "<-  221")
+
+
 # ---------------------------------------------------------------------------------------------- hostile servers
 def test_escape_sequences_are_shown_and_not_passed_on(lab):
     def script(server):
