@@ -499,6 +499,20 @@ def test_a_challenge_that_is_none_is_not_answered(lab):
         "*** the challenge is no base64: \"{not base64}\"", " -> *", "<** 501", "*** CRAM-MD5 is offered in vain")
 
 
+def test_a_password_that_the_server_repeats_is_masked(lab):
+    def script(server):
+        server.say(b"+OK hello\r\n")
+        while line := server.line():
+            server.say(b"-ERR what is " + line + b"\r\n")
+
+    server = talker(lab, script)
+    said = probe(lab, "pop3", local(server.port), "--starttls", "never", stdin="PASS open sesame\nAUTH PLAIN AGpvZQBvcGVuIHNlc2FtZQ==\n")
+    has(said, " -> PASS <secret>", "<** -ERR what is PASS <secret>", " -> AUTH PLAIN <secret>", "<** -ERR what is AUTH PLAIN <secret>")
+    assert "sesame" not in said and "AGpvZQ" not in said, said
+    said = probe(lab, "pop3", local(server.port), "--starttls", "never", "--auth", "PLAIN", *secret_file(lab), want=77)
+    has(said, "*** PLAIN is offered in vain: -ERR what is AUTH PLAIN <secret>")
+
+
 def test_a_yes_without_the_servers_proof_does_not_count(lab):
     def script(server):
         server.say(b"220 hello\r\n")
