@@ -9,6 +9,7 @@
 #include <charconv>
 
 #include "cmd/line_editor.h"
+#include "cmd/probe_options.h"
 #include "cmd/probe_session.h"
 #include "cmd/typed_lines.h"
 #include "probe/words.h"
@@ -205,6 +206,45 @@ Result<bool> ProbeLdap::request(const std::string& line) {
   return done ? Result<bool>(true) : std::unexpected(done.error());
 }
 
+/// What the server says unasked: its farewell, or the answer to hex. false: it closed.
+bool ProbeLdap::hear() {
+  const auto heard = wire_.receive(input_, Milliseconds{0});
+  if (!heard || *heard == probe::Wire::Heard::closed) {
+    put(Kind::note, "the server closed the connection");
+    return false;
+  }
+  for (;;) {
+    const auto message = probe::take_ldap_message(input_);
+    if (!message) put(Kind::failure, message.error().text);
+    if (!message || !*message) return message.has_value();
+    show(**message);
+  }
+}
+
+/// The next request; nothing at the end of the input or of the connection.
+Result<std::optional<std::string>> ProbeLdap::next_line(TypedLines& lines, LineEditor* editor) {
+  for (;;) {
+    if (editor == nullptr) {
+      auto line = lines.next();
+      if (!line || *line || lines.ended()) return line;
+    }
+    std::array<pollfd, 2> ready{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{wire_.descriptor(), POLLIN, 0}};
+    if (::poll(ready.data(), ready.size(), -1) < 0) continue;
+    if (ready[1].revents != 0 && !hear()) return std::optional<std::string>{};
+    if (ready[0].revents == 0) continue;
+    if (editor == nullptr) {
+      if (auto read = lines.read(); !read) return std::unexpected(std::move(read.error()));
+      continue;
+    }
+    std::string typed;
+    const auto state = editor->read(typed);
+    if (state == LineEditor::State::ended) return std::optional<std::string>{};
+    if (state == LineEditor::State::typing) continue;
+    editor->remember(typed);
+    return std::optional(std::move(typed));
+  }
+}
+
 int ProbeLdap::run(bool on_terminal) {
   TypedLines lines(STDIN_FILENO);
   std::unique_ptr<LineEditor> editor;
@@ -214,51 +254,20 @@ int ProbeLdap::run(bool on_terminal) {
         std::make_unique<LineEditor>("hikyaku", ProbeSession::kControl, [] { return std::string("ldap> "); });
     secret_.ask_by([&](const std::string& prompt) { return editor->read_secret(prompt); });
   }
-  const auto ended = [&](int code) {
-    secret_.ask_by({});
-    return code;
-  };
-  for (;;) {
-    std::optional<std::string> line;
-    if (!editor) {
-      auto next = lines.next();
-      if (!next) return ended(EX_DATAERR);
-      line = std::move(*next);
-      if (!line && lines.ended()) return ended(EX_OK);
+  int code = EX_OK;
+  for (bool going = true; going;) {
+    const auto line = next_line(lines, editor.get());
+    const Result<bool> went = !line   ? Result<bool>(std::unexpected(line.error()))
+                              : *line ? request(**line)
+                                      : Result<bool>(false);
+    if (!went) {
+      put(Kind::failure, went.error().text);
+      code = probe_exit_code(went.error());
     }
-    if (!line) {
-      std::array<pollfd, 2> ready{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{wire_.descriptor(), POLLIN, 0}};
-      if (::poll(ready.data(), ready.size(), -1) < 0) continue;
-      if (ready[1].revents != 0) {
-        // What the server says unasked is its farewell, or the answer to hex.
-        const auto heard = wire_.receive(input_, Milliseconds{0});
-        if (!heard || *heard == probe::Wire::Heard::closed) {
-          put(Kind::note, "the server closed the connection");
-          return ended(EX_OK);
-        }
-        for (auto message = probe::take_ldap_message(input_); message && *message;
-             message = probe::take_ldap_message(input_))
-          show(**message);
-      }
-      if (ready[0].revents == 0) continue;
-      if (!editor) {
-        if (!lines.read()) return ended(EX_NOINPUT);
-        continue;
-      }
-      std::string typed;
-      const auto state = editor->read(typed);
-      if (state == LineEditor::State::ended) return ended(EX_OK);
-      if (state == LineEditor::State::typing) continue;
-      editor->remember(typed);
-      line = std::move(typed);
-    }
-    const auto going = request(*line);
-    if (!going) {
-      put(Kind::failure, going.error().text);
-      return ended(EX_TEMPFAIL);
-    }
-    if (!*going) return ended(EX_OK);
+    going = went && *went;
   }
+  secret_.ask_by({});
+  return code;
 }
 
 }  // namespace hikyaku::cmd

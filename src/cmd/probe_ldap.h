@@ -1,8 +1,11 @@
 #pragma once
-#include <functional>
+#include <chrono>
+#include <optional>
 #include <string>
 
+#include "cmd/line_editor.h"
 #include "cmd/secret_source.h"
+#include "cmd/typed_lines.h"
 #include "probe/ldap.h"
 #include "probe/lines.h"
 #include "probe/opening.h"
@@ -35,6 +38,8 @@ class ProbeLdap {
   /// false: the end.
   Result<bool> request(const std::string& line);
   Result<void> search(std::string_view words);
+  bool hear();
+  Result<std::optional<std::string>> next_line(TypedLines& lines, LineEditor* editor);
 
   probe::Wire& wire_;
   probe::Sink& sink_;

@@ -19,6 +19,7 @@
 #include "probe/conversation.h"
 #include "probe/opening.h"
 #include "probe/record.h"
+#include "probe/secret_sink.h"
 #include "probe/words.h"
 
 namespace hikyaku::cmd {
@@ -43,20 +44,49 @@ constexpr const char* kExamples =
     "broke\n"
     "or was too slow, 69 when the server refused or TLS could not be had, 77 when a login was refused.";
 
-/// Leaves out what the person sees on the terminal already.
+/// Leaves out what the person sees on the terminal already, and hides what was a secret on its way out where
+/// the server, or a note of ours about it, repeats it.
 class TerminalSink final : public probe::Sink {
  public:
-  explicit TerminalSink(probe::Sink& inner) : inner_(inner) {}
+  TerminalSink(probe::Sink& inner, bool show_secrets) : hiding_(inner), show_secrets_(show_secrets) {}
   void put(const probe::Entry& entry) override {
-    if (session_ != nullptr && session_->is_echoed() && entry.kind == probe::Entry::Kind::sent &&
-        !entry.has_decoded)
+    using Kind = probe::Entry::Kind;
+    if (entry.kind == Kind::sent) {
+      keep(entry.text, entry.secret_from);
+      keep(entry.decoded, entry.decoded_secret_from);
+    }
+    if (session_ != nullptr && session_->is_echoed() && entry.kind == Kind::sent && !entry.has_decoded)
       return;
-    inner_.put(entry);
+    auto told = entry;
+    if (entry.kind == Kind::note || entry.kind == Kind::failure)
+      told.text = hiding_.safe_note(entry.text, show_secrets_);
+    hiding_.put(told);
   }
   void follow(ProbeSession* session) { session_ = session; }
 
  private:
-  probe::Sink& inner_;
+  /// SecretSink marks what is received; a note is replaced.
+  class Hiding final : public probe::SecretSink {
+   public:
+    using SecretSink::SecretSink;
+    std::string safe_note(const std::string& text, bool show_secrets) const {
+      probe::Entry entry{.text = text};
+      mark(entry);
+      if (show_secrets || entry.secret_from == probe::Entry::kNothing) return text;
+      return text.substr(0, entry.secret_from) + "<secret>";
+    }
+  };
+  static constexpr std::size_t kMost = 100;  // secrets of one conversation
+
+  void keep(const std::string& text, std::size_t from) {
+    if (from >= text.size() || kept_ == kMost) return;
+    ++kept_;
+    hiding_.hide(text.substr(from));
+  }
+
+  Hiding hiding_;
+  bool show_secrets_;
+  std::size_t kept_ = 0;
   ProbeSession* session_ = nullptr;
 };
 
@@ -131,7 +161,7 @@ int Talk::run(int argc, char** argv) {
                                                                  .colour = ::isatty(STDOUT_FILENO) == 1},
                                           write);
   }
-  sink_ = std::make_unique<TerminalSink>(*printed_);
+  sink_ = std::make_unique<TerminalSink>(*printed_, options_.show_secrets);
   return converse();
 }
 

@@ -313,9 +313,9 @@ TEST(ProbeWire, does_not_wait_for_a_handshake_without_end) {
       },
       50ms);
   std::size_t injected = 0;
-  std::string hello;
   const auto report = pair.wire->start_tls({}, injected);
   ASSERT_FALSE(report.has_value());
+  EXPECT_EQ(report.error().text, "TLS handshake: not finished within 50 ms");
 }
 
 TEST(ProbeWire, tells_of_a_server_that_closes_in_the_handshake) {

@@ -376,6 +376,15 @@ def test_the_control_key_starts_tls_and_logs_in(lab):
     assert hand.ended() == 0
 
 
+def test_control_works_from_a_pipe_as_typed(lab):
+    hub = lab.hub(lab.tls_settings())
+    said = probe(lab, "smtp", local(hub.port), "--starttls", "never", stdin="NOOP\n\x1dstarttls\nNOOP\n\x1dhelp\n\x1dquit\nNOOP\n")
+    has(said, " -> NOOP", "<-  250", " -> STARTTLS", "=== TLS is on", " ~> EHLO me.test", "=== TLS version: ok: TLSv1.3", " ~> NOOP", "<~  250", "=== Each line goes")
+    assert said.count("NOOP") == 2, said
+    said = probe(lab, "smtp", local(hub.port), "--starttls", "never", "--no-control", stdin="\x1dquit\n")
+    has(said, " -> \\x1dquit", "<-  221 2.7.0 Error")
+
+
 # ---------------------------------------------------------------------------------------------- hostile servers
 def test_escape_sequences_are_shown_and_not_passed_on(lab):
     def script(server):
@@ -488,6 +497,20 @@ def test_a_challenge_that_is_none_is_not_answered(lab):
     server = talker(lab, script)
     has(probe(lab, "smtp", local(server.port), "--auth", "CRAM-MD5", *secret_file(lab), want=77),
         "*** the challenge is no base64: \"{not base64}\"", " -> *", "<** 501", "*** CRAM-MD5 is offered in vain")
+
+
+def test_a_password_that_the_server_repeats_is_masked(lab):
+    def script(server):
+        server.say(b"+OK hello\r\n")
+        while line := server.line():
+            server.say(b"-ERR what is " + line + b"\r\n")
+
+    server = talker(lab, script)
+    said = probe(lab, "pop3", local(server.port), "--starttls", "never", stdin="PASS open sesame\nAUTH PLAIN AGpvZQBvcGVuIHNlc2FtZQ==\n")
+    has(said, " -> PASS <secret>", "<** -ERR what is PASS <secret>", " -> AUTH PLAIN <secret>", "<** -ERR what is AUTH PLAIN <secret>")
+    assert "sesame" not in said and "AGpvZQ" not in said, said
+    said = probe(lab, "pop3", local(server.port), "--starttls", "never", "--auth", "PLAIN", *secret_file(lab), want=77)
+    has(said, "*** PLAIN is offered in vain: -ERR what is AUTH PLAIN <secret>")
 
 
 def test_a_yes_without_the_servers_proof_does_not_count(lab):
