@@ -19,6 +19,7 @@
 #include "cmd/send_sources.h"
 #include "cmd/send_surroundings.h"
 #include "io/probe_sasl.h"
+#include "probe/secret_sink.h"
 #include "probe/send_conversation.h"
 #include "probe/send_output.h"
 
@@ -141,7 +142,9 @@ std::unique_ptr<probe::Sink> make_sink(const SendArguments& arguments, probe::Se
 }
 
 /// The conversation itself, from the connection on.
-probe::SendOutcome converse(const probe::SendRequest& request, probe::Sink& sink) {
+probe::SendOutcome converse(const probe::SendRequest& request, probe::Sink& shown) {
+  probe::SecretSink sink(shown);
+  sink.hide(request.password);
   const auto began = std::chrono::steady_clock::now();
   const probe::Elapsed elapsed = [began] {
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);

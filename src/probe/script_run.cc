@@ -213,7 +213,8 @@ Player::Stop Player::start_tls(const ScriptStep& step) {
   if (!answer)
     return failed(step, shown(answer.error().text), conversation_.closed() ? End::broken : End::silence);
   if (answer->verdict != Answer::Verdict::good)
-    return failed(step, answer->lines.empty() ? "" : shown(answer->lines.back()));
+    return failed(step,
+                  answer->lines.empty() ? "" : sink_.safe(answer->lines.back(), settings_.show_secrets));
   return handshake(step);
 }
 
@@ -233,7 +234,8 @@ Player::Stop Player::authenticate_by(const ScriptStep& step) {
   if (!outcome)
     return failed(step, shown(outcome.error().text), conversation_.closed() ? End::broken : End::silence);
   const auto wanted = step.refused ? AuthOutcome::End::refused : AuthOutcome::End::accepted;
-  return outcome->end == wanted ? held(step, shown(outcome->text)) : failed(step, shown(outcome->text));
+  auto got = sink_.safe(outcome->text, settings_.show_secrets);
+  return outcome->end == wanted ? held(step, std::move(got)) : failed(step, std::move(got));
 }
 
 Player::Stop Player::set(const ScriptStep& step) {

@@ -121,6 +121,10 @@ INSTANTIATE_TEST_SUITE_P(
         RunCase{"not_let_in", "S: 220*\n@ auth plain joe env:x",
                 [](ScriptedWire& wire) { wire.says("220 x\r\n").answers("AUTH", "535 no\r\n"); }, End::failed,
                 "2: 535 no"},
+        RunCase{
+            "a_server_that_tells_the_password", "S: 220*\n@ auth plain joe env:x",
+            [](ScriptedWire& wire) { wire.says("220 x\r\n").answers("AUTH", "535 it is not hush-hush\r\n"); },
+            End::failed, "2: 535 it is not <secret>"},
         RunCase{"not_let_in_as_expected", "S: 220*\n@ auth plain joe env:x refused",
                 [](ScriptedWire& wire) { wire.says("220 x\r\n").answers("AUTH", "535 no\r\n"); }, End::held,
                 "2: 535 no"},

@@ -241,7 +241,7 @@ def test_what_is_not_ascii_is_marked_in_headers_bodies_and_file_names(lab):
 
 def test_passwords_are_never_shown_unless_asked_for(lab):
     offers = [("EHLO", OFFERS_AUTH), *LOGIN, ("c2VjcmV0", "535 no"), ("AUTH PLAIN", "535 no secret please")]
-    secrets = ("secret\n", "c2VjcmV0", "AGpvZQBzZWNyZXQ=")
+    secrets = ("no secret please", "c2VjcmV0", "AGpvZQBzZWNyZXQ=")  # a server may repeat one
     for options in ([], ["--json"], ["-apt"], ["-ahp", "XXX"]):
         out, error, _ = served(lab, *AUTH, "-a", "LOGIN,PLAIN", *options, script=offers, want=28)
         assert not any(secret in out + error for secret in secrets), out + error
