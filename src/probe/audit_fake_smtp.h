@@ -23,8 +23,8 @@ struct SmtpFaults : Faults {
   bool believes_proxy = false;
   bool reads_behind_data = false;
   std::string name = "mx.test";  ///< in its greeting
-  bool needs_login = false;        ///< no fault: it is for submission
-  bool any_recipient = false;      ///< no fault: it has a mailbox for any name
+  bool needs_login = false;      ///< no fault: it is for submission
+  bool any_recipient = false;    ///< no fault: it has a mailbox for any name
 };
 
 class FakeSmtp final : public FakeWire {
