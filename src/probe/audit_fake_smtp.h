@@ -106,7 +106,7 @@ class FakeSmtp final : public FakeWire {
 
   void hello(std::string_view name) {
     sender_ = false;
-    say("250-mail.test hello " + std::string(faults_.echoes ? name : ""));
+    say("250-mx.test hello " + std::string(faults_.echoes ? name : ""));
     for (const auto* one : {"PIPELINING", "SIZE 100000", "DSN", "CHUNKING"}) say(std::string("250-") + one);
     if (!tls_ || faults_.offers_tls_again) say("250-STARTTLS");
     if (tls_ || faults_.plain_login) say("250-AUTH PLAIN");
@@ -146,7 +146,7 @@ class FakeSmtp final : public FakeWire {
 
   void rcpt(std::string_view rest) {
     if (!sender_) return error("503 5.5.1 MAIL first");
-    const bool own = rest == "TO:<postmaster>" || rest == "TO:<postmaster@mail.test>" || more_.any_recipient;
+    const bool own = rest == "TO:<postmaster>" || rest == "TO:<postmaster@mx.test>" || more_.any_recipient;
     if (!own && !relays_) return error("550 5.7.1 no relay");
     if (recipients_ >= 100 && !more_.no_recipient_limit) return error("452 4.5.3 too many");
     ++recipients_;

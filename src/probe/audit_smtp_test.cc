@@ -132,7 +132,7 @@ std::vector<SmtpRow> line_and_command_rows() {
       {"envid-line-end", taken("MAIL FROM:<> ENVID"), Verdict::information},
       {"orcpt-line-end", taken("RCPT TO:<postmaster> ORCPT"), Verdict::information},
       {"xtext-malformed", taken("RCPT TO:<postmaster> ORCPT")},
-      {"xclient", replies("XCLIENT", "220 mail.test ESMTP")},
+      {"xclient", replies("XCLIENT", "220 mx.test ESMTP")},
       {"xforward", taken("XFORWARD")},
       {"proxy-header", with([](auto& f) { f.believes_proxy = true; })},
       {"http-get", with([](auto& f) { f.hears_http = true; })},
@@ -143,7 +143,7 @@ std::vector<SmtpRow> line_and_command_rows() {
       {"wiz", replies("WIZ", "200 please pass, oh mighty wizard")},
       {"turn", taken("TURN")},
       {"etrn", taken("ETRN"), Verdict::information},
-      {"expn", replies("EXPN", "250 <a@mail.test>")},
+      {"expn", replies("EXPN", "250 <a@mx.test>")},
   };
 }
 
@@ -151,35 +151,35 @@ std::vector<SmtpRow> relay_rows() {
   return {
       {"relay-plain", relays_when("audit@audit.invalid")},
       {"relay-null-sender", relays_when("<>")},
-      {"relay-local-sender", relays_when("<postmaster@mail.test>")},
+      {"relay-local-sender", relays_when("<postmaster@mx.test>")},
       {"relay-localhost-sender", relays_when("<audit@localhost>")},
       {"relay-sender-without-domain", relays_when("<postmaster>")},
       {"relay-literal-sender", relays_when("<audit@[192.0.2.9]>")},
-      {"relay-percent", taken("RCPT TO:<audit%example.org@mail.test>")},
+      {"relay-percent", taken("RCPT TO:<audit%example.org@mx.test>")},
       {"relay-percent-no-domain", taken("RCPT TO:<audit%example.org>")},
       {"relay-percent-literal", taken("RCPT TO:<audit%example.org@[192.0.2.9]>")},
       {"relay-bang", taken("RCPT TO:<example.org!audit>")},
-      {"relay-bang-local", taken("RCPT TO:<example.org!audit@mail.test>")},
+      {"relay-bang-local", taken("RCPT TO:<example.org!audit@mx.test>")},
       {"relay-quoted", taken("RCPT TO:<\"audit@example.org\">")},
-      {"relay-quoted-local", taken("RCPT TO:<\"audit@example.org\"@mail.test>")},
+      {"relay-quoted-local", taken("RCPT TO:<\"audit@example.org\"@mx.test>")},
       {"relay-quoted-literal", taken("RCPT TO:<\"audit@example.org\"@[192.0.2.9]>")},
-      {"relay-quoted-percent", taken("RCPT TO:<\"audit%example.org\"@mail.test>")},
-      {"relay-two-ats", taken("RCPT TO:<audit@example.org@mail.test>")},
-      {"relay-nested-brackets", taken("RCPT TO:<<audit@example.org>@mail.test>")},
-      {"relay-source-route", taken("RCPT TO:<@mail.test:audit@example.org>")},
+      {"relay-quoted-percent", taken("RCPT TO:<\"audit%example.org\"@mx.test>")},
+      {"relay-two-ats", taken("RCPT TO:<audit@example.org@mx.test>")},
+      {"relay-nested-brackets", taken("RCPT TO:<<audit@example.org>@mx.test>")},
+      {"relay-source-route", taken("RCPT TO:<@mx.test:audit@example.org>")},
       {"relay-source-route-literal", taken("RCPT TO:<@[192.0.2.9]:audit@example.org>")},
-      {"relay-source-route-twice", taken("RCPT TO:<@mail.test,@mail.test:audit@example.org>")},
+      {"relay-source-route-twice", taken("RCPT TO:<@mx.test,@mx.test:audit@example.org>")},
       {"relay-other-literal", taken("RCPT TO:<audit@[192.0.2.1]>")},
       {"relay-no-brackets", taken("RCPT TO:audit@example.org")},
       {"relay-trailing-dot", taken("RCPT TO:<audit@example.org.>")},
       {"relay-blank-in-front", taken("RCPT TO:< audit@example.org>")},
-      {"relay-comma", taken("RCPT TO:<postmaster@mail.test,audit@example.org>")},
-      {"relay-orcpt-local", taken("RCPT TO:<audit@example.org> ORCPT=rfc822;postmaster@mail.test")},
-      {"recipient-pipe", taken("RCPT TO:<\"|/bin/true\"@mail.test>")},
-      {"recipient-file", taken("RCPT TO:<\"/tmp/hikyaku-audit\"@mail.test>")},
-      {"recipient-decode", taken("RCPT TO:<decode@mail.test>")},
-      {"recipient-expansion", taken("RCPT TO:<${lc:HIKYAKU}@mail.test>")},
-      {"relay-auth-parameter", relays_when("AUTH=postmaster@mail.test")},
+      {"relay-comma", taken("RCPT TO:<postmaster@mx.test,audit@example.org>")},
+      {"relay-orcpt-local", taken("RCPT TO:<audit@example.org> ORCPT=rfc822;postmaster@mx.test")},
+      {"recipient-pipe", taken("RCPT TO:<\"|/bin/true\"@mx.test>")},
+      {"recipient-file", taken("RCPT TO:<\"/tmp/hikyaku-audit\"@mx.test>")},
+      {"recipient-decode", taken("RCPT TO:<decode@mx.test>")},
+      {"recipient-expansion", taken("RCPT TO:<${lc:HIKYAKU}@mx.test>")},
+      {"relay-auth-parameter", relays_when("AUTH=postmaster@mx.test")},
   };
 }
 
@@ -282,7 +282,7 @@ TEST(SmtpAuditFindings, an_answer_in_plain_text_behind_starttls_fails) {
 
 TEST(SmtpAuditFindings, a_refused_recipient_asks_for_another) {
   auto target = good_target();
-  target.recipient = "nobody@mail.test";
+  target.recipient = "nobody@mx.test";
   const auto finding = found("smtp-smuggle-lf-dot-lf", {}, target);
   EXPECT_EQ(finding.verdict, Verdict::not_applicable);
   EXPECT_THAT(finding.why, testing::HasSubstr("--to"));
