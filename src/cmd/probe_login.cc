@@ -9,6 +9,16 @@ namespace hikyaku::cmd {
 
 using Tried = ProbeLogin::Tried;
 
+namespace {
+
+/// Whether a login can name another than its user to act as (RFC 4422 s. 2).
+bool names_another(std::string_view mechanism) {
+  return mechanism == "PLAIN" || mechanism == "EXTERNAL" || mechanism == "OAUTHBEARER" ||
+         mechanism.starts_with("SCRAM-");
+}
+
+}  // namespace
+
 Result<probe::Identity> ProbeLogin::identity(const std::string& mechanism) {
   probe::Identity out{.user = user, .password = {}, .authorize_as = authorize_as};
   if (mechanism == "EXTERNAL" || mechanism == "ANONYMOUS") return out;
@@ -26,13 +36,17 @@ std::string ProbeLogin::best(const probe::Opening& opening) const {
   for (const auto& known : probe::known_mechanisms()) {
     if (known == "EXTERNAL" || std::ranges::find(offered, known) == offered.end()) continue;
     if (known.ends_with("-PLUS") && !opening.report) continue;
+    if (!authorize_as.empty() && !names_another(known)) continue;
     return known;
   }
+  if (!authorize_as.empty()) return {};
   return probe::has_own_login(protocol_.speech, opening) ? std::string(probe::kOwnLogin) : std::string{};
 }
 
 Result<probe::AuthOutcome> ProbeLogin::attempt(probe::Conversation& conversation,
                                                const probe::Opening& opening, const std::string& mechanism) {
+  if (!authorize_as.empty() && !names_another(mechanism))
+    return fail(Fault::permanent, "it has no place for another name to act as (--authorize-as)");
   auto who = identity(mechanism);
   if (!who) return std::unexpected(std::move(who.error()));
   if (mechanism == probe::kOwnLogin) return probe::log_in(conversation, protocol_.speech, *who);

@@ -47,6 +47,7 @@ void ProbeOptions::add_to(CommandLine& line) {
   line.flag("--show-time-lapse", show_time, "the time of each line, and since the line before");
   line.flag("--no-dns", no_dns, "ask no DNS about DANE and MTA-STS");
   line.option("--dns-server", &resolver, "the server of DNS to ask about them, instead of the system's");
+  line.option("--dns-anchor", &trust_anchor, "a file of trust anchors for DNSSEC, instead of the root's");
 }
 
 Result<const probe::Protocol*> ProbeOptions::protocol() const {
@@ -61,6 +62,8 @@ Result<io::ProbeTarget> ProbeOptions::target(const probe::Protocol& protocol) co
   if (!place) return std::unexpected(std::move(place.error()));
   if (ipv4 && ipv6) return fail(Fault::malformed, "-4 and -6 leave no address");
   if (timeout == 0) return fail(Fault::malformed, "--timeout must be a second at least");
+  if (!place->path.empty() && (ipv4 || ipv6 || !local_address.empty()))
+    return fail(Fault::malformed, "a Unix socket has no use for -4, -6 and --local-address");
   io::ProbeTarget target;
   target.host = place->host;
   target.port = place->port.value_or(protocol.port);

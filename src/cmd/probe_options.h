@@ -21,7 +21,8 @@ struct ProbeOptions {
   unsigned timeout = 30;  ///< seconds
   std::string client_name;
   bool show_secrets = false, as_json = false, show_time = false, no_dns = false;
-  std::string resolver;  ///< a server of DNS instead of the system's; for tests
+  std::string resolver;      ///< a server of DNS instead of the system's
+  std::string trust_anchor;  ///< a file of keys for DNSSEC instead of the system's
 
   /// Adds all of them to a command.
   void add_to(CommandLine& line);

@@ -4,6 +4,7 @@
 
 #include "io/probe_dns.h"
 #include "io/system_clock.h"
+#include "probe/record.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -20,6 +21,14 @@ std::string domain_above(const std::string& host) {
   return host.substr(dot + 1);
 }
 
+/// What came of --alpn.
+probe::Finding protocol_finding(const std::string& asked, const probe::TlsReport& report) {
+  using Grade = probe::Finding::Grade;
+  const auto& agreed = report.application_protocol;
+  if (!agreed.empty()) return {Grade::good, "ALPN", probe::shown(agreed)};
+  return {Grade::warning, "ALPN", "the server does not agree on " + probe::shown(asked)};
+}
+
 }  // namespace
 
 std::vector<probe::Finding> tls_verdict(const ProbeOptions& options, const probe::Protocol& protocol,
@@ -27,9 +36,12 @@ std::vector<probe::Finding> tls_verdict(const ProbeOptions& options, const probe
                                         const std::string& name, const std::string& domain) {
   const auto now = io::SystemClock().now();
   auto findings = probe::judge_tls(opening, name, now);
+  if (!options.alpn.empty() && opening.report)
+    findings.push_back(protocol_finding(options.alpn, *opening.report));
   if (options.no_dns || name.empty() || is_address(name) || !name.contains('.')) return findings;
-  const io::ProbeDnsSettings settings{
-      .forward = options.resolver, .trust_anchor_file = {}, .authorities_file = options.tls_ca};
+  const io::ProbeDnsSettings settings{.forward = options.resolver,
+                                      .trust_anchor_file = options.trust_anchor,
+                                      .authorities_file = options.tls_ca};
   const bool has_policy = protocol.speech == probe::Speech::smtp && protocol.port == 25;
   auto facts = io::ask_dns(settings, name, target.port, has_policy ? (domain.empty() ? name : domain) : "");
   const auto above = domain.empty() ? domain_above(name) : std::string{};

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -14,20 +13,19 @@ namespace {
 
 constexpr std::size_t kMost = 64 * 1024;  // octets
 
-/// The first line of it.
+/// The first line of it, and no octet of what follows, which may be for others.
 Result<std::string> first_line(int descriptor, const std::string& what) {
   std::string text;
-  std::array<char, 4096> room{};
-  for (;;) {
-    const auto size = ::read(descriptor, room.data(), room.size());
+  while (!text.ends_with('\n')) {
+    char octet = 0;
+    const auto size = ::read(descriptor, &octet, 1);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return fail(Fault::not_found, "the password from " + what + ": " + std::strerror(errno));
     if (size == 0) break;
-    text.append(room.data(), static_cast<std::size_t>(size));
-    if (text.contains('\n')) break;
+    text += octet;
     if (text.size() > kMost) return fail(Fault::malformed, "the password from " + what + " is too long");
   }
-  text = text.substr(0, text.find('\n'));
+  if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
   if (text.empty()) return fail(Fault::malformed, "the password from " + what + " is empty");
   return text;

@@ -1,10 +1,12 @@
 #include "io/probe_dns.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <poll.h>
 #include <unbound.h>
 #include <unistd.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -15,8 +17,8 @@ using probe::DnsFacts;
 using State = DnsFacts::State;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr int kTxt = 16, kTlsa = 52;  // types
-constexpr int kInternet = 1;          // the class IN
+constexpr int kA = 1, kTxt = 16, kAaaa = 28, kTlsa = 52;  // types
+constexpr int kInternet = 1;                              // the class IN
 constexpr int kNoError = 0, kNoSuchName = 3;
 constexpr std::size_t kMostRecords = 100;
 constexpr const char* kSystemAnchor = "/usr/share/dns/root.key";
@@ -30,6 +32,9 @@ struct ResultFree {
 struct CurlFree {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
 };
+struct ListFree {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
 
 /// The octets of each record.
 struct Said {
@@ -39,10 +44,13 @@ struct Said {
   std::string error = "none within the time";
 };
 
+enum class Signatures : unsigned char { checked, ignored };
+
 /// libunbound, asked one question at a time.
 class Questions {
  public:
-  explicit Questions(const ProbeDnsSettings& settings) : context_(ub_ctx_create()), limit_(settings.limit) {
+  Questions(const ProbeDnsSettings& settings, Signatures signatures)
+      : context_(ub_ctx_create()), limit_(settings.limit) {
     if (!context_) return;
     auto* raw = context_.get();
     ub_ctx_debugout(raw, nullptr);
@@ -56,14 +64,19 @@ class Questions {
     // libunbound answers for these zones by itself, though the servers of an intranet may well know them.
     ub_ctx_set_option(raw, "unblock-lan-zones:", "yes");
     ub_ctx_set_option(raw, "insecure-lan-zones:", "yes");
-    for (const auto* zone : {"test.", "home.arpa."}) ub_ctx_zone_add(raw, zone, "transparent");
-    const auto& anchor = settings.trust_anchor_file.empty() ? kSystemAnchor : settings.trust_anchor_file;
-    if (::access(anchor.c_str(), R_OK) == 0) ub_ctx_add_ta_file(raw, anchor.c_str());
+    if (signatures == Signatures::checked) trust(settings.trust_anchor_file);
+    // Last: libunbound takes no more settings after the first of these.
+    for (const auto* zone : {"test.", "home.arpa."}) {
+      const int code = ub_ctx_zone_add(raw, zone, "transparent");
+      if (code != 0 && problem_.empty())
+        problem_ = std::string("DNS can't be asked: ") + ub_strerror(code) + anchor_;
+    }
   }
 
   Said ask(const std::string& name, int type) {
     asked_ = {};
-    if (!context_) return asked_;
+    if (!problem_.empty()) asked_.error = problem_;
+    if (!context_ || !problem_.empty()) return asked_;
     int id = 0;
     done_ = false;
     const int code = ub_resolve_async(context_.get(), name.c_str(), type, kInternet, this, answered, &id);
@@ -83,6 +96,16 @@ class Questions {
   }
 
  private:
+  void trust(const std::string& file) {
+    const std::string anchor = file.empty() ? kSystemAnchor : file;
+    if (::access(anchor.c_str(), R_OK) == 0) {
+      ub_ctx_add_ta_file(context_.get(), anchor.c_str());
+      anchor_ = " (is " + anchor + " a file of trust anchors?)";
+    } else if (!file.empty()) {
+      problem_ = "the trust anchor in " + anchor + " can't be read";
+    }
+  }
+
   static void answered(void* data, int error, ub_result* raw) {
     auto* self = static_cast<Questions*>(data);
     const std::unique_ptr<ub_result, ResultFree> result(raw);
@@ -92,7 +115,7 @@ class Questions {
       said.error = ub_strerror(error);
     } else if (result->bogus != 0) {
       said.error =
-          std::string("its signature is wrong: ") + (result->why_bogus == nullptr ? "" : result->why_bogus);
+          std::string("it does not pass DNSSEC: ") + (result->why_bogus == nullptr ? "" : result->why_bogus);
     } else if (result->rcode != kNoError && result->rcode != kNoSuchName) {
       said.error = "the server failed (code " + std::to_string(result->rcode) + ')';
     } else {
@@ -106,6 +129,8 @@ class Questions {
   std::unique_ptr<ub_ctx, ContextFree> context_;
   std::chrono::milliseconds limit_;
   Said asked_;
+  std::string problem_;  ///< why nothing is asked
+  std::string anchor_;   ///< what may be wrong with the file of the anchor
   bool done_ = false;
 };
 
@@ -127,10 +152,35 @@ std::size_t take_body(const char* octets, std::size_t, std::size_t size, void* i
   return size;
 }
 
-Result<probe::StsPolicy> fetch_policy(const ProbeDnsSettings& settings, const std::string& domain) {
+/// The addresses of a host as curl takes them, with a comma between.
+std::string addresses(Questions& questions, const std::string& host) {
+  std::string out;
+  for (const int type : {kA, kAaaa}) {
+    for (const auto& rdata : questions.ask(host, type).records) {
+      const bool six = type == kAaaa;
+      std::array<char, INET6_ADDRSTRLEN> text{};
+      if (rdata.size() != (six ? 16U : 4U)) continue;
+      ::inet_ntop(six ? AF_INET6 : AF_INET, rdata.data(), text.data(), text.size());
+      out += (out.empty() ? "" : ",") + (six ? '[' + std::string(text.data()) + ']' : text.data());
+    }
+  }
+  return out;
+}
+
+Result<probe::StsPolicy> fetch_policy(Questions& questions, const ProbeDnsSettings& settings,
+                                      const std::string& domain) {
   const std::unique_ptr<CURL, CurlFree> handle(curl_easy_init());
   if (!handle) return fail(Fault::temporary, "memory is short");
-  const auto url = "https://mta-sts." + domain + "/.well-known/mta-sts.txt";
+  const auto host = "mta-sts." + domain;
+  const auto url = "https://" + host + "/.well-known/mta-sts.txt";
+  std::unique_ptr<curl_slist, ListFree> known;
+  // The system's resolver, which curl asks, is not the one that was chosen.
+  if (!settings.forward.empty()) {
+    const auto found = addresses(questions, host);
+    if (found.empty()) return fail(Fault::temporary, url + ": the host has no address");
+    known.reset(curl_slist_append(nullptr, (host + ":443:" + found).c_str()));
+    curl_easy_setopt(handle.get(), CURLOPT_RESOLVE, known.get());
+  }
   std::string body;
   auto* raw = handle.get();
   curl_easy_setopt(raw, CURLOPT_URL, url.c_str());
@@ -176,7 +226,7 @@ void ask_policy(Questions& questions, const ProbeDnsSettings& settings, const st
     facts.sts_state = State::none;
     return;
   }
-  auto policy = fetch_policy(settings, domain);
+  auto policy = fetch_policy(questions, settings, domain);
   if (policy) {
     facts.sts_policy = std::move(*policy);
   } else {
@@ -189,9 +239,15 @@ void ask_policy(Questions& questions, const ProbeDnsSettings& settings, const st
 DnsFacts ask_dns(const ProbeDnsSettings& settings, const std::string& host, std::uint16_t port,
                  const std::string& domain) {
   DnsFacts facts;
-  Questions questions(settings);
-  if (!host.empty()) ask_tlsa(questions, host, port, facts);
-  if (!domain.empty()) ask_policy(questions, settings, domain, facts);
+  if (!host.empty()) {
+    Questions questions(settings, Signatures::checked);
+    ask_tlsa(questions, host, port, facts);
+  }
+  if (!domain.empty()) {
+    // A policy needs no DNSSEC (RFC 8461 s. 2), and many a resolver has none.
+    Questions questions(settings, Signatures::ignored);
+    ask_policy(questions, settings, domain, facts);
+  }
   return facts;
 }
 

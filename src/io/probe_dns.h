@@ -9,7 +9,9 @@ namespace hikyaku::io {
 
 struct ProbeDnsSettings {
   std::string forward;  ///< a server instead of those of /etc/resolv.conf: "192.0.2.53", "192.0.2.53@5353"
-  std::string trust_anchor_file;          ///< for DNSSEC; empty: the system's, /usr/share/dns/root.key
+  /// For DNSSEC, of TLSA records; empty: the system's, /usr/share/dns/root.key. An empty file: none is
+  /// secure.
+  std::string trust_anchor_file;
   std::string authorities_file;           ///< for https, PEM; empty: the system's
   std::chrono::milliseconds limit{5000};  ///< for each question, and for the policy
 };

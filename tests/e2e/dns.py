@@ -3,8 +3,8 @@ import socket
 import struct
 import threading
 
-A, CNAME, PTR, MX, TXT, AAAA = 1, 5, 12, 15, 16, 28
-NAMES = {A: "A", CNAME: "CNAME", PTR: "PTR", MX: "MX", TXT: "TXT", AAAA: "AAAA"}
+A, CNAME, PTR, MX, TXT, AAAA, TLSA = 1, 5, 12, 15, 16, 28, 52
+NAMES = {A: "A", CNAME: "CNAME", PTR: "PTR", MX: "MX", TXT: "TXT", AAAA: "AAAA", TLSA: "TLSA"}
 NO_SUCH_NAME, SERVER_FAILURE = 3, 2
 
 
@@ -16,7 +16,7 @@ def wire(name: str) -> bytes:
 
 class Dns:
     """Listens from construction to stop(). `zone` maps a name to its records: {"MX": [(10, "mx.example")], "A":
-    ["192.0.2.1"], "CNAME": "other.example"}; a name that is there without a type has no such record, and a name that is
+    ["192.0.2.1"], "CNAME": "other.example", "TLSA": [octets]}; a name that is there without a type has no such record, and a name that is
     not there does not exist. In place of the records of a name, or of a type, "SERVFAIL" is a failure of the server and
     "SILENT" no answer at all. `questions` has what was asked, as "MX example.org". No answer may be kept by the hub.
     With `together` answers are held back until so many different questions wait for one, and from then on are given at
@@ -91,6 +91,8 @@ class Dns:
 
     @staticmethod
     def _octets(kind, record) -> bytes:
+        if kind == TLSA:
+            return record
         if kind == A:
             return socket.inet_pton(socket.AF_INET, record)
         if kind == AAAA:

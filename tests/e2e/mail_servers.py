@@ -16,9 +16,9 @@ from marks import Skip
 
 class Dovecot:
     """A private Dovecot on free ports: ports["imap"], "imaps", "pop3", "sieve" and "lmtp". One user, with a password that
-    each mechanism can use."""
+    each mechanism can use. `more`: settings before the passdb that has the user."""
 
-    def __init__(self, home, certificate, user, secret, mechanisms="plain login cram-md5 scram-sha-1 scram-sha-256 xoauth2"):
+    def __init__(self, home, certificate, user, secret, mechanisms="plain login cram-md5 scram-sha-1 scram-sha-256 xoauth2", more=""):
         program = shutil.which("dovecot") or "/usr/sbin/dovecot"
         modules = Path("/usr/lib/dovecot")
         missing = [n for n in ("imap", "pop3", "managesieve", "lmtp") if not (modules / n).exists()]
@@ -55,6 +55,7 @@ default_login_user = {login}
 default_internal_user = {"dovecot" if os.geteuid() == 0 else me}
 first_valid_uid = 1
 mail_location = maildir:{self.home}/mail/%u
+{more}
 passdb {{
  driver = passwd-file
  args = scheme=PLAIN username_format=%u {self.home}/users
@@ -100,7 +101,8 @@ service anvil {{
 
 
 class Talker:
-    """A server that runs `script(conversation)` for each connection; the conversation has say(), line() and secure()."""
+    """A server that runs `script(conversation)` for each connection; the conversation has say(), line() and secure(),
+    which has `certificate` unless it gets a context."""
 
     def __init__(self, script, certificate=None):
         outer = self
@@ -124,9 +126,10 @@ class Talker:
                 outer.lines.append(line.rstrip(b"\r\n"))
                 return line.rstrip(b"\r\n")
 
-            def secure(self):
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                context.load_cert_chain(*certificate)
+            def secure(self, context=None):
+                if not context:
+                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                    context.load_cert_chain(*certificate)
                 self.file.close()
                 self.request = context.wrap_socket(self.request, server_side=True)
                 self.file = self.request.makefile("rb")
