@@ -144,6 +144,8 @@ int Talk::run(int argc, char** argv) {
   auto wish = options_.wish(*protocol_, target_);
   if (!wish) return usage(wish.error());
   wish_ = std::move(*wish);
+  if (protocol_->speech == probe::Speech::ldap && !authorize_as_.empty())
+    return usage({Fault::malformed, "--authorize-as: a simple bind has no place for another name to act as"});
   login_ = std::make_unique<ProbeLogin>(*protocol_, target_, secret_);
   login_->user = user_;
   login_->authorize_as = authorize_as_;

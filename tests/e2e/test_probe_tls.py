@@ -465,3 +465,7 @@ def test_the_application_protocol_that_was_agreed_on_is_told(lab):
     has(probe(lab, "smtp", local(server.port), "--alpn", "smtp"), "=== TLS ALPN: ok: smtp")
     has(probe(lab, "smtp", local(server.port), "--alpn", "pop3"), "=== TLS ALPN: WARNING: the server does not agree on pop3")
     assert "ALPN" not in probe(lab, "smtp", local(server.port))
+
+
+def test_a_simple_bind_has_no_place_for_another_name(lab):
+    probe(lab, "ldap", local(9), "--auth", "simple", "--user", "cn=a", "--authorize-as", "cn=b", want=64)
