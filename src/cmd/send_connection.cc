@@ -55,7 +55,7 @@ Result<std::vector<std::string>> mail_hosts(const std::string& domain, const std
   if (reply.status == Status::malformed)
     return fail(Fault::malformed, escaped(domain) + " is no domain that the DNS can be asked for");
   if (reply.status == Status::none) return std::vector{domain};
-  std::ranges::stable_sort(reply.records, {}, &io::DnsReply::Record::preference);
+  std::ranges::sort(reply.records, {}, [](const auto& mx) { return std::tie(mx.preference, mx.text); });
   std::vector<std::string> hosts;
   for (auto& record : reply.records) {
     if (record.text.empty() || record.text == ".")
