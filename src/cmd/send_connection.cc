@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstring>
 #include <thread>
+#include <tuple>
 
 #include "base/escape.h"
 #include "io/resolver.h"
