@@ -1,8 +1,10 @@
 #include "cmd/send_connection.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +16,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <thread>
 #include <tuple>
 
 #include "base/escape.h"
@@ -24,6 +25,8 @@ extern char** environ;
 
 namespace hikyaku::cmd {
 namespace {
+
+constexpr int kEndMilliseconds = 5000;  ///< for a command of --pipe to end, each time
 
 using Family = probe::SendTarget::Family;
 
@@ -147,12 +150,14 @@ Result<SendConnection> SendConnection::open(const probe::SendTarget& target, std
 SendConnection::~SendConnection() {
   connection_.wire.reset();
   if (child_ < 0) return;
-  constexpr int kRounds = 100;
-  for (int round = 0; round < kRounds; ++round) {
-    if (::waitpid(child_, nullptr, WNOHANG) != 0) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  // It has read the end of what it was sent. Who does not end by that is asked to, and then made to.
+  const int end = static_cast<int>(::syscall(SYS_pidfd_open, child_, 0));
+  for (const int signal : {0, SIGTERM, SIGKILL}) {
+    if (signal != 0) ::kill(child_, signal);
+    pollfd one{end, POLLIN, 0};
+    if (end >= 0 && ::poll(&one, 1, kEndMilliseconds) > 0) break;
   }
-  ::kill(child_, SIGTERM);
+  if (end >= 0) ::close(end);
   ::waitpid(child_, nullptr, 0);
 }
 

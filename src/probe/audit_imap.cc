@@ -2,16 +2,12 @@
 
 #include <algorithm>
 
+#include "probe/words.h"
+
 namespace hikyaku::probe {
 namespace {
 
 constexpr std::size_t kMostUntagged = 100, kMostLines = 1000;
-
-std::string upper(std::string_view text) {
-  std::string out(text);
-  for (auto& c : out) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return out;
-}
 
 std::string_view take_word(std::string_view& text) {
   const auto word = text.substr(0, text.find(' '));

@@ -3,17 +3,13 @@
 #include <algorithm>
 
 #include "base/base64.h"
+#include "probe/words.h"
 
 namespace hikyaku::probe {
 namespace {
 
 constexpr std::size_t kMostAnswers = 1000;
 constexpr std::size_t kMostLines = 500;
-
-bool same_word(std::string_view a, std::string_view b) {
-  const auto upper = [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; };
-  return std::ranges::equal(a, b, {}, upper, upper);
-}
 
 /// The code of a line of a reply; 0: it is none.
 int code_of(std::string_view line) {

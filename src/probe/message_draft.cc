@@ -6,6 +6,7 @@
 
 #include "probe/encoded_header.h"
 #include "probe/message_parts.h"
+#include "probe/words.h"
 
 namespace hikyaku::probe {
 namespace {
@@ -81,11 +82,6 @@ std::vector<std::string> fields_of(const std::string& text) {
   return fields;
 }
 
-bool same_name(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 std::string_view name_of(std::string_view field) {
   return field.substr(0, std::min(field.find(':'), field.size()));
 }
@@ -105,12 +101,12 @@ void replace_headers(std::string& text, const std::vector<std::string>& fields,
   auto present = fields_of(text.substr(0, end));
   for (const auto& field : fields) {
     auto found =
-        std::ranges::find_if(present, [&](auto& p) { return same_name(name_of(p), name_of(field)); });
+        std::ranges::find_if(present, [&](auto& p) { return same_word(name_of(p), name_of(field)); });
     if (found != present.end()) {
       *found = field;
       continue;
     }
-    found = std::ranges::find_if(fresh, [&](auto& f) { return same_name(name_of(f), name_of(field)); });
+    found = std::ranges::find_if(fresh, [&](auto& f) { return same_word(name_of(f), name_of(field)); });
     if (found != fresh.end()) {
       *found = field;
     } else {
@@ -182,7 +178,7 @@ std::string put_together(const MessageDraft& draft, const DraftFacts& facts) {
   auto fresh = body_used ? body.fields : std::vector<std::string>();
   const auto present = fields_of(text.substr(0, header_end(text)));
   std::erase_if(fresh, [&](const auto& field) {
-    return std::ranges::any_of(present, [&](const auto& p) { return same_name(name_of(p), name_of(field)); });
+    return std::ranges::any_of(present, [&](const auto& p) { return same_word(name_of(p), name_of(field)); });
   });
   std::ranges::move(asked_fields(draft.added_headers, facts), std::back_inserter(fresh));
   replace_headers(text, asked_fields(draft.replaced_headers, facts), fresh);

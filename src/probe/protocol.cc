@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/escape.h"
+#include "probe/words.h"
 
 namespace hikyaku::probe {
 namespace {
@@ -19,13 +20,6 @@ constexpr std::array kProtocols{
     Protocol{"ftps", Speech::ftp, 990, true},      Protocol{"http", Speech::http, 80, false},
     Protocol{"https", Speech::http, 443, true},
 };
-
-bool same_name(std::string_view one, std::string_view other) {
-  return std::ranges::equal(one, other, [](char a, char b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return lower(a) == lower(b);
-  });
-}
 
 Result<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t port = 0;
@@ -42,7 +36,7 @@ std::span<const Protocol> protocols() { return kProtocols; }
 
 const Protocol* find_protocol(std::string_view name) {
   const auto found =
-      std::ranges::find_if(kProtocols, [&](const Protocol& one) { return same_name(one.name, name); });
+      std::ranges::find_if(kProtocols, [&](const Protocol& one) { return same_word(one.name, name); });
   return found == kProtocols.end() ? nullptr : &*found;
 }
 

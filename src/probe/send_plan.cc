@@ -7,6 +7,7 @@
 #include "probe/proxy_header.h"
 #include "probe/send_settings.h"
 #include "probe/send_target.h"
+#include "probe/words.h"
 
 namespace hikyaku::probe {
 namespace {
@@ -14,11 +15,6 @@ namespace {
 using Refused = std::optional<SendRefusal>;
 
 SendRefusal refusal(std::string text, SendExit exit = SendExit::arguments) { return {exit, std::move(text)}; }
-
-std::string upper(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) { return c >= 'a' && c <= 'z' ? char(c - 32) : c; });
-  return text;
-}
 
 std::vector<std::string> split(const std::string& list) {
   std::vector<std::string> words;
