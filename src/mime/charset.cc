@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "mime/header_text.h"
+
 namespace hikyaku::mime {
 namespace {
 
@@ -180,8 +182,6 @@ constexpr std::array kLabels = {
     Label{"macroman", other("macintosh", "MACINTOSH")},
     Label{"maccyrillic", other("x-mac-cyrillic", "MAC-CYRILLIC")},
 };
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 const Label* find(std::string_view label) {
   const auto* const found =

@@ -4,19 +4,10 @@
 #include <utility>
 
 #include "mail/header.h"
+#include "mime/header_text.h"
 
 namespace hikyaku::mime {
 namespace {
-
-bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-std::string trimmed(std::string text) {
-  while (!text.empty() && blank(text.back())) text.pop_back();
-  const auto begin = std::find_if_not(text.begin(), text.end(), blank);
-  text.erase(text.begin(), begin);
-  return text;
-}
 
 /// Walks over the value of a field.
 class Scanner {
@@ -37,10 +28,10 @@ class Scanner {
         step();
       }
     }
-    return trimmed(std::move(out));
+    return std::string(trimmed(out));
   }
   void skip_blanks() {
-    while (!ended() && (blank(peek()) || peek() == '(')) peek() == '(' ? skip_comment() : step();
+    while (!ended() && (is_blank(peek()) || peek() == '(')) peek() == '(' ? skip_comment() : step();
   }
   std::string quoted() {
     std::string out;
@@ -99,7 +90,7 @@ ContentField ContentField::parse(std::string_view value) {
   ContentField field;
   Scanner scanner(value);
   for (const char c : scanner.up_to(";"))
-    if (!blank(c)) field.word += lower(c);
+    if (!is_blank(c)) field.word += lower(c);
   while (!scanner.ended() && field.parameters.size() < kMaxParameters) {
     scanner.step();
     auto parameter = read_parameter(scanner);
@@ -144,7 +135,7 @@ std::optional<std::string> ContentHeader::boundary() const {
     }
   }
   // White space at its end can't be told from what gateways add to lines (RFC 2046 s. 5.1.1).
-  while (!found.empty() && blank(found.back())) found.pop_back();
+  while (!found.empty() && is_blank(found.back())) found.pop_back();
   if (found.empty()) return std::nullopt;
   return found;
 }

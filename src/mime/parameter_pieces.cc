@@ -10,7 +10,6 @@ namespace {
 constexpr std::size_t kNone = std::string_view::npos;
 constexpr std::size_t kNameMost = 100;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 /// RFC 2045 s. 5.1, and octets with the 8th bit.
 bool in_token(char c) {
   return (c > ' ' || (c & '\x80') != 0) && c != '\x7f' &&

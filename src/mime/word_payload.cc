@@ -2,10 +2,10 @@
 
 #include <cstdint>
 
+#include "mime/header_text.h"
+
 namespace hikyaku::mime {
 namespace {
-
-bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 int base64_value(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
@@ -53,7 +53,7 @@ WordPayload decode_b(std::string_view text) {
   std::size_t padding = 0, padded_at = 0;
   bool in_blank = false;
   for (const char c : text) {
-    if (blank(c)) {
+    if (is_blank(c)) {
       payload.folds += in_blank ? 0 : 1;
       in_blank = true;
       continue;
@@ -98,7 +98,7 @@ WordPayload decode_q(std::string_view text) {
       }
       ++payload.foreign;
       // "=" before a line end is quoted-printable's soft line break, out of place.
-      if (i + 1 < text.size() && blank(text[i + 1])) continue;
+      if (i + 1 < text.size() && is_blank(text[i + 1])) continue;
       payload.octets += '=';
     } else if (c == '\r' || c == '\n') {
       const bool begun = i > 0 && (text[i - 1] == '\r' || text[i - 1] == '\n');

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "mime/header_text.h"
+
 namespace hikyaku::mime {
 namespace {
 
 constexpr std::size_t kNone = std::string_view::npos;
 constexpr std::size_t kLabel = 80;  ///< octets of a label with its language that are looked at
 
-bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 bool hexadecimal(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
 }
@@ -54,7 +55,8 @@ void WordScanner::find_end(HeaderPiece& piece, std::size_t payload) {
     constexpr std::size_t kWord = 80;  // words are no longer, but for those that are broken otherwise
     const auto later = value_.substr(mark + 2, kWord).find("?=");
     const auto between = value_.substr(mark + 2, later == kNone ? 0 : later);
-    if (later != kNone && std::none_of(between.begin(), between.end(), blank) && between.find("=?") == kNone)
+    if (later != kNone && std::none_of(between.begin(), between.end(), is_blank) &&
+        between.find("=?") == kNone)
       mark += 2 + later;
   }
   if (mark != kNone && (next == kNone || next >= mark || next + 1 == mark)) {
@@ -64,7 +66,7 @@ void WordScanner::find_end(HeaderPiece& piece, std::size_t payload) {
   }
   // Without its end a word goes to the next blank: what is behind may be text.
   auto end = payload;
-  while (end < value_.size() && end != next && !blank(value_[end])) ++end;
+  while (end < value_.size() && end != next && !is_blank(value_[end])) ++end;
   piece.payload = value_.substr(payload, end - payload);
   if (piece.payload.ends_with('?')) piece.payload.remove_suffix(1);
   piece.end = end;
