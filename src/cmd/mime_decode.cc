@@ -54,15 +54,21 @@ class TextWriter : private mime::EmbeddedFileListener {
     decoder_.feed(octets, text_);
     hand_on();
   }
-  void file_begins(const mime::EmbeddedFile& file) override { name_ = file.name; }
+  void file_begins(const mime::EmbeddedFile& file) override {
+    name_ = file.name;
+    if (!options_.binary) return;
+    decoder_.settle(text_);
+    hand_on();
+  }
   void file(std::string_view octets) override {
     if (options_.binary) out_.write(octets);
   }
   void file_ends(std::uint64_t octets, const mime::TransferNotes& notes) override {
     notes_.transfer(part_, notes);
     if (options_.binary) return;
-    text_ += fmt::format("[encoded in the text: \"{}\", {} octets]\n",
-                         escaped(mime::decode_header_value(name_).text), octets);
+    decoder_.insert(fmt::format("[encoded in the text: \"{}\", {} octets]\n",
+                                escaped(mime::decode_header_value(name_).text), octets),
+                    text_);
     hand_on();
   }
   void hand_on() {

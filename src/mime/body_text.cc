@@ -30,6 +30,20 @@ void BodyTextDecoder::feed(std::string_view octets, std::string& out) {
   if (sample_.size() >= kSample) decide(out);
 }
 
+void BodyTextDecoder::insert(std::string_view text, std::string& out) {
+  if (!decoder_ && inserted_ + text.size() > kSample) decide(out);
+  if (decoder_) {
+    out += text;
+    return;
+  }
+  insertions_.push_back({sample_.size(), std::string(text)});
+  inserted_ += text.size();
+}
+
+void BodyTextDecoder::settle(std::string& out) {
+  if (!decoder_ && !sample_.empty()) decide(out);
+}
+
 void BodyTextDecoder::finish(std::string& out) {
   if (!decoder_) decide(out);
   decoder_->finish(out);
@@ -58,8 +72,15 @@ void BodyTextDecoder::decide(std::string& out) {
     decoder = TextDecoder::open(kUtf8);
   }
   decoder_ = std::move(*decoder);
-  decoder_->feed(sample_, out);
+  std::size_t fed = 0;
+  for (const auto& insertion : insertions_) {
+    decoder_->feed(std::string_view(sample_).substr(fed, insertion.at - fed), out);
+    fed = insertion.at;
+    out += insertion.text;
+  }
+  decoder_->feed(std::string_view(sample_).substr(fed), out);
   sample_ = {};
+  insertions_ = {};
 }
 
 }  // namespace hikyaku::mime

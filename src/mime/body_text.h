@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mime/charset.h"
 #include "mime/charset_guess.h"
@@ -34,8 +35,12 @@ class BodyTextDecoder {
   /// `label`: the charset parameter; empty: there is none.
   explicit BodyTextDecoder(std::string_view label) : label_(label) {}
   void feed(std::string_view octets, std::string& out);
+  /// Puts `text`, in UTF-8, into the output between what was fed and what is to come.
+  void insert(std::string_view text, std::string& out);
+  /// Decides by what there is, and writes it: something else follows in the output.
+  void settle(std::string& out);
   void finish(std::string& out);
-  /// After kSample octets, or finish().
+  /// After kSample octets, settle() or finish().
   const BodyTextFacts& facts() const { return facts_; }
   /// nullptr: nothing was decoded.
   const DecodeNotes* notes() const { return decoder_ ? &decoder_->notes() : nullptr; }
@@ -43,7 +48,13 @@ class BodyTextDecoder {
  private:
   void decide(std::string& out);
 
+  struct Insertion {
+    std::size_t at;  ///< octets of the sample before it
+    std::string text;
+  };
   std::string label_, sample_;
+  std::vector<Insertion> insertions_;
+  std::size_t inserted_ = 0;  // octets of all of them: kSample at most
   BodyTextFacts facts_;
   std::optional<TextDecoder> decoder_;
 };

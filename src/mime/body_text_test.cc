@@ -54,6 +54,27 @@ INSTANTIATE_TEST_SUITE_P(
         TextCase{"nothing", "utf-8", "", "", "utf-8", Source::label}),
     [](const auto& row) { return std::string(row.param.name); });
 
+TEST(BodyText, WhatIsInsertedStandsWhereItWas) {
+  BodyTextDecoder decoder("");
+  std::string out;
+  decoder.feed("before ", out);
+  decoder.insert("[ここ] ", out);
+  decoder.feed(kSjisText, out);
+  EXPECT_EQ(out, "");
+  decoder.insert("[終]", out);
+  decoder.finish(out);
+  EXPECT_EQ(out, "before [ここ] こんにちは、世界。[終]");
+}
+
+TEST(BodyText, WhatIsInsertedIsHeldToALimit) {
+  BodyTextDecoder decoder("");
+  std::string out;
+  decoder.feed("a", out);
+  for (std::size_t held = 0; held <= BodyTextDecoder::kSample; held += 1000)
+    decoder.insert(std::string(1000, 'b'), out);
+  EXPECT_GT(out.size(), BodyTextDecoder::kSample);
+}
+
 TEST(BodyText, WhatFollowsTheSampleIsReadTheSame) {
   std::string octets;
   while (octets.size() < 3 * BodyTextDecoder::kSample) octets += kUtf8Text;

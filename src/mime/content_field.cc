@@ -1,6 +1,5 @@
 #include "mime/content_field.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "mail/header.h"
@@ -48,6 +47,7 @@ class Scanner {
 
  private:
   void skip_comment() {
+    if (none_closes_) return step();
     const auto begin = at_;
     int depth = 0;
     for (; !ended(); step()) {
@@ -60,12 +60,14 @@ class Scanner {
         return step();
       }
     }
-    // Never closed: it was no comment, and what follows counts.
+    // Never closed: it was no comment, and what follows counts. Nor does another one of them close.
+    none_closes_ = true;
     at_ = begin + 1;
   }
 
   std::string_view text_;
   std::size_t at_ = 0;
+  bool none_closes_ = false;
 };
 
 FieldParameter read_parameter(Scanner& scanner) {

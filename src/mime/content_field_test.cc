@@ -54,5 +54,11 @@ TEST(ContentHeader, ATypeWithoutASlashIsNone) {
   EXPECT_EQ(ContentHeader::read("Content-Type: text\r\n").type.word, "");
 }
 
+// What takes quadratic time with it runs into the limit of the whole program.
+TEST(ContentField, ParenthesesThatNoneClosesAreReadOnce) {
+  const auto field = ContentField::parse(std::string(512 * 1024, '(') + "text/plain; charset=utf-8");
+  EXPECT_EQ(field.word, "text/plain");
+}
+
 }  // namespace
 }  // namespace hikyaku::mime

@@ -71,6 +71,12 @@ INSTANTIATE_TEST_SUITE_P(
                    "MIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=XYb\r\n",
                    "1 broken_escape@67\n",
                    "MIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=3DXYb\r\n"},
+        DoctorCase{"line_ends_of_what_is_no_text_stay_octets",
+                   "MIME-Version: 1.0\r\nContent-Type: application/pdf\r\n"
+                   "Content-Transfer-Encoding: quoted-printable\r\n\r\na=0Ab=XYc\r\n",
+                   "1 broken_escape@102\n",
+                   "MIME-Version: 1.0\r\nContent-Type: application/pdf\r\n"
+                   "Content-Transfer-Encoding: quoted-printable\r\n\r\na=0Ab=3DXYc=0D=0A"},
         DoctorCase{"octets_without_labels", "Subject: a\n\nこんにちは、世界。\n",
                    "1 eight_bit_in_7bit@12\n1 no_charset@12\n",
                    "Subject: a\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: "

@@ -122,7 +122,9 @@ void EmbeddedFileReader::uu_line() {
   const auto text = without_line_end(whole);
   decoded_.clear();
   const auto read = decode_uuencode_line(text, decoded_);
-  if (read == UuencodeLine::none) {
+  // Nothing at all behind the first line: it was a line of the text that only looks like one.
+  const bool nothing = state_ == State::uu_begun && (text.empty() || text == "end");
+  if (read == UuencodeLine::none || nothing) {
     if (state_ == State::uu_begun) {
       not_a_file();
     } else {

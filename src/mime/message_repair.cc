@@ -62,7 +62,11 @@ void MessageRepairer::begin_body(const Part& part) {
         Base64Format{.line_length = kLine,
                      .line_end = repair_.lf ? Base64Format::LineEnd::lf : Base64Format::LineEnd::crlf});
   } else if (body == PartRepair::Body::quoted_printable) {
-    quoted_.emplace(QuotedPrintableEncoder::Content::text, line_end());
+    // In what is no text a line end that was encoded is an octet of it, and stays one.
+    const auto& type = part.content.type.word;
+    const bool text = type.empty() || type.starts_with("text/");
+    quoted_.emplace(text ? QuotedPrintableEncoder::Content::text : QuotedPrintableEncoder::Content::binary,
+                    line_end());
   } else {
     return;
   }

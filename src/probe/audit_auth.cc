@@ -23,7 +23,7 @@ std::string likely_user(const AuditTarget& target) {
 }
 
 /// Up to where PLAIN can be tried: under TLS if there is any.
-SmtpTalk::Obstacle ready_for_plain(SmtpTalk& smtp) {
+AuditSmtpTalk::Obstacle ready_for_plain(AuditSmtpTalk& smtp) {
   if (auto no = smtp.secured()) return no;
   if (!smtp.offers("AUTH")) return not_applicable("the server offers no AUTH");
   if (!smtp.offers_mechanism("PLAIN")) return not_applicable("the server offers no AUTH PLAIN");
@@ -31,12 +31,12 @@ SmtpTalk::Obstacle ready_for_plain(SmtpTalk& smtp) {
 }
 
 /// With a real login, that is taken.
-SmtpTalk::Obstacle ready_with_user(SmtpTalk& smtp) {
+AuditSmtpTalk::Obstacle ready_with_user(AuditSmtpTalk& smtp) {
   if (smtp.target().user.empty()) return not_applicable("the case needs --user and --password-file");
   return ready_for_plain(smtp);
 }
 
-SmtpTalk::Obstacle challenged(SmtpTalk& smtp) {
+AuditSmtpTalk::Obstacle challenged(AuditSmtpTalk& smtp) {
   if (auto no = ready_for_plain(smtp)) return no;
   if (const auto answer = smtp.command("AUTH PLAIN"); answer.code != 334) {
     if (answer.refused()) return passed("AUTH PLAIN without its message was refused: " + answer.quoted());
@@ -47,7 +47,7 @@ SmtpTalk::Obstacle challenged(SmtpTalk& smtp) {
 
 AuditFinding offered_in_plain_text(AuditTalk& talk, const AuditTarget& target) {
   if (target.tls_at_once) return not_applicable("TLS comes at once");
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.introduced()) return *no;
   for (const auto* mechanism : {"PLAIN", "LOGIN"}) {
     if (smtp.offers_mechanism(mechanism))
@@ -58,7 +58,7 @@ AuditFinding offered_in_plain_text(AuditTalk& talk, const AuditTarget& target) {
 
 AuditFinding checked_in_plain_text(AuditTalk& talk, const AuditTarget& target) {
   if (target.tls_at_once) return not_applicable("TLS comes at once");
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.introduced()) return *no;
   const auto answer = smtp.command("AUTH PLAIN " + plain("", "hikyaku-audit-nobody", "wrong"));
   if (answer.code == 535 || answer.taken())
@@ -67,7 +67,7 @@ AuditFinding checked_in_plain_text(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding within_transaction(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = ready_for_plain(smtp)) return *no;
   if (const auto answer = smtp.command(smtp.mail_command()); answer.code != 250)
     return not_applicable("MAIL is refused before AUTH: " + answer.quoted());
@@ -77,7 +77,7 @@ AuditFinding within_transaction(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding twice(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (target.user.empty()) return not_applicable("the case needs --user and --password-file");
   if (auto no = smtp.logged_in()) return *no;
   const auto answer = smtp.command("AUTH PLAIN " + plain("", "hikyaku-audit-nobody", "wrong"));
@@ -86,7 +86,7 @@ AuditFinding twice(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding cancelled(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = challenged(smtp)) return *no;
   const auto answer = smtp.command("*");
   if (answer.code == 334) return failed("\"*\" did not end the exchange: " + answer.quoted());
@@ -96,7 +96,7 @@ AuditFinding cancelled(AuditTalk& talk, const AuditTarget& target) {
 /// An answer that is no base64, or far too long: refused, and one line for all that.
 AuditFinding bad_answer(AuditTalk& talk, const AuditTarget& target, std::string_view octets,
                         std::string_view shown, std::string_view harm) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = challenged(smtp)) return *no;
   talk.send(std::string(octets) + "\r\n", shown);
   const auto answer = smtp.answer();
@@ -109,7 +109,7 @@ AuditFinding bad_answer(AuditTalk& talk, const AuditTarget& target, std::string_
 /// A login that must not be one, whoever the user is.
 AuditFinding bad_login(AuditTalk& talk, const AuditTarget& target, const std::string& initial,
                        std::string_view harm) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = ready_for_plain(smtp)) return *no;
   return must_refuse(talk, smtp.command("AUTH PLAIN " + initial), harm);
 }
@@ -117,7 +117,7 @@ AuditFinding bad_login(AuditTalk& talk, const AuditTarget& target, const std::st
 /// The same with the right password, which is not shown.
 AuditFinding almost_right(AuditTalk& talk, const AuditTarget& target, const std::string& initial,
                           std::string_view shown, std::string_view harm) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = ready_with_user(smtp)) return *no;
   if (!talk.under_tls()) return not_applicable("no password is sent without TLS, and the server has none");
   talk.send("AUTH PLAIN " + initial + "\r\n", shown);

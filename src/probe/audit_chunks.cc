@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kLooksLikeCommands = "XYZZY\r\nXYZZY\r\n";
 
-SmtpTalk::Obstacle ready_for_chunks(SmtpTalk& smtp) {
+AuditSmtpTalk::Obstacle ready_for_chunks(AuditSmtpTalk& smtp) {
   if (auto no = smtp.with_recipient()) return no;
   if (!smtp.offers("CHUNKING")) return not_applicable("the server offers no CHUNKING");
   return std::nullopt;
@@ -22,7 +22,7 @@ std::string chunk(std::string_view octets, bool last) {
 
 /// A BDAT that is refused: its octets come all the same (RFC 3030 s. 2), and must be dropped unread, or the
 /// connection with them.
-AuditFinding refused_with_its_octets(SmtpTalk& smtp, std::string_view harm) {
+AuditFinding refused_with_its_octets(AuditSmtpTalk& smtp, std::string_view harm) {
   const auto first = smtp.answer();
   if (first.taken()) return failed(std::string(harm) + ": " + first.quoted());
   if (first.none()) return must_refuse(smtp.talk(), first, harm);
@@ -32,7 +32,7 @@ AuditFinding refused_with_its_octets(SmtpTalk& smtp, std::string_view harm) {
 }
 
 AuditFinding without_mail(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.logged_in()) return *no;
   if (!smtp.offers("CHUNKING")) return not_applicable("the server offers no CHUNKING");
   talk.send(chunk(kLooksLikeCommands, true));
@@ -40,7 +40,7 @@ AuditFinding without_mail(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding without_recipient(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.with_sender()) return *no;
   if (!smtp.offers("CHUNKING")) return not_applicable("the server offers no CHUNKING");
   talk.send(chunk(kLooksLikeCommands, true));
@@ -48,7 +48,7 @@ AuditFinding without_recipient(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding after_last(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = ready_for_chunks(smtp)) return *no;
   talk.send(chunk(audit_message("the last chunk"), true));
   if (const auto answer = smtp.answer(); answer.code != 250)
@@ -58,7 +58,7 @@ AuditFinding after_last(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding then_data(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = ready_for_chunks(smtp)) return *no;
   talk.send(chunk("Subject: a first chunk\r\n", false));
   if (const auto answer = smtp.answer(); answer.code != 250)
@@ -69,7 +69,7 @@ AuditFinding then_data(AuditTalk& talk, const AuditTarget& target) {
 /// A size that is none, or too large for a number: as a small one it would make commands of content, or
 /// content of commands. Behind it the input ends, for whom the number is good waits for its octets.
 AuditFinding with_size(AuditTalk& talk, const AuditTarget& target, std::string_view size) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = ready_for_chunks(smtp)) return *no;
   talk.send("BDAT " + std::string(size) + " LAST\r\nXYZZY\r\n");
   const auto answers = smtp.rest_at_end_of_input();

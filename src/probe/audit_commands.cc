@@ -54,7 +54,7 @@ constexpr Refused kRefused[] = {
 };
 
 AuditFinding refused(AuditTalk& talk, const AuditTarget& target, const Refused& one) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = one.stage == Refused::Stage::hello   ? smtp.secured()
                 : one.stage == Refused::Stage::login ? smtp.logged_in()
                                                      : smtp.with_sender())
@@ -70,7 +70,7 @@ AuditFinding refused(AuditTalk& talk, const AuditTarget& target, const Refused& 
 }
 
 AuditFinding size_over_limit(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.logged_in()) return *no;
   const auto limit = smtp.parameter("SIZE");
   if (limit.empty() || limit.size() > 18 || limit.find_first_not_of("0123456789") != std::string::npos ||
@@ -85,7 +85,7 @@ AuditFinding size_over_limit(AuditTalk& talk, const AuditTarget& target) {
 AuditFinding proxy(AuditTalk& talk, const AuditTarget& target) {
   if (target.tls_at_once) return not_applicable("PROXY would come before TLS, where no answer tells of it");
   talk.send("PROXY TCP4 192.0.2.1 192.0.2.2 1111 25\r\n");
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   const auto greeting = smtp.answer();
   if (greeting.code != 220) return must_refuse(talk, greeting, "");
   return must_refuse(talk, smtp.command("EHLO " + std::string(kAuditName)),
@@ -94,7 +94,7 @@ AuditFinding proxy(AuditTalk& talk, const AuditTarget& target) {
 
 /// A browser can be made to send such a thing; what it says for others must not be heard.
 AuditFinding http(AuditTalk& talk, const AuditTarget& target, std::string_view method) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.greeted()) return *no;
   const std::string body = "EHLO " + std::string(kAuditName) + "\r\nRSET\r\n";
   talk.send(std::string(method) +
@@ -109,7 +109,7 @@ AuditFinding http(AuditTalk& talk, const AuditTarget& target, std::string_view m
 
 /// What is behind DATA that is refused is content for the client, and commands for the server.
 AuditFinding content_behind_refused_data(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.logged_in()) return *no;
   talk.send("DATA\r\nNOOP\r\nNOOP\r\n.\r\n");
   const auto first = smtp.answer();
@@ -124,7 +124,7 @@ AuditFinding content_behind_refused_data(AuditTalk& talk, const AuditTarget& tar
 }
 
 AuditFinding etrn(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
   const auto answer = smtp.command("ETRN " + target.relay_domain);
   if (answer.taken()) return noted("ETRN of a stranger has the server try mail again: " + answer.quoted());

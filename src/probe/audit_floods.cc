@@ -15,7 +15,7 @@ constexpr int kReceivedHeaders = 150;
 constexpr std::uint64_t kLargestSent = 32UL * 1024 * 1024;
 
 AuditFinding bad_commands(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
   const auto began = talk.now();
   auto before = began, first = began - began, last = first;
@@ -41,7 +41,7 @@ AuditFinding bad_commands(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding many_recipients(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.with_recipient()) return *no;
   const bool pipelining = smtp.offers("PIPELINING");
   const int at_once = pipelining ? kRecipientsAtOnce : 1;
@@ -65,7 +65,7 @@ AuditFinding many_recipients(AuditTalk& talk, const AuditTarget& target) {
 /// A mail loop shows by its Received fields: at some number a message has to be refused, or it goes round for
 /// ever.
 AuditFinding received_loop(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.with_data()) return *no;
   std::string content;
   for (int i = 0; i < kReceivedHeaders; ++i) {
@@ -79,7 +79,7 @@ AuditFinding received_loop(AuditTalk& talk, const AuditTarget& target) {
 
 /// SIZE says what the client believes (RFC 1870 s. 6.3); the limit is for what it really sends.
 AuditFinding size_understated(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.logged_in()) return *no;
   const auto told = smtp.parameter("SIZE");
   if (told.empty() || told.size() > 18 || told.find_first_not_of("0123456789") != std::string::npos ||

@@ -35,7 +35,7 @@ std::optional<AuditFinding> before_handshake(AuditTalk& talk, const AuditTarget&
   if (target.tls_at_once) return std::nullopt;
   if (target.protocol == AuditProtocol::pop3) return Pop3Talk(talk, target).up_to_handshake();
   if (target.protocol == AuditProtocol::imap) return ImapTalk(talk, target).up_to_handshake();
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.introduced()) return no;
   if (!smtp.offers("STARTTLS")) return not_applicable("the server offers no STARTTLS");
   if (const auto answer = smtp.command("STARTTLS"); answer.code != 220)

@@ -26,7 +26,7 @@ struct ImapAnswer {
   std::string quoted() const;
 };
 
-/// The client's end of an audited IMAP session; as SmtpTalk.
+/// The client's end of an audited IMAP session; as AuditSmtpTalk.
 class ImapTalk {
  public:
   using Obstacle = std::optional<AuditFinding>;

@@ -11,7 +11,7 @@ namespace {
 using namespace std::string_view_literals;
 
 /// What is one line, and so gets one answer at most.
-AuditFinding one_answer(SmtpTalk& smtp, std::string_view octets, std::string_view harm) {
+AuditFinding one_answer(AuditSmtpTalk& smtp, std::string_view octets, std::string_view harm) {
   smtp.talk().send(octets);
   const auto first = smtp.answer();
   if (first.none()) return must_refuse(smtp.talk(), first, harm);
@@ -34,7 +34,7 @@ constexpr Line kLines[] = {
 
 /// Whatever a server does with a line that is too long, its end is no line of its own.
 AuditFinding long_line_is_one(AuditTalk& talk, const AuditTarget& target, std::size_t size) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
   std::string line = "NOOP ";
   while (line.size() < size) line += "XYZZY ";
@@ -42,7 +42,7 @@ AuditFinding long_line_is_one(AuditTalk& talk, const AuditTarget& target, std::s
 }
 
 AuditFinding endless_line(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
   const std::string piece(64 * 1024, 'x');
   talk.send("MAIL FROM:<");
@@ -54,7 +54,7 @@ AuditFinding endless_line(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding long_name_in_reply(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.greeted()) return *no;
   const auto answer = smtp.command("EHLO " + std::string(1500, 'a') + ".invalid");
   if (!answer.taken()) return must_refuse(talk, answer, "");
@@ -90,7 +90,7 @@ constexpr Refused kRefused[] = {
 };
 
 AuditFinding refused(AuditTalk& talk, const AuditTarget& target, const Refused& one) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = one.stage == Refused::Stage::sender ? smtp.with_sender() : smtp.logged_in()) return *no;
   std::string command(one.command);
   if (const auto at = command.find("{DOMAIN}"); at != std::string::npos)
@@ -104,7 +104,7 @@ AuditFinding refused(AuditTalk& talk, const AuditTarget& target, const Refused& 
 /// RFC 5321 s. 3.1: the client waits for the greeting. Many programs that send unwanted mail do not.
 AuditFinding early_talker(AuditTalk& talk, const AuditTarget& target) {
   if (!target.tls_at_once) talk.send("EHLO " + std::string(kAuditName) + "\r\n");
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (target.tls_at_once) return not_applicable("TLS comes first");
   const auto greeting = smtp.answer();
   if (greeting.refused()) return passed("who talks before the greeting is turned away: " + greeting.quoted());
@@ -120,7 +120,7 @@ void add_line_cases(AuditCases& cases) {
   const CaseAdder add(cases, AuditProtocol::smtp);
   for (const auto& line : kLines) {
     add(line.id, line.title, line.reference, [&line](AuditTalk& talk, const AuditTarget& target) {
-      SmtpTalk smtp(talk, target);
+      AuditSmtpTalk smtp(talk, target);
       if (auto no = smtp.secured()) return *no;
       return one_answer(smtp, line.octets, line.harm);
     });

@@ -26,7 +26,7 @@ struct Pop3Answer {
   std::string quoted() const;
 };
 
-/// The client's end of an audited POP3 session; as SmtpTalk.
+/// The client's end of an audited POP3 session; as AuditSmtpTalk.
 class Pop3Talk {
  public:
   using Obstacle = std::optional<AuditFinding>;

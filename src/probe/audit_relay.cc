@@ -82,7 +82,7 @@ void replace(std::string& text, std::string_view what, std::string_view with) {
     text.replace(at, what.size(), with);
 }
 
-std::string filled(std::string_view form, const SmtpTalk& smtp) {
+std::string filled(std::string_view form, const AuditSmtpTalk& smtp) {
   std::string text(form);
   replace(text, "{LOCAL}", smtp.local_domain());
   replace(text, "{IP}", smtp.target().literal);
@@ -101,7 +101,7 @@ std::string other_sender(const AuditTarget& target) {
 }
 
 /// Whether the answers to a form can mean anything: not where the server relays for this client in any case.
-SmtpTalk::Obstacle stranger(SmtpTalk& smtp) {
+AuditSmtpTalk::Obstacle stranger(AuditSmtpTalk& smtp) {
   // Not from the null sender, which a form is about.
   const auto sender = smtp.command("MAIL FROM:<" + other_sender(smtp.target()) + ">");
   if (sender.none()) return must_refuse(smtp.talk(), sender, "");
@@ -127,7 +127,7 @@ bool looks_local(const Form& form) {
 }
 
 /// A refusal for now may be for another reason, and hide that the server would relay later.
-AuditFinding judge_refused(SmtpTalk& smtp, const SmtpAnswer& answer) {
+AuditFinding judge_refused(AuditSmtpTalk& smtp, const SmtpAnswer& answer) {
   if (answer.code >= 400 && answer.code < 500 && answer.code != 421) {
     auto text = answer.text;
     std::ranges::transform(text, text.begin(),
@@ -140,7 +140,7 @@ AuditFinding judge_refused(SmtpTalk& smtp, const SmtpAnswer& answer) {
 
 /// A form with a local part that the server may have a mailbox for, as it has for any: then it is taken to be
 /// local, and where it goes can't be seen.
-AuditFinding judge_taken(SmtpTalk& smtp, const Form& form, const SmtpAnswer& taken) {
+AuditFinding judge_taken(AuditSmtpTalk& smtp, const Form& form, const SmtpAnswer& taken) {
   if (looks_local(form)) {
     const auto any = smtp.command("RCPT TO:<hikyaku-audit-nobody@" + smtp.local_domain() + ">");
     if (any.taken())
@@ -151,7 +151,7 @@ AuditFinding judge_taken(SmtpTalk& smtp, const Form& form, const SmtpAnswer& tak
 }
 
 AuditFinding relay(AuditTalk& talk, const AuditTarget& target, const Form& form) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (names(form, "{IP}") && target.literal.empty())
     return not_applicable("the case needs the server's address: give it instead of its name");
   if (auto no = smtp.secured()) return *no;
@@ -167,7 +167,7 @@ AuditFinding relay(AuditTalk& talk, const AuditTarget& target, const Form& form)
 }
 
 AuditFinding plain(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
   auto taken = smtp.command("MAIL FROM:<" + other_sender(target) + ">");
   if (taken.refused() && taken.code != 530) taken = smtp.command("MAIL FROM:<>");

@@ -63,7 +63,7 @@ std::string audit_message(std::string_view subject) {
 
 // ---- answers ----
 
-SmtpAnswer SmtpTalk::answer() {
+SmtpAnswer AuditSmtpTalk::answer() {
   SmtpAnswer answer;
   for (std::size_t lines = 0; lines < kMostLines; ++lines) {
     const auto line = talk_.line();
@@ -78,12 +78,12 @@ SmtpAnswer SmtpTalk::answer() {
   return {0, "sent a reply of more than " + std::to_string(kMostLines) + " lines"};
 }
 
-SmtpAnswer SmtpTalk::command(std::string_view line) {
+SmtpAnswer AuditSmtpTalk::command(std::string_view line) {
   talk_.send(std::string(line) + "\r\n");
   return answer();
 }
 
-std::vector<SmtpAnswer> SmtpTalk::read_on() {
+std::vector<SmtpAnswer> AuditSmtpTalk::read_on() {
   std::vector<SmtpAnswer> all;
   while (all.size() < kMostAnswers) {
     auto one = answer();
@@ -95,19 +95,19 @@ std::vector<SmtpAnswer> SmtpTalk::read_on() {
   return all;
 }
 
-std::vector<SmtpAnswer> SmtpTalk::rest() {
+std::vector<SmtpAnswer> AuditSmtpTalk::rest() {
   talk_.send("QUIT\r\n");
   return read_on();
 }
 
-std::vector<SmtpAnswer> SmtpTalk::rest_at_end_of_input() {
+std::vector<SmtpAnswer> AuditSmtpTalk::rest_at_end_of_input() {
   talk_.end_output();
   return read_on();
 }
 
 // ---- the steps of a session ----
 
-SmtpTalk::Obstacle SmtpTalk::greeted() {
+AuditSmtpTalk::Obstacle AuditSmtpTalk::greeted() {
   if (target_.tls_at_once) {
     TlsWish wish;
     wish.server_name = target_.server_name;
@@ -122,7 +122,7 @@ SmtpTalk::Obstacle SmtpTalk::greeted() {
   return std::nullopt;
 }
 
-SmtpTalk::Obstacle SmtpTalk::hello() {
+AuditSmtpTalk::Obstacle AuditSmtpTalk::hello() {
   const auto answer = command("EHLO " + std::string(kAuditName));
   keywords_.clear();
   if (answer.code != 250) return unsure("EHLO was not taken: " + answer.quoted());
@@ -135,12 +135,12 @@ SmtpTalk::Obstacle SmtpTalk::hello() {
   return std::nullopt;
 }
 
-SmtpTalk::Obstacle SmtpTalk::introduced() {
+AuditSmtpTalk::Obstacle AuditSmtpTalk::introduced() {
   if (auto no = greeted()) return no;
   return hello();
 }
 
-SmtpTalk::Obstacle SmtpTalk::start_tls() {
+AuditSmtpTalk::Obstacle AuditSmtpTalk::start_tls() {
   if (const auto answer = command("STARTTLS"); answer.code != 220)
     return unsure("STARTTLS was offered, but not done: " + answer.quoted());
   TlsWish wish;
@@ -149,14 +149,14 @@ SmtpTalk::Obstacle SmtpTalk::start_tls() {
   return std::nullopt;
 }
 
-SmtpTalk::Obstacle SmtpTalk::secured() {
+AuditSmtpTalk::Obstacle AuditSmtpTalk::secured() {
   if (auto no = introduced()) return no;
   if (talk_.under_tls() || !offers("STARTTLS")) return std::nullopt;
   if (auto no = start_tls()) return no;
   return hello();
 }
 
-SmtpTalk::Obstacle SmtpTalk::logged_in() {
+AuditSmtpTalk::Obstacle AuditSmtpTalk::logged_in() {
   if (auto no = secured()) return no;
   if (target_.user.empty()) return std::nullopt;
   if (!talk_.under_tls()) return not_applicable("no password is sent without TLS, and the server has none");
@@ -168,21 +168,21 @@ SmtpTalk::Obstacle SmtpTalk::logged_in() {
   return std::nullopt;
 }
 
-SmtpTalk::Obstacle SmtpTalk::with_sender() {
+AuditSmtpTalk::Obstacle AuditSmtpTalk::with_sender() {
   if (auto no = logged_in()) return no;
   if (const auto answer = command(mail_command()); answer.code != 250)
     return needs_other_addresses(answer, mail_command());
   return std::nullopt;
 }
 
-SmtpTalk::Obstacle SmtpTalk::with_recipient() {
+AuditSmtpTalk::Obstacle AuditSmtpTalk::with_recipient() {
   if (auto no = with_sender()) return no;
   if (const auto answer = command(recipient_command()); answer.code != 250 && answer.code != 251)
     return needs_other_addresses(answer, recipient_command());
   return std::nullopt;
 }
 
-SmtpTalk::Obstacle SmtpTalk::with_data() {
+AuditSmtpTalk::Obstacle AuditSmtpTalk::with_data() {
   if (auto no = with_recipient()) return no;
   if (const auto answer = command("DATA"); answer.code != 354)
     return not_applicable("DATA was refused: " + answer.quoted());
@@ -191,13 +191,13 @@ SmtpTalk::Obstacle SmtpTalk::with_data() {
 
 // ---- what is offered ----
 
-bool SmtpTalk::offers(std::string_view keyword) const {
+bool AuditSmtpTalk::offers(std::string_view keyword) const {
   return std::ranges::any_of(keywords_, [&](std::string_view line) {
     return same_word(line.substr(0, line.find_first_of(" =")), keyword);
   });
 }
 
-std::string SmtpTalk::parameter(std::string_view keyword) const {
+std::string AuditSmtpTalk::parameter(std::string_view keyword) const {
   for (const std::string_view line : keywords_) {
     const auto end = line.find_first_of(" =");
     if (same_word(line.substr(0, end), keyword) && end != std::string_view::npos)
@@ -206,7 +206,7 @@ std::string SmtpTalk::parameter(std::string_view keyword) const {
   return "";
 }
 
-bool SmtpTalk::offers_mechanism(std::string_view mechanism) const {
+bool AuditSmtpTalk::offers_mechanism(std::string_view mechanism) const {
   std::string_view left;
   const auto all = parameter("AUTH");
   for (left = all; !left.empty();) {
@@ -217,7 +217,7 @@ bool SmtpTalk::offers_mechanism(std::string_view mechanism) const {
   return false;
 }
 
-std::string SmtpTalk::local_domain() const {
+std::string AuditSmtpTalk::local_domain() const {
   if (!target_.local_domain.empty()) return target_.local_domain;
   if (const auto at = target_.recipient.rfind('@'); at != std::string::npos)
     return target_.recipient.substr(at + 1);

@@ -23,11 +23,11 @@ struct SmtpAnswer {
 
 /// The client's end of an audited SMTP session. The members that give an optional finding are the steps that
 /// a case stands on: a finding says that the case can't be gone on with, and is the case's.
-class SmtpTalk {
+class AuditSmtpTalk {
  public:
   using Obstacle = std::optional<AuditFinding>;
 
-  SmtpTalk(AuditTalk& talk, const AuditTarget& target) : talk_(talk), target_(target) {}
+  AuditSmtpTalk(AuditTalk& talk, const AuditTarget& target) : talk_(talk), target_(target) {}
 
   /// TLS where it comes at once, and the greeting.
   Obstacle greeted();

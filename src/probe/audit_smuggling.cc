@@ -43,12 +43,12 @@ constexpr Ending kEndings[] = {
 };
 
 /// What is between the bogus end and the true one: a whole transaction, to the same recipient.
-std::string second_message(const SmtpTalk& smtp) {
+std::string second_message(const AuditSmtpTalk& smtp) {
   return smtp.mail_command() + "\r\n" + smtp.recipient_command() + "\r\nDATA\r\n" + audit_message("smuggled");
 }
 
 /// One answer comes for one message. More are those to commands that were content.
-AuditFinding judge(SmtpTalk& smtp) {
+AuditFinding judge(AuditSmtpTalk& smtp) {
   const auto first = smtp.answer();
   if (first.none()) {
     if (smtp.talk().state() == AuditTalk::State::closed) return passed("the server closed the connection");
@@ -66,7 +66,7 @@ AuditFinding judge(SmtpTalk& smtp) {
 
 AuditFinding smuggle(AuditTalk& talk, const AuditTarget& target, std::string_view id,
                      std::string_view ending) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.with_data()) return *no;
   auto content = audit_message(id);
   content.resize(content.size() - 2);  // the ending brings a line end of its own
@@ -76,7 +76,7 @@ AuditFinding smuggle(AuditTalk& talk, const AuditTarget& target, std::string_vie
 
 /// The bogus end as the very first line: the line end before it is that of DATA.
 AuditFinding smuggle_at_start(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.with_data()) return *no;
   talk.send(".\n" + second_message(smtp) + ".\r\n");
   return judge(smtp);
@@ -85,7 +85,7 @@ AuditFinding smuggle_at_start(AuditTalk& talk, const AuditTarget& target) {
 /// A server that cuts a long line in pieces must not take a dot at the front of a piece for a line of its
 /// own.
 AuditFinding smuggle_in_long_line(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.with_data()) return *no;
   std::string content = audit_message("long lines");
   for (const std::size_t before : {510,  511,  512,  998,  999,  1000, 1022, 1023,  1024,  2046, 2047,
@@ -97,7 +97,7 @@ AuditFinding smuggle_in_long_line(AuditTalk& talk, const AuditTarget& target) {
 
 /// A chunk ends by its size: a line with a dot, or any line end, is content (RFC 3030 s. 2).
 AuditFinding smuggle_in_chunk(AuditTalk& talk, const AuditTarget& target, std::string_view ending) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.with_recipient()) return *no;
   if (!smtp.offers("CHUNKING")) return not_applicable("the server offers no CHUNKING");
   auto content = audit_message("chunk");

@@ -8,7 +8,7 @@
 namespace hikyaku::probe {
 namespace {
 
-SmtpTalk::Obstacle ready_for_tls(SmtpTalk& smtp) {
+AuditSmtpTalk::Obstacle ready_for_tls(AuditSmtpTalk& smtp) {
   if (auto no = smtp.introduced()) return no;
   if (smtp.talk().under_tls()) return not_applicable("TLS comes at once, without STARTTLS");
   if (!smtp.offers("STARTTLS")) return not_applicable("the server offers no STARTTLS");
@@ -22,7 +22,7 @@ TlsWish wish_of(const AuditTarget& target) {
 }
 
 /// Under TLS exactly the answer to EHLO may come; one to what was injected would come before it.
-AuditFinding judge_injection(SmtpTalk& smtp) {
+AuditFinding judge_injection(AuditSmtpTalk& smtp) {
   auto& talk = smtp.talk();
   talk.send("EHLO " + std::string(kAuditName) + "\r\n");
   const auto first = smtp.answer();
@@ -37,7 +37,7 @@ AuditFinding judge_injection(SmtpTalk& smtp) {
 }
 
 AuditFinding inject(AuditTalk& talk, const AuditTarget& target, std::string_view injected) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = ready_for_tls(smtp)) return *no;
   talk.send("STARTTLS\r\n" + std::string(injected));
   if (const auto answer = smtp.answer(); answer.code != 220) {
@@ -53,7 +53,7 @@ AuditFinding inject(AuditTalk& talk, const AuditTarget& target, std::string_view
 
 /// The same behind the 220, where a buffer of the server may hold it until the handshake is over.
 AuditFinding inject_late(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = ready_for_tls(smtp)) return *no;
   if (const auto answer = smtp.command("STARTTLS"); answer.code != 220)
     return unsure("STARTTLS was offered, but not done: " + answer.quoted());
@@ -63,7 +63,7 @@ AuditFinding inject_late(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding keeps_sender(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = ready_for_tls(smtp)) return *no;
   if (const auto answer = smtp.command(smtp.mail_command()); answer.code != 250)
     return not_applicable("MAIL is refused before TLS: " + answer.quoted());
@@ -78,7 +78,7 @@ AuditFinding keeps_sender(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding offered_again(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = ready_for_tls(smtp)) return *no;
   if (auto no = smtp.start_tls()) return *no;
   if (auto no = smtp.hello()) return *no;
@@ -87,14 +87,14 @@ AuditFinding offered_again(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding twice(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
   if (!talk.under_tls()) return not_applicable("the server offers no STARTTLS");
   return must_refuse(talk, smtp.command("STARTTLS"), "under TLS STARTTLS was taken once more");
 }
 
 AuditFinding with_argument(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = ready_for_tls(smtp)) return *no;
   return must_refuse(talk, smtp.command("STARTTLS now"), "STARTTLS was taken with an argument");
 }
@@ -102,7 +102,7 @@ AuditFinding with_argument(AuditTalk& talk, const AuditTarget& target) {
 /// RFC 6409 s. 4.3: who submits has to say who they are.
 AuditFinding submission_without_login(AuditTalk& talk, const AuditTarget& target) {
   if (!target.submission) return not_applicable("the port is not one for submission");
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
   const auto sender = smtp.command(smtp.mail_command());
   if (!sender.taken()) return must_refuse(talk, sender, "");

@@ -18,7 +18,7 @@ constexpr std::string_view kNobody = "hikyaku-audit-nobody";
 bool differ(const SmtpAnswer& one, const SmtpAnswer& other) { return one.taken() != other.taken(); }
 
 AuditFinding verify(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
   const auto known = smtp.command("VRFY " + target.recipient);
   const auto unknown = smtp.command("VRFY " + std::string(kNobody));
@@ -30,7 +30,7 @@ AuditFinding verify(AuditTalk& talk, const AuditTarget& target) {
 }
 
 AuditFinding recipients(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.with_recipient()) return *no;
   const auto unknown = smtp.command("RCPT TO:<" + std::string(kNobody) + "@" + smtp.local_domain() + ">");
   if (unknown.none()) return must_refuse(talk, unknown, "");
@@ -40,14 +40,14 @@ AuditFinding recipients(AuditTalk& talk, const AuditTarget& target) {
   return passed("RCPT says the same of everybody: " + unknown.quoted());
 }
 
-SmtpAnswer failed_login(SmtpTalk& smtp, std::string_view user) {
+SmtpAnswer failed_login(AuditSmtpTalk& smtp, std::string_view user) {
   std::string message(1, '\0');
   message.append(user).append(1, '\0').append("hikyaku-audit-wrong");
   return smtp.command("AUTH PLAIN " + base64_encode(message));
 }
 
 AuditFinding logins(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
   if (!smtp.offers_mechanism("PLAIN")) return not_applicable("the server offers no AUTH PLAIN");
   const auto user = target.user.empty() ? "postmaster" : target.user;
@@ -65,7 +65,7 @@ AuditFinding logins(AuditTalk& talk, const AuditTarget& target) {
 
 /// A password is found by trying, if nobody minds.
 AuditFinding guessing(AuditTalk& talk, const AuditTarget& target) {
-  SmtpTalk smtp(talk, target);
+  AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
   if (!smtp.offers_mechanism("PLAIN")) return not_applicable("the server offers no AUTH PLAIN");
   const auto began = talk.now();
