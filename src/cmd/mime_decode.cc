@@ -21,13 +21,17 @@ namespace {
 constexpr std::string_view kName = "hikyaku mime decode";
 constexpr std::size_t kHeaders = 16 * 1024 * 1024;  // octets of header fields alone
 
-void write_header(const mail::HeaderField& field, StandardOutput& out) {
+/// `part`: empty where there are header fields alone.
+void write_header(const std::string& part, const mail::HeaderField& field, StandardOutput& out,
+                  MimeNotes& notes) {
   if (field.name.empty()) {
     const auto decoded = mime::decode_header_value(field.text);
+    notes.header(part, "a line of the header", decoded.repairs);
     if (!decoded.text.empty()) out.write(decoded.text + "\n");
     return;
   }
   const auto decoded = mime::decode_structured_value(field.value, mime::header_grammar(field.name));
+  notes.header(part, field.name, decoded.repairs);
   out.write(std::string(field.name) + ": " + decoded.text + "\n");
 }
 
@@ -66,8 +70,9 @@ class TextWriter : private mime::EmbeddedFileListener {
   void file_ends(std::uint64_t octets, const mime::TransferNotes& notes) override {
     notes_.transfer(part_, notes);
     if (options_.binary) return;
-    decoder_.insert(fmt::format("[encoded in the text: \"{}\", {} octets]\n",
-                                escaped(mime::decode_header_value(name_).text), octets),
+    const auto name = mime::decode_header_value(name_);
+    notes_.header(part_, "the name of a file in its text", name.repairs);
+    decoder_.insert(fmt::format("[encoded in the text: \"{}\", {} octets]\n", escaped(name.text), octets),
                     text_);
     hand_on();
   }
@@ -104,6 +109,7 @@ class MessageWriter : public mime::ContentListener {
     if (options_.part.empty()) write_headers(part, of_message);
     if (!wanted_ || part.kind != mime::Part::Kind::leaf) return;
     found_ = true;
+    if (options_.part.empty()) notes_.header(part.number, MimeNotes::kParameters, facts.repairs);
     name_ = facts.name;
     plain_ = part.type == "text/plain";
     text_part_ = facts.text;
@@ -142,7 +148,7 @@ class MessageWriter : public mime::ContentListener {
       return;
     }
     mail::HeaderFields fields(part.header);
-    while (const auto field = fields.next()) write_header(*field, out_);
+    while (const auto field = fields.next()) write_header(part.number, *field, out_, notes_);
     if (part.kind != mime::Part::Kind::multipart) out_.write("\n");
   }
 
@@ -154,12 +160,12 @@ class MessageWriter : public mime::ContentListener {
   bool wanted_ = false, found_ = false, plain_ = false, text_part_ = false, above_is_message_ = false;
 };
 
-int decode_header(const MimeDecodeOptions& options, StandardOutput& out) {
+int decode_header(const MimeDecodeOptions& options, StandardOutput& out, MimeNotes& notes) {
   const auto text = read_whole(options.path, kHeaders);
   if (!text) return tell_error(kName, text.error());
   // Lines that begin with a blank go on with the line before; what is no "Name: value" is a value alone.
   mail::HeaderFields fields(*text);
-  while (const auto field = fields.next()) write_header(*field, out);
+  while (const auto field = fields.next()) write_header({}, *field, out, notes);
   return EX_OK;
 }
 
@@ -210,7 +216,7 @@ int mime_decode(const MimeDecodeOptions& options) {
   MimeNotes notes(options.quiet ? MimeNotes::Told::nothing : MimeNotes::Told::all);
   int code = EX_OK;
   if (options.header) {
-    code = decode_header(options, out);
+    code = decode_header(options, out, notes);
   } else if (options.body || !options.encoding.empty()) {
     code = decode_body(options, out, notes);
   } else {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/escape.h"
 
 namespace hikyaku::cmd {
@@ -14,10 +16,16 @@ bool loses_content(mime::TransferFault fault) {
     case mime::TransferFault::yenc_size:
     case mime::TransferFault::yenc_checksum:
     case mime::TransferFault::unknown_encoding:
+    case mime::TransferFault::more_files:
       return true;
     default:
       return false;
   }
+}
+
+bool loses_content(const mime::Repairs& repairs) {
+  return std::any_of(repairs.list.begin(), repairs.list.end(),
+                     [](const auto& repair) { return repair.kind == mime::RepairKind::undecodable; });
 }
 
 void MimeNotes::tell(const std::string& text) {
@@ -36,6 +44,13 @@ void MimeNotes::transfer(const std::string& part, const mime::TransferNotes& not
     tell(
         fmt::format("part {}, offset {} of its body: {}{}", part, note.offset, mime::text(note.fault), more));
   }
+}
+
+void MimeNotes::header(const std::string& part, std::string_view field, const mime::Repairs& repairs) {
+  if (!loses_content(repairs)) return;
+  lost_ = true;
+  const auto place = part.empty() ? std::string() : "part " + part + ", ";
+  tell(fmt::format("{}{}: octets that can't be decoded; written as U+FFFD", place, field));
 }
 
 void MimeNotes::text(const std::string& part, const mime::BodyTextDecoder& decoder) {

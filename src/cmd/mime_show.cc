@@ -27,12 +27,18 @@ bool shown(mail::HeaderName name) {
          name == Name::date || name == Name::message_id || name == Name::reply_to;
 }
 
+struct Header {
+  std::string name, value;
+  mime::Repairs repairs;
+};
+
 struct Row {
   std::string number, type, encoding, charset, name, disposition;
   mime::Part::Kind kind;
   std::size_t depth;
   std::uint64_t header_offset, body_offset, encoded = 0, decoded = 0;
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<Header> headers;
+  mime::Repairs parameters;
   std::vector<mime::TransferNotes::Note> notes;
 };
 
@@ -53,6 +59,7 @@ class Tree : public mime::ContentListener {
             .header_offset = part.header_offset,
             .body_offset = part.body_offset,
             .headers = {},
+            .parameters = facts.repairs,
             .notes = {}};
     const bool of_message = part.depth == 0 || rows[open_.back()].kind == mime::Part::Kind::message;
     if (of_message) read_headers(part.header, row);
@@ -75,7 +82,7 @@ class Tree : public mime::ContentListener {
     while (const auto field = fields.next()) {
       if (!shown(mail::header_kind(field->name).name)) continue;
       auto decoded = mime::decode_structured_value(field->value, mime::header_grammar(field->name));
-      row.headers.emplace_back(field->name, std::move(decoded.text));
+      row.headers.push_back({std::string(field->name), std::move(decoded.text), std::move(decoded.repairs)});
     }
   }
   std::vector<std::size_t> open_;  // rows of the parts that have not ended
@@ -94,7 +101,11 @@ nlohmann::json json_of(const Row& row) {
   if (!row.charset.empty()) json["charset"] = row.charset;
   if (!row.name.empty()) json["name"] = row.name;
   if (!row.disposition.empty()) json["disposition"] = row.disposition;
-  for (const auto& [name, value] : row.headers) json["headers"].push_back({{"name", name}, {"value", value}});
+  for (const auto& [name, value, repairs] : row.headers) {
+    auto& header = json["headers"].emplace_back(nlohmann::json{{"name", name}, {"value", value}});
+    if (loses_content(repairs)) header["undecodable"] = true;
+  }
+  if (loses_content(row.parameters)) json["undecodable"] = true;
   for (const auto& note : row.notes)
     json["problems"].push_back({{"problem", mime::word(note.fault)},
                                 {"offset", row.body_offset + note.offset},
@@ -113,7 +124,7 @@ void print(const Row& row) {
   if (!row.disposition.empty()) line += ", " + escaped(row.disposition);
   if (!row.name.empty()) line += " \"" + escaped(row.name) + "\"";
   fmt::print("{}, at {}\n", line, row.body_offset);
-  for (const auto& [name, value] : row.headers)
+  for (const auto& [name, value, repairs] : row.headers)
     fmt::print("{}       {}: {}\n", indent, escaped(name), escaped(value));
 }
 
@@ -139,11 +150,13 @@ int mime_show(const std::string& path, bool as_json) {
     notes.problem(problem);
   }
   for (const auto& row : tree.rows) {
+    for (const auto& header : row.headers) notes.header(row.number, header.name, header.repairs);
+    notes.header(row.number, MimeNotes::kParameters, row.parameters);
     mime::TransferNotes of_part;
     for (const auto& note : row.notes) of_part.add(note.fault, note.offset, note.count);
     notes.transfer(row.number, of_part);
   }
-  return EX_OK;
+  return notes.lost() ? EX_DATAERR : EX_OK;
 }
 
 }  // namespace hikyaku::cmd
