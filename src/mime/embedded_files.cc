@@ -96,7 +96,9 @@ void EmbeddedFileReader::text_line() {
   const auto text = without_line_end(whole);
   if (line_start_) {
     if (const auto name = uuencode_begin(text)) {
-      found_ = {.encoding = EmbeddedFile::Encoding::uuencode, .name = std::string(*name)};
+      found_ = {.encoding = EmbeddedFile::Encoding::uuencode,
+                .name = std::string(*name),
+                .offset = offset_ - whole.size()};
       state_ = State::uu_begun;
       held_ = whole;
       return;
@@ -106,7 +108,8 @@ void EmbeddedFileReader::text_line() {
                 .name = begin->name,
                 .size = begin->size,
                 .part = begin->part,
-                .parts = begin->total};
+                .parts = begin->total,
+                .offset = offset_ - whole.size()};
       held_ = whole;
       state_ = State::yenc_begun;
       // A part has one line more. Else what follows proves nothing, as it may be any octets.

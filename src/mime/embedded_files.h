@@ -18,6 +18,7 @@ struct EmbeddedFile {
   /// yEnc alone: what its lines tell. Of a file in several parts `begin` is the place of this one, from 0.
   std::uint64_t size = 0, begin = 0;
   std::uint64_t part = 0, parts = 0;  ///< 0: it is whole
+  std::uint64_t offset = 0;           ///< of its first line, from the begin of the text
 };
 
 /// Who is told what a text holds.
@@ -43,6 +44,8 @@ class EmbeddedFileReader {
   explicit EmbeddedFileReader(EmbeddedFileListener& listener) : listener_(listener) {}
   void feed(std::string_view octets);
   void finish();
+  /// How much of the text has been read. Of use in file_ends(): what is behind a whole file begins here.
+  std::uint64_t offset() const { return offset_; }
 
  private:
   enum class State : unsigned char { text, uu_begun, uu, uu_last, yenc_begun, yenc };

@@ -1,10 +1,13 @@
 #include "mime/transfer_decoder.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "mime/base64_body.h"
+#include "mime/header_text.h"
 #include "mime/quoted_printable.h"
 
 namespace hikyaku::mime {
@@ -60,50 +63,79 @@ class Adapted : public TransferDecoder {
   Decoder decoder_;
 };
 
-/// uuencode and yEnc as the encoding of a whole body: the file in it, without the text around. Without any
-/// file the body is what stands there.
+/// uuencode and yEnc as the encoding of a whole body: the first file in it, without the text around. Without
+/// any file that begins in the first kFront octets the body is what stands there.
 class FileDecoder : public TransferDecoder, private EmbeddedFileListener {
  public:
   explicit FileDecoder(TransferFault not_found) : not_found_(not_found), reader_(*this) {}
   void feed(std::string_view octets, std::string& out) override {
     out_ = &out;
-    reader_.feed(octets);
+    while (!octets.empty() && !file_ && !given_up_) {
+      const auto piece = octets.substr(0, kFront - front_.size());
+      if (piece.empty()) {
+        give_up();
+        break;
+      }
+      front_ += piece;
+      reader_.feed(piece);
+      octets.remove_prefix(piece.size());
+    }
+    if (given_up_) {
+      out += octets;
+    } else {
+      reader_.feed(octets);
+    }
   }
   void finish(std::string& out) override {
     out_ = &out;
-    reader_.finish();
-    if (file_ && !given_up_) return;
-    notes_.add(not_found_, 0);
-    out += text_;
+    if (!given_up_) reader_.finish();
+    if (!given_up_ && !file_) give_up();
   }
   const TransferNotes& notes() const override { return notes_; }
   const EmbeddedFile* file() const override { return file_ ? &*file_ : nullptr; }
 
  private:
-  void text(std::string_view octets) override {
-    if (given_up_) out_->append(octets);
-    if (file_ || given_up_) return;
-    text_ += octets;
-    if (text_.size() <= kText) return;
-    // No file begins as late as this.
-    out_->append(text_);
-    text_.clear();
+  void give_up() {
     given_up_ = true;
+    notes_.add(not_found_, 0);
+    out_->append(std::exchange(front_, {}));
+  }
+  /// Empty lines are no loss.
+  void text(std::string_view octets) override {
+    if (text_noted_ || std::all_of(octets.begin(), octets.end(), is_blank)) return;
+    text_noted_ = true;
+    if (file_) {
+      notes_.add(TransferFault::text_around_file, file_end_);
+    } else {
+      text_in_front_ = true;
+    }
   }
   void file_begins(const EmbeddedFile& file) override {
-    text_.clear();
+    text_noted_ = false;
+    if (file_) return notes_.add(TransferFault::more_files, file.offset);
+    front_ = {};
     file_ = file;
+    if (text_in_front_) notes_.add(TransferFault::text_around_file, 0);
   }
-  void file(std::string_view octets) override { out_->append(octets); }
+  void file(std::string_view octets) override {
+    if (!ended_) out_->append(octets);
+  }
   void file_ends(std::uint64_t, const TransferNotes& notes) override {
-    for (const auto& note : notes.all()) notes_.add(note.fault, note.offset, note.count);
+    const auto* cut = notes.find(TransferFault::uu_not_ended);
+    file_end_ = cut != nullptr ? cut->offset : reader_.offset();
+    if (!std::exchange(ended_, true))
+      for (const auto& note : notes.all()) notes_.add(note.fault, note.offset, note.count);
   }
 
-  static constexpr std::size_t kText = 64 * 1024;  // octets in front of a file
+  static constexpr std::size_t kFront = 64 * 1024;
   const TransferFault not_found_;
   std::optional<EmbeddedFile> file_;
-  std::string text_;       // until a file begins
+  std::string front_;      // all octets, until a file begins
   bool given_up_ = false;  // all of it is text
+  bool text_in_front_ = false;
+  bool text_noted_ = false;  // of what stands in front of the next file
+  bool ended_ = false;       // the first file
+  std::uint64_t file_end_ = 0;
   std::string* out_ = nullptr;
   TransferNotes notes_;
   EmbeddedFileReader reader_;

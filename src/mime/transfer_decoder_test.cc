@@ -50,6 +50,8 @@ constexpr auto kBase64 = TransferEncoding::base64;
 constexpr auto kUu = TransferEncoding::uuencode;
 constexpr auto kYenc = TransferEncoding::yenc;
 const std::string kLongBlanks(3000, ' ');
+const std::string kUuCat = "begin 644 a\n#0V%T\n`\nend\n";
+const std::string kLateText = std::string(70'000, 'x') + '\n';
 
 INSTANTIATE_TEST_SUITE_P(
     QuotedPrintable, TransferDecoderTest,
@@ -104,7 +106,18 @@ INSTANTIATE_TEST_SUITE_P(
     Uuencode, TransferDecoderTest,
     testing::Values(
         DecoderCase{"plain", kUu, "begin 644 a b.txt\n#0V%T\n`\nend\n", "Cat", ""},
-        DecoderCase{"text_around_is_not_of_it", kUu, "hi\nbegin 644 a\n#0V%T\n`\nend\nbye\n", "Cat", ""},
+        DecoderCase{"text_around_is_not_of_it", kUu, "hi\nbegin 644 a\n#0V%T\n`\nend\nbye\n", "Cat",
+                    "text_around_file@0*2"},
+        DecoderCase{"text_behind", kUu, "begin 644 a\n#0V%T\n`\nend\nbye\nand more\n", "Cat",
+                    "text_around_file@24*1"},
+        DecoderCase{"empty_lines_around", kUu, "\r\n\r\nbegin 644 a\n#0V%T\n`\nend\n\r\n \n", "Cat", ""},
+        DecoderCase{"a_second_file_is_not_of_the_first", kUu, kUuCat + kUuCat, "Cat", "more_files@24*1"},
+        DecoderCase{"faults_of_a_second_file_are_its_own", kUu, kUuCat + "begin 644 b\n#0V%T\n", "Cat",
+                    "more_files@24*1"},
+        DecoderCase{"text_behind_a_file_that_did_not_end", kUu, "begin 644 a\n#0V%T\nhi!\n", "Cat",
+                    "uu_not_ended@18*1 text_around_file@18*1"},
+        DecoderCase{"no_file_begins_as_late_as_this", kUu, kLateText + kUuCat, kLateText + kUuCat,
+                    "uu_not_found@0*1"},
         DecoderCase{"blanks_at_the_ends_were_lost", kUu, "begin 644 a\n#\n\nend\n", {"\0\0\0", 3}, ""},
         DecoderCase{"not_ended", kUu, "begin 644 a\n#0V%T\n", "Cat", "uu_not_ended@18*1"},
         DecoderCase{"no_file", kUu, "begin again\nhi\n", "begin again\nhi\n", "uu_not_found@0*1"}),

@@ -28,6 +28,8 @@ constexpr std::array<Words, kTransferFaults> kWords{{
     {"yenc_size", "yEnc: not as many octets as its lines tell"},
     {"yenc_checksum", "yEnc: the CRC-32 is not the one that its lines tell"},
     {"yenc_escape", "yEnc: '=' at the end of a line; left out"},
+    {"text_around_file", "text around the file that the body is; left out"},
+    {"more_files", "more than one file in a body that is one; all but the first left out"},
 }};
 
 }  // namespace

@@ -28,8 +28,10 @@ enum class TransferFault : unsigned char {
   yenc_size,            ///< yEnc: not as many octets as its lines tell
   yenc_checksum,        ///< yEnc: the CRC-32 is another
   yenc_escape,          ///< yEnc: "=" at the end of a line; left out
+  text_around_file,     ///< x-uuencode, x-yenc: text in front of the file or behind it; left out
+  more_files,           ///< x-uuencode, x-yenc: another file behind the first; left out
 };
-inline constexpr std::size_t kTransferFaults = 19;
+inline constexpr std::size_t kTransferFaults = 21;
 /// "broken_escape": for JSON.
 std::string_view word(TransferFault fault);
 /// "'=' without two hexadecimal digits behind it; kept as it stands"
