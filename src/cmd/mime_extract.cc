@@ -14,6 +14,7 @@
 #include "cmd/mime_decode.h"
 #include "cmd/mime_io.h"
 #include "cmd/mime_notes.h"
+#include "cmd/octet_ranges.h"
 #include "mime/content_reader.h"
 #include "mime/encoded_word.h"
 #include "mime/media_type.h"
@@ -26,7 +27,8 @@ constexpr std::string_view kName = "hikyaku mime extract";
 /// The parts of one yEnc file that have come, from whatever messages.
 struct Assembly {
   std::string name;  // in the folder
-  std::uint64_t size = 0, present = 0;
+  std::uint64_t size = 0;
+  OctetRanges present;
 };
 
 /// Writes the attachments of messages to a folder: parts with a name or that are no text, and files that
@@ -41,6 +43,7 @@ class Extractor : public mime::ContentListener, private mime::EmbeddedFileListen
   void part_begins(const mime::Part& part, const mime::PartFacts& facts) override {
     part_ = part.number;
     if (part.kind != mime::Part::Kind::leaf) return;
+    notes_.header(part.number, MimeNotes::kParameters, facts.repairs);
     const auto extension = std::string(mime::extension_of(part.type));
     if (!facts.text || !facts.name.empty() || options_.all) {
       open(facts.name, "part-" + part.number + extension);
@@ -69,9 +72,9 @@ class Extractor : public mime::ContentListener, private mime::EmbeddedFileListen
   /// Files of several parts of which not all came.
   void tell_missing() {
     for (const auto& [key, file] : assemblies_)
-      if (file.present < file.size) {
+      if (file.present.total() < file.size) {
         notes_.tell(fmt::format("{}: only {} of {} octets came; the other parts are missing",
-                                escaped(file.name), file.present, file.size));
+                                escaped(file.name), file.present.total(), file.size));
         missing_ = true;
       }
   }
@@ -80,26 +83,31 @@ class Extractor : public mime::ContentListener, private mime::EmbeddedFileListen
  private:
   void text(std::string_view) override {}
   void file_begins(const mime::EmbeddedFile& file) override {
-    const auto name = mime::decode_header_value(file.name).text;
+    const auto decoded = mime::decode_header_value(file.name);
+    notes_.header(part_, "the name of a file in its text", decoded.repairs);
+    const auto& name = decoded.text;
     if (file.part == 0) return open(name, "file.bin");
+    // Behind it a file would be as large, of nothing but zeros.
+    if (options_.largest > 0 && file.begin >= options_.largest)
+      return refuse(escaped(name) + larger_than_allowed());
     auto& assembly = assemblies_[std::to_string(file.size) + " " + file.name];
-    at_ = file.begin;
+    at_ = begin_ = file.begin;
     assembly_ = &assembly;
     if (assembly.name.empty()) {
       open(name, "file.bin", file.begin);
-      if (file_) assembly = {.name = file_->name(), .size = file.size};
+      if (file_) assembly = {.name = file_->name(), .size = file.size, .present = {}};
     } else {
       keep(folder_.reopen(assembly.name), file.begin);
     }
   }
   void file(std::string_view octets) override {
-    if (assembly_ != nullptr && at_ + octets.size() > assembly_->size)
+    if (assembly_ != nullptr && (at_ > assembly_->size || octets.size() > assembly_->size - at_))
       return refuse("more octets than its lines tell");
     put(octets);
   }
-  void file_ends(std::uint64_t octets, const mime::TransferNotes& notes) override {
+  void file_ends(std::uint64_t, const mime::TransferNotes& notes) override {
     notes_.transfer(part_, notes);
-    if (assembly_ != nullptr) assembly_->present += octets;
+    if (assembly_ != nullptr && !assembly_->present.add(begin_, at_)) refuse("too many holes in one file");
     assembly_ = nullptr;
     close();
   }
@@ -119,6 +127,9 @@ class Extractor : public mime::ContentListener, private mime::EmbeddedFileListen
     at_ = offset;
     written_ = 0;
   }
+  std::string larger_than_allowed() const {
+    return " is larger than " + std::to_string(options_.largest) + " octets (--largest)";
+  }
   void refuse(const std::string& why) {
     if (!too_much_) notes_.tell("part " + part_ + ": " + why + "; the rest is left out");
     too_much_ = true;
@@ -126,10 +137,9 @@ class Extractor : public mime::ContentListener, private mime::EmbeddedFileListen
   }
   void put(std::string_view octets) {
     if (!file_ || fault_ || cut_) return;
-    if (options_.largest > 0 && written_ + octets.size() > options_.largest) {
-      refuse(escaped(file_->name()) + " is larger than " + std::to_string(options_.largest) +
-             " octets (--largest)");
-      octets = octets.substr(0, options_.largest - written_);
+    if (options_.largest > 0 && octets.size() > options_.largest - at_) {
+      refuse(escaped(file_->name()) + larger_than_allowed());
+      octets = octets.substr(0, options_.largest - at_);
     }
     const auto wrote = file_->write(octets, at_);
     if (!wrote) fault_ = wrote.error();
@@ -157,7 +167,8 @@ class Extractor : public mime::ContentListener, private mime::EmbeddedFileListen
   std::optional<mime::EmbeddedFileReader> files_;
   std::unique_ptr<ExtractedFile> file_;
   std::string part_;
-  std::uint64_t at_ = 0, written_ = 0, count_ = 0;
+  std::uint64_t at_ = 0;  // where the next octets of the file go: below options_.largest, or at it
+  std::uint64_t begin_ = 0, written_ = 0, count_ = 0;
   std::optional<Error> fault_;
   bool too_much_ = false, cut_ = false, missing_ = false;
 };
@@ -187,6 +198,7 @@ int extract_to_folder(const MimeExtractOptions& options) {
 
 int mime_extract(const MimeExtractOptions& options) {
   if (options.part.empty()) return extract_to_folder(options);
+  if (options.paths.size() > 1) return tell_error(kName, {Fault::malformed, "--part goes with one FILE"});
   const auto path = options.paths.empty() ? std::string() : options.paths.front();
   return mime_decode({.path = path,
                       .part = options.part,
