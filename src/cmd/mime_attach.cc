@@ -18,6 +18,7 @@
 #include "mime/attach.h"
 #include "mime/charset_guess.h"
 #include "mime/encoded_word.h"
+#include "mime/header_text.h"
 #include "mime/media_type.h"
 
 namespace hikyaku::cmd {
@@ -151,6 +152,19 @@ Result<std::string> new_message(const MimeAttachOptions& options) {
 }
 
 }  // namespace
+
+bool may_be_attached_as(std::string_view type) {
+  const auto token = [](std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+      return c > ' ' && c < '\x7f' && std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
+    });
+  };
+  const auto slash = type.find('/');
+  if (slash == std::string_view::npos) return false;
+  std::string kind(type.substr(0, slash));
+  std::transform(kind.begin(), kind.end(), kind.begin(), mime::lower);
+  return token(kind) && token(type.substr(slash + 1)) && kind != "message" && kind != "multipart";
+}
 
 int mime_attach(const MimeAttachOptions& options) {
   if (!options.name.empty() && options.files.size() > 1)

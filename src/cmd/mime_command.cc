@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "base/escape.h"
 #include "cmd/command_line.h"
 #include "cmd/exit_code.h"
 #include "cmd/mime_attach.h"
@@ -12,6 +13,7 @@
 #include "cmd/mime_extract.h"
 #include "cmd/mime_io.h"
 #include "cmd/mime_nkf.h"
+#include "cmd/mime_option_rules.h"
 #include "cmd/mime_show.h"
 
 namespace hikyaku::cmd {
@@ -42,7 +44,7 @@ void decode_options(CommandLine& command, MimeDecodeOptions& options) {
   command.option(
       "--encoding", &options.encoding, "of such a body: base64, quoted-printable, x-uuencode, x-yenc, 8bit",
       {.one_of = {"base64", "quoted-printable", "qp", "x-uuencode", "x-yenc", "7bit", "8bit", "binary"}});
-  command.option("--charset", &options.charset, "of such a body; guessed without");
+  command.option("--charset", &options.charset, "of a body; guessed without");
   command.flag("--binary", options.binary, "write the octets of attachments too");
   command.flag("--raw", options.raw, "leave texts in their charset");
   command.flag("-q,--quiet", options.quiet, "no remarks on stderr");
@@ -85,10 +87,32 @@ void attach_options(CommandLine& command, MimeAttachOptions& options) {
   command.flag("--old-readers", options.old_readers, "names as encoded words too, besides RFC 2231");
 }
 
-int attach(MimeAttachOptions& options, bool text_given) {
-  if (options.fresh && !text_given) {
+int run_decode(const MimeDecodeOptions& options, const CommandLine& command) {
+  const auto unfit = unfit_decode_option(command);
+  return unfit ? tell_error("hikyaku mime decode", *unfit) : mime_decode(options);
+}
+
+int run_encode(const MimeEncodeOptions& options, const CommandLine& command) {
+  const auto unfit = unfit_encode_option(command);
+  return unfit ? tell_error("hikyaku mime encode", *unfit) : mime_encode(options);
+}
+
+int run_extract(const MimeExtractOptions& options, const CommandLine& command) {
+  const auto unfit = unfit_extract_option(command);
+  return unfit ? tell_error("hikyaku mime extract", *unfit) : mime_extract(options);
+}
+
+int run_attach(MimeAttachOptions& options, const CommandLine& command) {
+  constexpr std::string_view kName = "hikyaku mime attach";
+  if (const auto unfit = unfit_attach_option(command)) return tell_error(kName, *unfit);
+  if (command.given("--type") && !may_be_attached_as(options.type))
+    return tell_error(kName, {Fault::malformed,
+                              "--type wants a media type like application/pdf, and neither "
+                              "a message nor a multipart: " +
+                                  escaped(options.type)});
+  if (options.fresh && !command.given("--text")) {
     auto text = read_whole({}, kText);
-    if (!text) return tell_error("hikyaku mime attach", text.error());
+    if (!text) return tell_error(kName, text.error());
     options.text = std::move(*text);
   }
   return mime_attach(options);
@@ -127,12 +151,12 @@ int mime_command(int argc, char** argv) {
   attach_options(attach_command, add);
 
   if (const auto end = app.parse(argc, argv)) return *end;
-  if (decode_command.called()) return mime_decode(decode);
-  if (encode_command.called()) return mime_encode(encode);
+  if (decode_command.called()) return run_decode(decode, decode_command);
+  if (encode_command.called()) return run_encode(encode, encode_command);
   if (show_command.called()) return mime_show(path, as_json);
-  if (extract_command.called()) return mime_extract(extract);
+  if (extract_command.called()) return run_extract(extract, extract_command);
   if (doctor_command.called()) return mime_doctor(doctor);
-  return attach(add, attach_command.given("--text"));
+  return run_attach(add, attach_command);
 }
 
 }  // namespace hikyaku::cmd

@@ -91,6 +91,8 @@ BodyEncoder quoted_printable_encoder(const MimeEncodeOptions& options) {
 }
 
 int encode_body(const MimeEncodeOptions& options, StandardOutput& out) {
+  if (options.binary && options.encoding == "base64")
+    return tell_error(kName, {Fault::malformed, "--binary goes with --encoding quoted-printable"});
   const auto encoder =
       options.encoding == "base64" ? base64_encoder(options) : quoted_printable_encoder(options);
   std::optional<mime::TextEncoder> charset;
