@@ -35,8 +35,18 @@ std::string encoded_header(std::string_view line) {
 }
 
 void put_header_parameter(std::string& field, std::string_view name, std::string_view value) {
-  mime::put_parameter(field, name, value);
-  std::erase(field, '\r');
+  if (!is_ascii(value)) {
+    mime::put_parameter(field, name, value);
+    std::erase(field, '\r');
+    return;
+  }
+  // In swaks' octets: quoted also where nothing needs it, and never folded.
+  field += "; " + std::string(name) + "=\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') field += '\\';
+    field += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '_' : c;
+  }
+  field += '"';
 }
 
 }  // namespace hikyaku::probe

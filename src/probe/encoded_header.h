@@ -9,7 +9,8 @@ namespace hikyaku::probe {
 /// is no field stays as it is. Pure; O(size).
 std::string encoded_header(std::string_view line);
 
-/// Appends `; name=value` to a field as Content-Type, with line ends "\n" (mime::put_parameter).
+/// Appends `; name="value"` to a field as Content-Type, with control octets as '_'; a value that is not ASCII
+/// as mime::put_parameter has it, with line ends "\n".
 void put_header_parameter(std::string& field, std::string_view name, std::string_view value);
 
 /// Every octet is below 128.
