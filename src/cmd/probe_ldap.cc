@@ -136,6 +136,7 @@ Result<bool> ProbeLdap::bind(const std::string& name) {
   if (!sent) return std::unexpected(std::move(sent.error()));
   const auto said = answer(number);
   if (!said) return std::unexpected(said.error());
+  if (said->code != 0) secret_.refused();
   return said->code == 0;
 }
 

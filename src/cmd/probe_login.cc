@@ -81,6 +81,7 @@ Tried ProbeLogin::log_in(probe::Conversation& conversation, const probe::Opening
     return tried;
   }
   tried.end = outcome->end == probe::AuthOutcome::End::accepted ? Tried::End::works : Tried::End::in_vain;
+  if (tried.end == Tried::End::in_vain) secret_.refused();
   tried.text = outcome->text;
   return tried;
 }
