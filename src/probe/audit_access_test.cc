@@ -1,6 +1,7 @@
 // Each case of POP3 and IMAP has a server that fails it, and passes a good one.
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <set>
 
 #include "probe/audit_fake_imap.h"
@@ -164,6 +165,56 @@ TEST_P(ImapAudit, finds_the_fault_and_passes_a_good_server) {
 }
 INSTANTIATE_TEST_SUITE_P(Cases, ImapAudit, testing::ValuesIn(imap_rows()),
                          [](const auto& row) { return test_name(row.param.id); });
+
+struct SilenceRow {
+  const char *id, *from;  ///< the case, and what the server hears last
+  friend void PrintTo(const SilenceRow& row, std::ostream* out) { *out << row.id; }
+};
+class Pop3AuditSilence : public testing::TestWithParam<SilenceRow> {};
+TEST_P(Pop3AuditSilence, is_no_pass) {
+  auto faults = replies("XYZZY", "-ERR no");
+  faults.silent_from = GetParam().from;
+  FakePop3 server(std::move(faults));
+  const auto finding =
+      run(case_of(AuditProtocol::pop3, GetParam().id), server, good_target(AuditProtocol::pop3));
+  EXPECT_EQ(text(finding.verdict), text(Verdict::unsure)) << finding.why;
+}
+INSTANTIATE_TEST_SUITE_P(Cases, Pop3AuditSilence,
+                         testing::Values(SilenceRow{"pop3-bare-lf", "QUIT"},
+                                         SilenceRow{"pop3-bare-cr", "QUIT"}, SilenceRow{"pop3-nul", "QUIT"},
+                                         SilenceRow{"pop3-long-line", "QUIT"},
+                                         SilenceRow{"pop3-http-post", "POST"}),
+                         [](const auto& row) { return test_name(row.param.id); });
+
+class ImapAuditSilence : public testing::TestWithParam<SilenceRow> {};
+TEST_P(ImapAuditSilence, is_no_pass) {
+  auto faults = with([](auto& f) { f.replies = {{"first", "first BAD no"}, {"A", "* BAD no"}}; });
+  faults.silent_from = GetParam().from;
+  FakeImap server(std::move(faults));
+  const auto finding =
+      run(case_of(AuditProtocol::imap, GetParam().id), server, good_target(AuditProtocol::imap));
+  EXPECT_EQ(text(finding.verdict), text(Verdict::unsure)) << finding.why;
+}
+INSTANTIATE_TEST_SUITE_P(
+    Cases, ImapAuditSilence,
+    testing::Values(SilenceRow{"imap-bare-lf", "LOGOUT"}, SilenceRow{"imap-bare-cr", "LOGOUT"},
+                    SilenceRow{"imap-nul", "LOGOUT"}, SilenceRow{"imap-long-line", "LOGOUT"},
+                    SilenceRow{"imap-long-tag", "LOGOUT"}, SilenceRow{"imap-tag-star", "LOGOUT"},
+                    SilenceRow{"imap-literal-commands", "first XYZZY"},
+                    SilenceRow{"imap-starttls-injection", "LOGOUT"}, SilenceRow{"imap-http-post", "POST"}),
+    [](const auto& row) { return test_name(row.param.id); });
+
+// What a server says in plain text behind the word that begins TLS.
+template <typename Fake>
+void expect_late_answer_found(AuditProtocol protocol, const std::string& id) {
+  Fake server(with([](auto& f) { f.answers_before_handshake = true; }));
+  const auto finding = run(case_of(protocol, id), server, good_target(protocol));
+  EXPECT_EQ(text(finding.verdict), text(Verdict::fail)) << finding.why;
+}
+TEST(AccessAuditFindings, a_late_answer_in_plain_text_fails) {
+  expect_late_answer_found<FakePop3>(AuditProtocol::pop3, "pop3-stls-injection-late");
+  expect_late_answer_found<FakeImap>(AuditProtocol::imap, "imap-starttls-injection-late");
+}
 
 TEST(AccessAuditCases, each_has_a_row_and_a_reference) {
   expect_complete(AuditProtocol::pop3, pop3_rows());

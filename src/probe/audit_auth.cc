@@ -103,6 +103,7 @@ AuditFinding bad_answer(AuditTalk& talk, const AuditTarget& target, std::string_
   if (!answer.refused()) return must_refuse(talk, answer, harm);
   if (const auto more = smtp.rest(); !more.empty())
     return failed("the rest of the answer was read as a command: " + more.front().quoted());
+  if (auto no = smtp.unheard()) return *no;
   return passed("refused: " + answer.quoted());
 }
 

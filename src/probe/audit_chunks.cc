@@ -27,8 +27,9 @@ AuditFinding refused_with_its_octets(AuditSmtpTalk& smtp, std::string_view harm)
   if (first.taken()) return failed(std::string(harm) + ": " + first.quoted());
   if (first.none()) return must_refuse(smtp.talk(), first, harm);
   const auto more = smtp.rest();
-  if (more.empty()) return passed("refused, and its octets were dropped: " + first.quoted());
-  return failed("refused, but its octets were read as commands: " + more.front().quoted());
+  if (!more.empty()) return failed("refused, but its octets were read as commands: " + more.front().quoted());
+  if (auto no = smtp.unheard()) return *no;
+  return passed("refused, and its octets were dropped: " + first.quoted());
 }
 
 AuditFinding without_mail(AuditTalk& talk, const AuditTarget& target) {

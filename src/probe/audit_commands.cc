@@ -104,6 +104,7 @@ AuditFinding http(AuditTalk& talk, const AuditTarget& target, std::string_view m
     if (answer.taken())
       return failed("a command in the body of a request of HTTP was answered: " + answer.quoted());
   }
+  if (auto no = smtp.unheard()) return *no;
   return passed("no command in a request of HTTP was taken");
 }
 
@@ -120,6 +121,7 @@ AuditFinding content_behind_refused_data(AuditTalk& talk, const AuditTarget& tar
           "content behind a refused DATA, which the client should have waited for, was read as commands: " +
           first.quoted() + ", then " + answer.quoted());
   }
+  if (auto no = smtp.unheard()) return *no;
   return passed("what was sent behind a refused DATA was not read as commands: " + first.quoted());
 }
 

@@ -31,6 +31,7 @@ struct Faults {
   bool plain_login = false;     ///< logins without TLS
   bool tells_users = false;     ///< an unknown user fails otherwise than a wrong password
   bool hears_http = false;
+  std::string silent_from;  ///< from the moment that it hears this it says nothing more
 };
 
 /// The half of a fake server that all protocols share. Time passes only by waiting.
@@ -40,6 +41,9 @@ class FakeWire : public Wire {
 
   Result<void> send(std::string_view octets) override {
     if (closed_ || ended_) return fail(Fault::temporary, "the connection is closed");
+    silent_ = silent_ ||
+              (!faults_.silent_from.empty() && octets.find(faults_.silent_from) != std::string_view::npos);
+    if (silent_) return {};
     in_ += octets;
     if (!waits_for_handshake_ || faults_.answers_before_handshake) serve();
     return {};
@@ -118,7 +122,8 @@ class FakeWire : public Wire {
 
   Faults faults_;
   std::string in_, out_;
-  bool closed_ = false, ended_ = false, tls_ = false, greeted_ = false, waits_for_handshake_ = false;
+  bool closed_ = false, ended_ = false, tls_ = false, greeted_ = false, waits_for_handshake_ = false,
+       silent_ = false;
   int errors_ = 0;
 
  private:

@@ -76,10 +76,18 @@ std::vector<std::string> ImapTalk::rest() {
     if (!line) break;
     const bool over = line->starts_with("audit-end ");
     const bool own = over || line->starts_with("* BYE");
+    ended_ = ended_ || own;
     if (!own) all.push_back(*std::move(line));
     if (over) break;
   }
   return all;
+}
+
+ImapTalk::Obstacle ImapTalk::unheard() const {
+  const bool flooded = talk_.state() == AuditTalk::State::flooded;
+  if (flooded || (talk_.state() == AuditTalk::State::silent && !ended_))
+    return unsure("the server " + talk_.state_text());
+  return std::nullopt;
 }
 
 void ImapTalk::ask_capabilities() {

@@ -44,6 +44,8 @@ class ImapTalk {
   void ask_capabilities();
   /// Says LOGOUT, and reads all lines until the server closes or says nothing; at most 1000.
   std::vector<std::string> rest();
+  /// As AuditSmtpTalk::unheard().
+  Obstacle unheard() const;
 
   bool offers(std::string_view capability) const;
   AuditTalk& talk() { return talk_; }
@@ -53,6 +55,7 @@ class ImapTalk {
   AuditTalk& talk_;
   const AuditTarget& target_;
   std::vector<std::string> capabilities_;
+  bool ended_ = false;  ///< the server said that the session is over
 };
 
 /// What `answer` means where the server has to refuse, or to hang up: as must_refuse() of SMTP.

@@ -25,6 +25,7 @@ TlsWish wish_of(const AuditTarget& target) {
 // ---- STARTTLS ----
 
 AuditFinding judge_injection(ImapTalk& imap) {
+  if (imap.talk().injected() > 0) return failed("the server went on answering in plain text behind its OK");
   const auto answer = imap.command("audit-2", "NOOP");
   if (answer.kind == ImapAnswer::Kind::none) return must_refuse(imap.talk(), answer, "");
   for (const auto& line : answer.untagged) {
@@ -38,6 +39,7 @@ AuditFinding judge_injection(ImapTalk& imap) {
     if (line.starts_with("injected"))
       return failed("under TLS a command that was sent in plain text was answered");
   }
+  if (auto no = imap.unheard()) return *no;
   return passed("under TLS only what was sent under TLS was answered");
 }
 
@@ -52,7 +54,6 @@ AuditFinding inject(AuditTalk& talk, const AuditTarget& target) {
     return passed("STARTTLS was refused together with what was behind it: " + answer.quoted());
   }
   if (!talk.start_tls(wish_of(target))) return passed("the handshake failed: " + talk.tls_error());
-  if (talk.injected() > 0) return failed("the server went on answering in plain text behind its OK");
   return judge_injection(imap);
 }
 
@@ -229,6 +230,7 @@ AuditFinding spoof(AuditTalk& talk, const AuditTarget& target, const Spoof& one)
       return failed("the tag came back as it was: " + ImapAnswer{ImapAnswer::Kind::ok, line, {}}.quoted());
   }
   if (lines.empty()) return unsure("the line had no answer");
+  if (auto no = imap.unheard()) return *no;
   return passed("refused: " + ImapAnswer{ImapAnswer::Kind::ok, lines.front(), {}}.quoted());
 }
 
@@ -243,8 +245,7 @@ AuditFinding one_answer(AuditTalk& talk, const AuditTarget& target, std::string_
     if (line.starts_with("second "))
       return failed(std::string(harm) + ": " + ImapAnswer{ImapAnswer::Kind::ok, line, {}}.quoted());
   }
-  if (lines.empty() && talk.state() == AuditTalk::State::silent)
-    return unsure("the server " + talk.state_text());
+  if (auto no = imap.unheard()) return *no;
   return passed("one line, one answer");
 }
 
@@ -260,6 +261,7 @@ AuditFinding literal_commands(AuditTalk& talk, const AuditTarget& target) {
       return failed("the octets of a literal were read as a command: " +
                     ImapAnswer{ImapAnswer::Kind::ok, line, {}}.quoted());
   }
+  if (auto no = imap.unheard()) return *no;
   return passed("the octets of the literal were not read as commands");
 }
 
@@ -285,8 +287,7 @@ AuditFinding long_tag(AuditTalk& talk, const AuditTarget& target) {
     if (line.size() > 8192)
       return failed("the server sends back a tag of " + std::to_string(line.size()) + " octets");
   }
-  if (lines.empty() && talk.state() == AuditTalk::State::silent)
-    return unsure("the server " + talk.state_text());
+  if (auto no = imap.unheard()) return *no;
   return passed("the tag did not come back");
 }
 
@@ -315,6 +316,7 @@ AuditFinding http(AuditTalk& talk, const AuditTarget& target) {
     if (line.starts_with("second OK"))
       return failed("a command in the body of a request of HTTP was answered");
   }
+  if (auto no = imap.unheard()) return *no;
   return passed("no command in a request of HTTP was taken");
 }
 

@@ -16,8 +16,10 @@ AuditFinding one_answer(AuditSmtpTalk& smtp, std::string_view octets, std::strin
   const auto first = smtp.answer();
   if (first.none()) return must_refuse(smtp.talk(), first, harm);
   const auto more = smtp.rest();
-  if (more.empty()) return passed("one line, one answer: " + first.quoted());
-  return failed(std::string(harm) + ": " + first.quoted() + ", then " + more.front().quoted());
+  if (!more.empty())
+    return failed(std::string(harm) + ": " + first.quoted() + ", then " + more.front().quoted());
+  if (auto no = smtp.unheard()) return *no;
+  return passed("one line, one answer: " + first.quoted());
 }
 
 struct Line {

@@ -56,6 +56,12 @@ std::vector<Pop3Answer> Pop3Talk::rest() {
   return all;
 }
 
+Pop3Talk::Obstacle Pop3Talk::unheard() const {
+  if (talk_.state() == AuditTalk::State::silent || talk_.state() == AuditTalk::State::flooded)
+    return unsure("the server " + talk_.state_text());
+  return std::nullopt;
+}
+
 void Pop3Talk::ask_capabilities() {
   capabilities_.clear();
   if (!command("CAPA").ok()) return;

@@ -45,6 +45,8 @@ class Pop3Talk {
   void ask_capabilities();
   /// Says QUIT, and reads until the server closes or says nothing; its answer to QUIT is left out.
   std::vector<Pop3Answer> rest();
+  /// As AuditSmtpTalk::unheard(). A server closes after QUIT (RFC 1939 s. 6).
+  Obstacle unheard() const;
 
   bool offers(std::string_view capability) const;
   bool offers_mechanism(std::string_view mechanism) const;

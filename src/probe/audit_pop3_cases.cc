@@ -26,6 +26,7 @@ TlsWish wish_of(const AuditTarget& target) {
 
 /// XYZZY is refused wherever it is heard; CAPA is taken. So the first answer under TLS tells whose it is.
 AuditFinding judge_injection(Pop3Talk& pop3) {
+  if (pop3.talk().injected() > 0) return failed("the server went on answering in plain text behind its +OK");
   const auto first = pop3.command("CAPA");
   if (first.kind == Pop3Answer::Kind::none) return must_refuse(pop3.talk(), first, "");
   if (!first.ok())
@@ -44,7 +45,6 @@ AuditFinding inject(AuditTalk& talk, const AuditTarget& target) {
     return passed("STLS was refused together with what was behind it: " + answer.quoted());
   }
   if (!talk.start_tls(wish_of(target))) return passed("the handshake failed: " + talk.tls_error());
-  if (talk.injected() > 0) return failed("the server went on answering in plain text behind its +OK");
   return judge_injection(pop3);
 }
 
@@ -115,8 +115,10 @@ AuditFinding one_answer(Pop3Talk& pop3, std::string_view octets, std::string_vie
   const auto first = pop3.answer();
   if (first.kind == Pop3Answer::Kind::none) return must_refuse(pop3.talk(), first, harm);
   const auto more = pop3.rest();
-  if (more.empty()) return passed("one line, one answer: " + first.quoted());
-  return failed(std::string(harm) + ": " + first.quoted() + ", then " + more.front().quoted());
+  if (!more.empty())
+    return failed(std::string(harm) + ": " + first.quoted() + ", then " + more.front().quoted());
+  if (auto no = pop3.unheard()) return *no;
+  return passed("one line, one answer: " + first.quoted());
 }
 
 AuditFinding line(AuditTalk& talk, const AuditTarget& target, std::string_view octets,
@@ -164,6 +166,7 @@ AuditFinding http(AuditTalk& talk, const AuditTarget& target) {
     if (answer.ok())
       return failed("a command in the body of a request of HTTP was answered: " + answer.quoted());
   }
+  if (auto no = pop3.unheard()) return *no;
   return passed("no command in a request of HTTP was taken");
 }
 

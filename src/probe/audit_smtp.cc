@@ -89,6 +89,7 @@ std::vector<SmtpAnswer> AuditSmtpTalk::read_on() {
     auto one = answer();
     if (one.none() && talk_.state() != AuditTalk::State::open) break;
     const bool over = one.code == 221;
+    ended_ = ended_ || ends_session(one);
     if (!ends_session(one)) all.push_back(std::move(one));
     if (over) break;
   }
@@ -103,6 +104,13 @@ std::vector<SmtpAnswer> AuditSmtpTalk::rest() {
 std::vector<SmtpAnswer> AuditSmtpTalk::rest_at_end_of_input() {
   talk_.end_output();
   return read_on();
+}
+
+AuditSmtpTalk::Obstacle AuditSmtpTalk::unheard() const {
+  const bool flooded = talk_.state() == AuditTalk::State::flooded;
+  if (flooded || (talk_.state() == AuditTalk::State::silent && !ended_))
+    return unsure("the server " + talk_.state_text());
+  return std::nullopt;
 }
 
 // ---- the steps of a session ----

@@ -56,6 +56,9 @@ class AuditSmtpTalk {
   std::vector<SmtpAnswer> rest();
   /// The same without QUIT: the sending half is ended instead.
   std::vector<SmtpAnswer> rest_at_end_of_input();
+  /// After rest(): that it ended with silence, or with too much, and so does not tell what else the server
+  /// made of what it was sent. Where a case passes for want of answers, this comes first.
+  Obstacle unheard() const;
 
   /// Of the last EHLO.
   bool offers(std::string_view keyword) const;
@@ -77,6 +80,7 @@ class AuditSmtpTalk {
   const AuditTarget& target_;
   std::string greeting_name_;
   std::vector<std::string> keywords_;
+  bool ended_ = false;  ///< the server said that the session is over
 };
 
 /// What `answer` means where the server has to refuse, or to hang up: pass, fail with `harm` as the reason,

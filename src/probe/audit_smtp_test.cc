@@ -280,6 +280,12 @@ TEST(SmtpAuditFindings, an_answer_in_plain_text_behind_starttls_fails) {
   EXPECT_THAT(finding.why, testing::HasSubstr("in plain text behind its 220"));
 }
 
+TEST(SmtpAuditFindings, a_late_answer_in_plain_text_fails) {
+  const auto finding =
+      found("smtp-starttls-injection-late", with([](auto& f) { f.answers_before_handshake = true; }));
+  EXPECT_EQ(finding.verdict, Verdict::fail);
+}
+
 TEST(SmtpAuditFindings, a_refused_recipient_asks_for_another) {
   auto target = good_target();
   target.recipient = "nobody@mx.test";
@@ -326,6 +332,38 @@ TEST(SmtpAuditFindings, who_is_trusted_learns_nothing_about_forms) {
 
 TEST(SmtpAuditFindings, a_server_that_says_nothing_is_no_pass) {
   EXPECT_EQ(found("smtp-xclient", replies("XCLIENT", "")).verdict, Verdict::unsure);
+}
+
+/// What passes only because no second answer came, when the server has fallen silent.
+class SmtpAuditSilence : public testing::TestWithParam<const char*> {};
+TEST_P(SmtpAuditSilence, is_no_pass) {
+  const auto finding = found(GetParam(), with([](auto& f) { f.silent_from = "QUIT"; }));
+  EXPECT_EQ(text(finding.verdict), text(Verdict::unsure)) << finding.why;
+}
+INSTANTIATE_TEST_SUITE_P(Cases, SmtpAuditSilence,
+                         testing::Values("smtp-smuggle-lf-dot-lf", "smtp-smuggle-first-line",
+                                         "smtp-smuggle-long-line", "smtp-smuggle-chunk-dot",
+                                         "smtp-bdat-after-last", "smtp-starttls-injection",
+                                         "smtp-starttls-injection-late"),
+                         [](const auto& row) { return test_name(row.param); });
+// Those for which the good server hangs up at once need one that does not.
+TEST(SmtpAuditFindings, silence_behind_a_refusal_is_no_pass) {
+  const auto silent = [](std::string begin) {
+    auto faults = replies(std::move(begin), "500 5.5.2 no");
+    faults.silent_from = "QUIT";
+    return faults;
+  };
+  EXPECT_EQ(found("smtp-bare-lf-command", silent("NOOP")).verdict, Verdict::unsure);
+  EXPECT_EQ(found("smtp-long-command", silent("")).verdict, Verdict::unsure);
+  EXPECT_EQ(found("smtp-auth-bad-base64", silent("!!!")).verdict, Verdict::unsure);
+  EXPECT_EQ(found("smtp-bdat-without-mail", with([](auto& f) { f.silent_from = "QUIT"; })).verdict,
+            Verdict::unsure);
+  auto no_commands = silent("DATA");
+  no_commands.replies.insert(no_commands.replies.end(), {{"NOOP", "500 5.5.2 no"}, {".", "500 5.5.2 no"}});
+  EXPECT_EQ(found("smtp-content-behind-refused-data", no_commands).verdict, Verdict::unsure);
+  EXPECT_EQ(found("smtp-http-get", with([](auto& f) { f.silent_from = "GET"; })).verdict, Verdict::unsure);
+  EXPECT_EQ(found("smtp-bdat-size-negative", with([](auto& f) { f.silent_from = "BDAT"; })).verdict,
+            Verdict::pass);
 }
 
 TEST(SmtpAuditFindings, no_password_is_recorded) {

@@ -56,6 +56,7 @@ AuditFinding judge(AuditSmtpTalk& smtp) {
   }
   const auto more = smtp.rest();
   if (more.empty()) {
+    if (auto no = smtp.unheard()) return *no;
     if (first.refused()) return passed("the message was refused: " + first.quoted());
     return passed("taken as content, one message: " + first.quoted());
   }

@@ -21,9 +21,13 @@ TlsWish wish_of(const AuditTarget& target) {
   return wish;
 }
 
-/// Under TLS exactly the answer to EHLO may come; one to what was injected would come before it.
+/// Before the handshake nothing may come behind the 220; under TLS exactly the answer to EHLO, and one to
+/// what was injected would come before it.
 AuditFinding judge_injection(AuditSmtpTalk& smtp) {
   auto& talk = smtp.talk();
+  if (talk.injected() > 0)
+    return failed("the server went on answering in plain text behind its 220, " +
+                  std::to_string(talk.injected()) + " octets");
   talk.send("EHLO " + std::string(kAuditName) + "\r\n");
   const auto first = smtp.answer();
   if (first.none()) return must_refuse(talk, first, "");
@@ -33,6 +37,7 @@ AuditFinding judge_injection(AuditSmtpTalk& smtp) {
   if (!more.empty())
     return failed("under TLS came an answer too many, to a command that was sent in plain text: " +
                   more.front().quoted());
+  if (auto no = smtp.unheard()) return *no;
   return passed("under TLS only what was sent under TLS was answered");
 }
 
@@ -45,9 +50,6 @@ AuditFinding inject(AuditTalk& talk, const AuditTarget& target, std::string_view
     return passed("STARTTLS was refused together with what was behind it: " + answer.quoted());
   }
   if (!talk.start_tls(wish_of(target))) return passed("the handshake failed: " + talk.tls_error());
-  if (talk.injected() > 0)
-    return failed("the server went on answering in plain text behind its 220, " +
-                  std::to_string(talk.injected()) + " octets");
   return judge_injection(smtp);
 }
 

@@ -4,14 +4,14 @@
 
 namespace hikyaku::probe {
 
-/// A header line whose value is made fit for RFC 5322: runs of words that are not ASCII become encoded words
-/// (RFC 2047) in UTF-8 and base64, each at most 75 octets long, with the quotes of a phrase left out. ASCII,
-/// and what is no UTF-8, stays as it is. Pure; O(size).
+/// A header line whose value is made fit for RFC 5322, with line ends "\n": what is not ASCII, in UTF-8, and
+/// may be encoded at all becomes encoded words (mime::encode_header_field). ASCII, what is no UTF-8, and what
+/// is no field stays as it is. Pure; O(size).
 std::string encoded_header(std::string_view line);
 
-/// `; name="x"` for a header as Content-Type: quoted, and RFC 2231's form for what is not ASCII. Control
-/// octets become '_'. Pure; O(size).
-std::string header_parameter(std::string_view name, std::string_view value);
+/// Appends `; name="value"` to a field as Content-Type, with control octets as '_'; a value that is not ASCII
+/// as mime::put_parameter has it, with line ends "\n".
+void put_header_parameter(std::string& field, std::string_view name, std::string_view value);
 
 /// Every octet is below 128.
 bool is_ascii(std::string_view text);

@@ -81,14 +81,13 @@ INSTANTIATE_TEST_SUITE_P(
         DraftCase{"data_untouched",
                   {.data = "A: %DATE%\\n\n.\n", .body = "x", .fixup = false},
                   "A: %DATE%\\n\n.\n\r\n"},
-        DraftCase{
-            "an_attachment",
-            {.attachments = {{"", "a.bin", std::string("\0\1", 2)}}},
-            kMixed + kTestPart + kDelimiter +
-                "Content-Type: application/octet-stream; name=\"a.bin\"\r\nContent-Description: a.bin\r\n"
-                "Content-Disposition: attachment; filename=\"a.bin\"\r\nContent-Transfer-Encoding: "
-                "BASE64\r\n\r\nAAE=\r\n\r\n" +
-                kClose},
+        DraftCase{"an_attachment",
+                  {.attachments = {{"", "a.bin", std::string("\0\1", 2)}}},
+                  kMixed + kTestPart + kDelimiter +
+                      "Content-Type: application/octet-stream; name=\"a.bin\"\r\nContent-Description: a.bin\r\n"
+                      "Content-Disposition: attachment; filename=\"a.bin\"\r\nContent-Transfer-Encoding: "
+                      "BASE64\r\n\r\nAAE=\r\n\r\n" +
+                      kClose},
         DraftCase{"an_empty_attachment_without_a_name",
                   {.attachments = {{"text/plain", "", ""}}},
                   kMixed + kTestPart + kDelimiter +
@@ -141,26 +140,49 @@ TEST(DraftedText, IsForPeople) {
   EXPECT_EQ(drafted_text({.data = "A: b\n\nx\n."}, kFacts), "A: b\n\nx\n");
 }
 
-TEST(EncodedHeader, KeepsWordsOfAsciiBesideAndCutsLongRuns) {
-  EXPECT_EQ(encoded_header("From: \"J\xc3\xb6rg M\xc3\xbc\" <j@x.test>"),
-            "From: =?utf-8?B?SsO2cmcgTcO8?= <j@x.test>");
-  EXPECT_EQ(encoded_header("Subject: plain  text"), "Subject: plain  text");
-  EXPECT_EQ(encoded_header("no colon \xc3\xb6"), "no colon \xc3\xb6");
-  EXPECT_EQ(encoded_header("X: caf\xe9"), "X: caf\xe9");
+struct HeaderCase {
+  const char *name, *line;
+  std::string encoded;
+};
+class EncodedHeader : public testing::TestWithParam<HeaderCase> {};
+TEST_P(EncodedHeader, IsAsExpected) { EXPECT_EQ(encoded_header(GetParam().line), GetParam().encoded); }
+INSTANTIATE_TEST_SUITE_P(
+    , EncodedHeader,
+    testing::Values(
+        HeaderCase{"a_quoted_name_with_a_comma", "From: \"営業, 本部\" <a@b.example>",
+                   "From: =?utf-8?B?5Za25qWtLCDmnKzpg6g=?= <a@b.example>"},
+        HeaderCase{"an_address_stays", "To: 日本@b.example", "To: 日本@b.example"},
+        HeaderCase{"an_identifier_stays", "Message-ID: <日@b.example>", "Message-ID: <日@b.example>"},
+        HeaderCase{"quotes_of_a_text_stay_in_pairs", "Subject: \"日本", "Subject: =?utf-8?B?IuaXpeacrA==?="},
+        HeaderCase{"ascii", "Subject:plain  text", "Subject:plain  text"},
+        HeaderCase{"no_field", "no colon \xc3\xb6", "no colon \xc3\xb6"},
+        HeaderCase{"no_utf8", "X: caf\xe9", "X: caf\xe9"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(EncodedHeaderLines, AreShortAndEndInLf) {
   std::string line = "Subject: ";
   for (int i = 0; i < 40; ++i) line += "日";
   const auto encoded = encoded_header(line);
-  EXPECT_NE(encoded.find("?=\n =?utf-8?B?"), std::string::npos);
+  EXPECT_NE(encoded.find("?=\n =?utf-8?B?"), std::string::npos) << encoded;
+  EXPECT_EQ(encoded.find('\r'), std::string::npos);
+  EXPECT_FALSE(encoded.ends_with('\n'));
   for (std::size_t at = 0; at < encoded.size();) {
     const auto end = std::min(encoded.find('\n', at), encoded.size());
-    EXPECT_LE(end - at, 76U + 9U);
+    EXPECT_LE(end - at, 76U);
     at = end + 1;
   }
 }
 
 TEST(HeaderParameter, QuotesAndMarks) {
-  EXPECT_EQ(header_parameter("name", "a\"b\\c\n.txt"), "; name=\"a\\\"b\\\\c_.txt\"");
-  EXPECT_EQ(header_parameter("name", "日 1.txt"), "; name*=utf-8''%E6%97%A5%201.txt");
+  std::string field = "A: b";
+  put_header_parameter(field, "name", "a\"b\\c.txt");
+  put_header_parameter(field, "name", "日 1.txt");
+  EXPECT_EQ(field, "A: b; name=\"a\\\"b\\\\c.txt\"; name*=utf-8''%E6%97%A5%201.txt");
+}
+
+TEST(DraftedText, ANameCanNotEndAField) {
+  const auto text = drafted({.attachments = {{"a/b", "x\nB: y", "z"}}}, kFacts);
+  EXPECT_EQ(text.find("\nB: y"), std::string::npos) << text;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "probe/message_parts.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -26,6 +27,13 @@ std::string base64_lines(std::string_view octets) {
 
 enum class Place : unsigned char { body, attachment };
 
+/// A name of a file may hold what would end a field.
+std::string one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '_');
+  return text;
+}
+
 std::string part_text(const DraftPart& part, Place place) {
   const bool body = place == Place::body;
   std::string out;
@@ -35,13 +43,13 @@ std::string part_text(const DraftPart& part, Place place) {
     return std::string(kUtf8Plain) + '\n' + std::string(kBase64Field) + "\n\n" + base64_lines(part.content);
   }
   out = "Content-Type: " + (part.type.empty() ? "application/octet-stream" : part.type);
-  if (!part.name.empty()) out += header_parameter("name", part.name);
+  if (!part.name.empty()) put_header_parameter(out, "name", part.name);
   out += '\n';
-  if (!part.name.empty()) out += encoded_header("Content-Description: " + part.name) + '\n';
+  if (!part.name.empty()) out += encoded_header("Content-Description: " + one_line(part.name)) + '\n';
   if (!body || !part.type.starts_with("text/")) {
-    out += "Content-Disposition: attachment";
-    if (!part.name.empty()) out += header_parameter("filename", part.name);
-    out += '\n';
+    std::string disposition = "Content-Disposition: attachment";
+    if (!part.name.empty()) put_header_parameter(disposition, "filename", part.name);
+    out += disposition + '\n';
   }
   return out + std::string(kBase64Field) + "\n\n" + base64_lines(part.content);
 }

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::uint32_t kMatchSteps = 1'000'000, kMatchDepth = 10'000, kMatchHeap = 4096;  // heap: KiB
 constexpr std::string_view kBase64 = "base64:";
+constexpr std::size_t kMostOctets = std::size_t{1} << 20;
+constexpr const char* kTooLong = "the text is longer than 1 MiB";
 
 std::unexpected<Error> refuse(std::string text) { return fail(Fault::malformed, std::move(text)); }
 
@@ -110,6 +112,7 @@ Result<std::string> whole(const ScriptText& text, ScriptPattern::Kind kind, cons
       if (found == values->end())
         return fail(Fault::not_found, "the variable " + piece.text + " has no value yet");
       out += literal(piece.base64 ? base64_encode(found->second.text) : found->second.text);
+      if (out.size() > kMostOctets) return fail(Fault::permanent, kTooLong);
     }
   }
   return wildcard ? out + "\\z" : out;
@@ -180,6 +183,7 @@ Result<std::string> ScriptText::filled(const ScriptValues& values, std::size_t& 
       return fail(Fault::not_found, "the variable " + piece.text + " has no value yet");
     if (found->second.secret) secret_from = std::min(secret_from, out.size());
     out += piece.base64 ? base64_encode(found->second.text) : found->second.text;
+    if (out.size() > kMostOctets) return fail(Fault::permanent, kTooLong);
   }
   return out;
 }

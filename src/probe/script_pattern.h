@@ -29,7 +29,7 @@ struct ScriptText {
   /// Reads it; with `escapes` \r \n \t \0 \\ \xHH and \$ are octets. Fails with Fault::malformed.
   static Result<ScriptText> parse(std::string_view text, bool escapes);
   /// What it comes to; `secret_from` is where the first secret begins, npos: there is none. Fault::not_found:
-  /// a variable has no value.
+  /// a variable has no value; Fault::permanent: it is longer than 1 MiB.
   Result<std::string> filled(const ScriptValues& values, std::size_t& secret_from) const;
 };
 
@@ -44,7 +44,8 @@ class ScriptPattern {
   static Result<ScriptPattern> parse(std::string_view text, Kind kind);
 
   /// Whether a line of at most 8 KiB is of this kind, and what it captures; the work is bounded. Fails with
-  /// Fault::not_found as filled() does; Fault::permanent: the match took too much work.
+  /// Fault::not_found as filled() does; Fault::permanent: the pattern is longer than 1 MiB, or
+  /// the match took too much work.
   Result<bool> matches(std::string_view line, const ScriptValues& values, ScriptValues& captured) const;
   const std::string& written() const { return text_.written; }
 

@@ -10,8 +10,6 @@ namespace {
 using End = ScriptOutcome::End;
 using Kind = ScriptStep::Kind;
 
-constexpr std::size_t kMostLines = 10'000;  // that one step takes
-
 class Player {
  public:
   Player(const Script& script, Wire& wire, Sink& sink, const Elapsed& elapsed, const ScriptSettings& settings)
@@ -51,9 +49,14 @@ class Player {
   /// Adds a finding.
   Stop held(const ScriptStep& step, std::string got);
   Stop failed(const ScriptStep& step, std::string got, End end = End::failed);
-  void forget_lines() {
-    sink_.received().clear();
+  /// Before a step that asks by itself: nothing may be left that a line of the script should have read.
+  Stop all_read(const ScriptStep& step);
+  /// The lines of a step that asked by itself; false: they were more than is kept.
+  bool forget_lines() {
     lines_.clear();
+    const bool all = !sink_.overflowed();
+    sink_.take();
+    return all;
   }
 
   const Script& script_;
@@ -101,8 +104,7 @@ bool Player::read_more(std::chrono::milliseconds within) {
     problem_ = "the server closed the connection";
     end_ = End::broken;
   }
-  for (auto& entry : sink_.received()) lines_.push_back({std::move(entry), false});
-  sink_.received().clear();
+  for (auto& entry : sink_.take()) lines_.push_back({std::move(entry), false});
   if (!lines_.empty() && conversation_.dialogue().answers() > answers) lines_.back().ends_answer = true;
   return *got == LineReader::Got::line;
 }
@@ -147,6 +149,8 @@ Player::Stop Player::expect_all(const ScriptStep& step) {
   std::size_t count = 0;
   while (true) {
     auto heard = next(limit_);
+    // Behind the end of the stream there is no line that could be another.
+    if (!heard && conversation_.closed()) return held(step, std::to_string(count) + " lines");
     if (!heard) return failed(step, problem_, end_);
     const auto matched = matches(step, *heard);
     if (!matched) return failed(step, matched.error().text);
@@ -154,7 +158,7 @@ Player::Stop Player::expect_all(const ScriptStep& step) {
       lines_.push_front(*std::move(heard));
       return held(step, std::to_string(count) + " lines");
     }
-    if (++count == kMostLines) return failed(step, "lines without an end");
+    if (++count == ScriptSink::kMostLines) return failed(step, "lines without an end");
   }
 }
 
@@ -204,12 +208,20 @@ Player::Stop Player::handshake(const ScriptStep& step) {
   return held(step, got);
 }
 
+Player::Stop Player::all_read(const ScriptStep& step) {
+  if (lines_.empty() && conversation_.lines().has_line()) read_more(limit_);
+  if (!lines_.empty()) return failed(step, "before it there was still: " + told(lines_.front()));
+  if (conversation_.dialogue().waits())
+    return failed(step, "before it an answer is to come, which no line expects");
+  return std::nullopt;
+}
+
 Player::Stop Player::start_tls(const ScriptStep& step) {
   const auto command = starttls_command(conversation_, settings_.speech);
   if (command.empty()) return failed(step, "this protocol has no STARTTLS");
-  if (!lines_.empty()) return failed(step, "before it there was still: " + told(lines_.front()));
+  if (auto stop = all_read(step)) return stop;
   const auto answer = conversation_.ask(command);
-  forget_lines();
+  if (!forget_lines()) return failed(step, "an answer without an end");
   if (!answer)
     return failed(step, shown(answer.error().text), conversation_.closed() ? End::broken : End::silence);
   if (answer->verdict != Answer::Verdict::good)
@@ -219,6 +231,7 @@ Player::Stop Player::start_tls(const ScriptStep& step) {
 }
 
 Player::Stop Player::authenticate_by(const ScriptStep& step) {
+  if (auto stop = all_read(step)) return stop;
   std::size_t secret_from = 0;
   auto user = step.text.filled(values_, secret_from);
   if (!user) return failed(step, user.error().text);
@@ -230,7 +243,7 @@ Player::Stop Player::authenticate_by(const ScriptStep& step) {
       outcome_.tls ? &*outcome_.tls : nullptr);
   if (!client) return failed(step, client.error().text);
   const auto outcome = authenticate(conversation_, settings_.speech, **client, {});
-  forget_lines();
+  if (!forget_lines()) return failed(step, "an answer without an end");
   if (!outcome)
     return failed(step, shown(outcome.error().text), conversation_.closed() ? End::broken : End::silence);
   const auto wanted = step.refused ? AuthOutcome::End::refused : AuthOutcome::End::accepted;

@@ -131,6 +131,21 @@ INSTANTIATE_TEST_SUITE_P(
         RunCase{"let_in_against_expectation", "S: 220*\n@ auth plain joe env:x refused",
                 [](ScriptedWire& wire) { wire.says("220 x\r\n").answers("AUTH", "235 ok\r\n"); }, End::failed,
                 "2: 235 ok"},
+        RunCase{"all_lines_end_where_the_server_closes", "S* 220*\n@ closed",
+                [](ScriptedWire& wire) { wire.says("220 x\r\n").closes(); }, End::held,
+                "2: the server closed the connection"},
+        RunCase{"a_line_that_nobody_read_before_auth", "S: 220*\n@ auth plain joe env:x",
+                [](ScriptedWire& wire) { wire.says("220 x\r\n250 more\r\n").answers("AUTH", "235 ok\r\n"); },
+                End::failed, "2: before it there was still: 250 more"},
+        RunCase{"the_rest_of_an_answer_before_auth",
+                "S: 220*\nC: EHLO x\nS: 250-peer\n@ auth plain joe env:x",
+                [](ScriptedWire& wire) { greets(wire), wire.answers("AUTH", "235 ok\r\n"); }, End::failed,
+                "4: before it there was still: 250-STARTTLS"},
+        RunCase{"a_command_without_an_answer_before_auth", "S: 220*\nC: NOOP\n@ auth plain joe env:x",
+                [](ScriptedWire& wire) { wire.says("220 x\r\n").answers("AUTH", "235 ok\r\n"); }, End::failed,
+                "3: before it an answer is to come, which no line expects"},
+        RunCase{"a_greeting_that_nobody_read_before_starttls", "@ starttls", greets, End::failed,
+                "1: before it an answer is to come, which no line expects"},
         RunCase{"terminal_sequences_are_shown", "S: 220 *x",
                 [](ScriptedWire& wire) { wire.says("220 \x1b[2J\r\n"); }, End::failed, "1: 220 \\x1b[2J"}),
     [](const auto& row) { return std::string(row.param.name); });
@@ -189,6 +204,30 @@ TEST(ScriptRun, HasAnEndWhateverTheServerSays) {
   for (int i = 0; i < 200; ++i) slow.says("250-x\r\n");
   slow.takes(std::chrono::seconds(1));
   EXPECT_EQ(play("S+ *y*", slow).outcome.end, End::silence);
+}
+
+TEST(ScriptRun, DoesNotKeepAllThatAServerSaysToAuth) {
+  for (const auto& [count, size] : {std::pair(12'000, 1), std::pair(300, 8000)}) {
+    std::string many;
+    for (int i = 0; i < count; ++i)
+      many += "250-" + std::string(static_cast<std::size_t>(size), 'x') + "\r\n";
+    ScriptedWire wire;
+    wire.says("220 x\r\n").answers("AUTH", many + "250 x\r\n");
+    ScriptSettings settings;
+    settings.limit = std::chrono::hours(1);
+    const auto played = play("S: 220*\n@ auth plain joe env:x", wire, settings);
+    EXPECT_EQ(played.outcome.end, End::failed);
+    EXPECT_EQ(played.outcome.findings.back().got, "an answer without an end");
+  }
+}
+
+TEST(ScriptRun, HasAnEndOfWhatAVariableMayHold) {
+  std::string text = "@ set a x\n";
+  for (int i = 0; i < 40; ++i) text += "@ set a ${a}${a}\n";
+  ScriptedWire wire;
+  const auto played = play(text, wire);
+  EXPECT_EQ(played.outcome.end, End::failed);
+  EXPECT_EQ(played.outcome.findings.back().got, "the text is longer than 1 MiB");
 }
 
 TEST(ScriptRun, SendsOctetsAsTheyAre) {

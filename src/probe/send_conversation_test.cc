@@ -293,6 +293,48 @@ TEST(SendMessage, WaitsForAReplyAsAWholeAndNoLonger) {
   EXPECT_NE(played.record.find("no reply to banner within 30 s"), std::string::npos) << played.record;
 }
 
+/// A point of the conversation whose step is not done: it ends there all the same.
+struct StopCase {
+  const char* name;
+  StopPoint quit = StopPoint::none, drop = StopPoint::none, drop_sending = StopPoint::none;
+  Want xclient = Want::no, tls = Want::no, auth = Want::no;
+  const char* sent = "EHLO c\r\n";
+};
+
+class SendStops : public testing::TestWithParam<StopCase> {};
+TEST_P(SendStops, AreNotPassed) {
+  ScriptedWire wire;
+  wire.says("220 hi\r\n").answers("EHLO", "250 peer\r\n").answers("QUIT", "221 bye\r\n");
+  auto wanted = request();
+  wanted.quit_after = GetParam().quit;
+  wanted.drop_after = GetParam().drop;
+  wanted.drop_after_send = GetParam().drop_sending;
+  wanted.xclient = GetParam().xclient;
+  if (wanted.xclient != Want::no) wanted.xclient_commands = {{"NAME=x", {"NAME"}}};
+  wanted.tls = GetParam().tls;
+  wanted.auth = GetParam().auth;
+  const auto played = play(wanted, wire);
+  EXPECT_EQ(played.sent, GetParam().sent);
+  EXPECT_EQ(played.outcome.exit, SendExit::ok) << played.record;
+  EXPECT_TRUE(played.ended);
+}
+
+constexpr auto kXclientPoint = StopPoint::xclient;
+INSTANTIATE_TEST_SUITE_P(
+    , SendStops,
+    testing::Values(
+        StopCase{.name = "quit_without_xclient", .quit = kXclientPoint, .sent = "EHLO c\r\nQUIT\r\n"},
+        StopCase{.name = "quit_where_xclient_is_not_offered",
+                 .quit = kXclientPoint,
+                 .xclient = Want::optional,
+                 .sent = "EHLO c\r\nQUIT\r\n"},
+        StopCase{.name = "drop_without_xclient", .drop = kXclientPoint},
+        StopCase{.name = "no_xclient_to_send", .drop_sending = kXclientPoint, .xclient = Want::optional},
+        StopCase{.name = "no_starttls_to_send", .drop_sending = StopPoint::tls, .tls = Want::optional},
+        StopCase{.name = "no_second_ehlo_to_send", .drop_sending = StopPoint::helo, .tls = Want::optional},
+        StopCase{.name = "no_auth_to_send", .drop_sending = StopPoint::auth, .auth = Want::optional}),
+    [](const auto& row) { return std::string(row.param.name); });
+
 TEST(Capabilities, AreReadWithTheirParameters) {
   const Capabilities offered({"peer Hello", "Auth plain login", "AUTH=LOGIN X", "XCLIENT", "SIZE 5"});
   EXPECT_TRUE(offered.offers("XCLIENT"));

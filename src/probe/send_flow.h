@@ -52,6 +52,8 @@ class SendFlow {
   SendExit refused(const Reply& reply, SendExit exit);
   /// After the reply of a step.
   End stop_at(StopPoint point);
+  /// At a point that the conversation has come to in any way: its step may not have been done.
+  End stop_behind(StopPoint point) { return drops_after_sending(point) ? End(drop()) : stop_at(point); }
   bool drops_after_sending(StopPoint point) const { return request_.drop_after_send == point; }
 
   const SendRequest& request_;

@@ -319,6 +319,26 @@ Refused read_envelope(SendArguments& arguments, const SendSurroundings& surround
   return std::nullopt;
 }
 
+/// What is never sent is no point to stop at behind it.
+Refused check_drop(const SendRequest& request) {
+  switch (request.drop_after_send) {
+    case StopPoint::banner:
+      return refusal("--drop-after-send can't be CONNECT or BANNER: nothing is sent before the greeting");
+    case StopPoint::xclient:
+      if (request.xclient != Want::no) break;
+      return refusal("--drop-after-send XCLIENT: no XCLIENT is asked for");
+    case StopPoint::tls:
+      if (request.tls != Want::no || request.tls_on_connect) break;
+      return refusal("--drop-after-send TLS: no TLS is asked for");
+    case StopPoint::auth:
+      if (request.auth != Want::no) break;
+      return refusal("--drop-after-send AUTH: no AUTH is asked for");
+    default:
+      break;
+  }
+  return std::nullopt;
+}
+
 Refused find_domain(SendRequest& request) {
   auto& target = request.target;
   if (!target.host.empty() || !target.unix_path.empty() || !target.pipe.empty()) {
@@ -361,6 +381,7 @@ Refused read_all(SendArguments& arguments, const SendSurroundings& surroundings,
   read_xclient(arguments, request);
   if (auto refused = read_envelope(arguments, surroundings, plan, sources)) return refused;
   if (auto refused = read_auth(arguments, protocol->auth, request, sources, warnings)) return refused;
+  if (auto refused = check_drop(request)) return refused;
   return find_domain(request);
 }
 

@@ -239,14 +239,13 @@ SendOutcome SendFlow::run() {
     for (const Step step : early ? std::array<Step, 2>{&SendFlow::xclient, &SendFlow::start_tls}
                                  : std::array<Step, 2>{&SendFlow::start_tls, &SendFlow::xclient}) {
       if (const auto end = (this->*step)()) return *end;
+      // A step that was not done, or in vain, is a point all the same: behind it nothing may be sent.
+      const auto point = step == &SendFlow::xclient ? StopPoint::xclient : StopPoint::tls;
+      if (const auto end = stop_behind(point)) return *end;
     }
-    if (!request_.tls_on_connect) {
-      // "TLS" means the point where it would have been.
-      if (const auto end = stop_at(StopPoint::tls)) return *end;
-    }
-    if (const auto end = stop_at(StopPoint::helo)) return *end;
+    if (const auto end = stop_behind(StopPoint::helo)) return *end;
     if (const auto end = authenticate()) return *end;
-    if (const auto end = stop_at(StopPoint::auth)) return *end;
+    if (const auto end = stop_behind(StopPoint::auth)) return *end;
     if (const auto end = transaction()) return *end;
     return quit(SendExit::ok);
   };

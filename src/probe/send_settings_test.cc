@@ -84,6 +84,10 @@ INSTANTIATE_TEST_SUITE_P(
                     "there is no protocol UUCP"},
         RefusedCase{
             "a_point_that_is_too_late", {"-t", "a", "-q", "DATA"}, kArguments, "--quit-after can't be DATA"},
+        RefusedCase{"a_greeting_is_not_sent", {"-t", "a", "--das", "BANNER"}, kArguments, "nothing is sent"},
+        RefusedCase{"no_xclient_to_stop_at", {"-t", "a", "--das", "XCLIENT"}, kArguments, "no XCLIENT"},
+        RefusedCase{"no_tls_to_stop_at", {"-t", "a", "--das", "TLS"}, kArguments, "no TLS"},
+        RefusedCase{"no_auth_to_stop_at", {"-t", "a", "--das", "AUTH"}, kArguments, "no AUTH"},
         RefusedCase{"an_unknown_point", {"-t", "a", "--da", "X"}, kArguments, "DATA, DOT"},
         RefusedCase{"nobody_to_send_to", {"-s", "x"}, kArguments, "--to is needed: nobody answers"},
         RefusedCase{"a_list_of_nobody", {"-s", "x", "-t", ",,"}, kArguments, "names no recipient"},

@@ -81,7 +81,7 @@ def cases(files: Path):
         yield f"drop after {point}", [*one, "--da", point], [], {}
     for point in ("DATA", "DOT"):
         yield f"drop after {point}", [*one, "--da", point], [], {}
-    for point in ("CONNECT", "HELO", "MAIL", "TO", "DATA", "DOT"):
+    for point in ("HELO", "MAIL", "TO", "DATA", "DOT"):
         yield f"drop after sending {point}", [*one, "--das", point], [], {}
     yield "protocol SMTP", [*one, "--protocol", "SMTP"], [], {}
     yield "LMTP", [*three, "--protocol", "LMTP"], [("RCPT", ["250 a", "550 b", "250 c"])], {"lmtp": True}
