@@ -1,26 +1,18 @@
 #include "base/base64.h"
 
-#include <array>
 #include <cstdint>
+
+#include "base/base64_tables.h"
 
 namespace hikyaku {
 namespace {
 
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::uint8_t kNoDigit = 64;
+constexpr auto kNoDigit = Base64Tables::kNoDigit;
+constexpr const Base64Tables& kTables = base64_tables(Base64Alphabet::standard);
 
-constexpr std::array<std::uint8_t, 256> kDigits = [] {
-  std::array<std::uint8_t, 256> digits{};
-  digits.fill(kNoDigit);
-  for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
-    digits[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::uint8_t>(i);
-  }
-  return digits;
-}();
-
-std::uint32_t digit(char c) { return kDigits[static_cast<unsigned char>(c)]; }
+std::uint32_t digit(char c) { return kTables.digits[static_cast<unsigned char>(c)]; }
 std::uint32_t octet(char c) { return static_cast<unsigned char>(c); }
-char letter(std::uint32_t bits) { return kAlphabet[bits & 63]; }
+char letter(std::uint32_t bits) { return kTables.letters[bits & 63]; }
 char low_octet(std::uint32_t bits) { return static_cast<char>(static_cast<unsigned char>(bits & 255)); }
 
 }  // namespace

@@ -172,8 +172,8 @@ std::expected<void, Base64Fault> Base64Decoder::end(std::string& out) {
   if (carriage_return_) {
     if (const auto lone = pass_over(offset_ - 1); !lone) return lone;
   }
-  const bool strict = rules_.garbage == Base64Rules::Garbage::refused;
-  if ((padding_owed_ && strict) || digits_ == 1) return fault(Base64Fault::Kind::incomplete, offset_);
+  if (const auto whole = end_padding(); !whole) return whole;
+  if (digits_ == 1) return fault(Base64Fault::Kind::incomplete, offset_);
   if (digits_ != 0) return end_piece(out);
   return {};
 }
@@ -190,9 +190,7 @@ std::expected<void, Base64Fault> Base64Decoder::take(char c, std::string& out) {
   if (c == '=') return take_padding(out);
   const auto digit = base64_tables(rules_.alphabet).digits[static_cast<unsigned char>(c)];
   if (digit == Base64Tables::kNoDigit) return pass_over(offset_);
-  if (std::exchange(padding_owed_, false) && rules_.garbage == Base64Rules::Garbage::refused) {
-    return fault(Base64Fault::Kind::incomplete, offset_);
-  }
+  if (const auto whole = end_padding(); !whole) return whole;
   if (std::exchange(padded_, false)) note(joined_, offset_);
   bits_ = bits_ << 6 | digit;
   last_digit_ = offset_;
@@ -207,6 +205,14 @@ std::expected<void, Base64Fault> Base64Decoder::take_padding(std::string& out) {
   padding_owed_ = digits_ == 2;
   padded_ = true;
   return end_piece(out);
+}
+
+/// No "=" can follow any more.
+std::expected<void, Base64Fault> Base64Decoder::end_padding() {
+  if (!std::exchange(padding_owed_, false)) return {};
+  if (rules_.garbage == Base64Rules::Garbage::refused) return fault(Base64Fault::Kind::incomplete, offset_);
+  note(half_padded_, offset_);
+  return {};
 }
 
 std::expected<void, Base64Fault> Base64Decoder::end_piece(std::string& out) {

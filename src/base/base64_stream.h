@@ -104,10 +104,14 @@ class Base64Decoder {
   const Found& joined() const { return joined_; }
   /// Last digits of pieces that carry bits which belong to no octet; refused unless Garbage::ignored.
   const Found& unused_bits() const { return unused_bits_; }
+  /// Pieces that lack the second of two "=": what stands in its place, or the size of the text; refused
+  /// unless Garbage::ignored.
+  const Found& half_padded() const { return half_padded_; }
 
  private:
   std::expected<void, Base64Fault> take(char c, std::string& out);
   std::expected<void, Base64Fault> take_padding(std::string& out);
+  std::expected<void, Base64Fault> end_padding();
   std::expected<void, Base64Fault> end_piece(std::string& out);
   std::expected<void, Base64Fault> pass_over(std::uint64_t offset);
   void put_octets(std::string& out, std::size_t count);
@@ -122,7 +126,7 @@ class Base64Decoder {
   bool padding_owed_ = false;     // "=" after two digits: one more
   bool carriage_return_ = false;  // a CR, at offset_ - 1: its LF is owed
   bool padded_ = false;           // padding came, and no digit behind it
-  Found joined_, unused_bits_;
+  Found joined_, unused_bits_, half_padded_;
   std::uint64_t ignored_ = 0;
   std::uint64_t first_ignored_ = 0;
 };

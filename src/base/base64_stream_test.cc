@@ -41,6 +41,7 @@ struct Decoded {
   std::optional<Base64Fault> fault;
   std::uint64_t ignored = 0;
   std::uint64_t first_ignored = 0;
+  Base64Decoder::Found unused_bits, half_padded;
 };
 
 Decoded decoded(std::string_view text, const Base64Rules& rules, const Base64Kernel& kernel,
@@ -57,6 +58,8 @@ Decoded decoded(std::string_view text, const Base64Rules& rules, const Base64Ker
   if (const auto ended = decoder.end(result.octets); !ended) result.fault = ended.error();
   result.ignored = decoder.ignored();
   result.first_ignored = decoder.first_ignored();
+  result.unused_bits = decoder.unused_bits();
+  result.half_padded = decoder.half_padded();
   return result;
 }
 
@@ -166,6 +169,40 @@ INSTANTIATE_TEST_SUITE_P(
                     DecodeCase{"a_piece_behind_half_the_padding", "Zg=Zm9v", "ffoo", kIgnore},
                     DecodeCase{"unused_bits_ignored", "Zh==Zm9=", "ffo", kIgnore},
                     DecodeCase{"garbage_alone", "-- \t*", "", kIgnore, 5, 0}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+struct DroppedCase {
+  const char* name;
+  std::string_view text, octets;
+  Base64Decoder::Found unused_bits, half_padded;
+};
+void PrintTo(const DroppedCase& row, std::ostream* out) { *out << row.name; }
+class Base64Dropped : public testing::TestWithParam<DroppedCase> {};
+
+TEST_P(Base64Dropped, IsToldWhereGarbageIsIgnored) {
+  const auto& row = GetParam();
+  for (const std::size_t piece : {0, 1, 2, 3, 4, 5, 7}) {
+    const auto result = decoded(row.text, kIgnore, best_base64_kernel(), piece);
+    ASSERT_FALSE(result.fault) << piece;
+    EXPECT_EQ(result.octets, row.octets) << piece;
+    EXPECT_EQ(result.unused_bits.count, row.unused_bits.count) << piece;
+    EXPECT_EQ(result.unused_bits.first, row.unused_bits.first) << piece;
+    EXPECT_EQ(result.half_padded.count, row.half_padded.count) << piece;
+    EXPECT_EQ(result.half_padded.first, row.half_padded.first) << piece;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , Base64Dropped,
+    testing::Values(DroppedCase{"nothing", "Zg==Zg==Zm8=Zg", "fffof", {}, {}},
+                    DroppedCase{"bits_at_the_end", "Zm9vZh", "foof", {1, 5}, {}},
+                    DroppedCase{"bits_of_two_pieces", "Zh==Zm9=", "ffo", {2, 1}, {}},
+                    DroppedCase{"half_the_padding_at_the_end", "Zg=", "f", {}, {1, 3}},
+                    DroppedCase{"half_the_padding_and_a_line_end", "Zg=\r\n", "f", {}, {1, 5}},
+                    DroppedCase{"half_the_padding_twice", "Zg=Zg=", "ff", {}, {2, 3}},
+                    DroppedCase{"half_the_padding_before_a_whole_piece", "Zg= Zg==", "ff", {}, {1, 4}},
+                    DroppedCase{"garbage_between_the_padding", "Zg= =", "f", {}, {}},
+                    DroppedCase{"bits_and_half_the_padding", "Zh=", "f", {1, 1}, {1, 3}}),
     [](const auto& row) { return std::string(row.param.name); });
 
 struct RefusedCase {

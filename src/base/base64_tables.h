@@ -8,7 +8,7 @@
 
 namespace hikyaku {
 
-/// What the kernels know of an alphabet, worked out by the compiler. For the base64 of streams alone.
+/// What base64 and its kernels know of an alphabet, worked out by the compiler.
 struct Base64Tables {
   static constexpr std::uint8_t kNoDigit = 64;
 

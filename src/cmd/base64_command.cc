@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "base/base64_stream.h"
 #include "base/escape.h"
@@ -34,7 +35,8 @@ struct Options {
 constexpr std::string_view kFooter =
     "-i: with -d, GNU's: garbage is ignored (and told on stderr). With -D and a file behind it, BSD's: it\n"
     "names the input, and garbage is refused. --ignore-garbage and --input say which in both.\n"
-    "openssl's -in and -out are taken for --input and --output.\n"
+    "openssl's -in and -out are taken for --input and --output. --wrap, --break and -A have no effect with "
+    "-d.\n"
     "\n"
     "Decoding takes line ends (LF, CRLF) anywhere, text without its padding, and padded texts one behind "
     "the\n"
@@ -47,18 +49,49 @@ constexpr std::string_view kFooter =
     "Exit codes: 0 done; 64 usage; 65 the text is not base64; 66 no input; 73 the output can't be made;\n"
     "74 reading or writing failed.";
 
-/// openssl's names of files begin with one dash: as they are, -out would be -o with the value "ut".
-struct OpensslNames {
-  std::string input = "--input", output = "--output";
-
-  /// Puts ours in their place; they live as long as this.
-  void replace_in(std::span<char*> arguments) {
+/// openssl's names of files, and BSD's -iFILE, which the option parser would take for letters: -out would be
+/// -o with the value "ut".
+class ForeignSpellings {
+ public:
+  /// Puts ours in their place, which live as long as this. Not empty: what is refused, and what to write.
+  std::string replace_in(std::span<char*> arguments) {
+    bool is_value = true;  // the first is the name of the program
     for (auto& argument : arguments) {
-      if (argument == std::string_view("--")) return;
-      if (argument == std::string_view("-in")) argument = input.data();
-      if (argument == std::string_view("-out")) argument = output.data();
+      if (std::exchange(is_value, false)) continue;
+      const std::string_view word = argument;
+      if (word == "--") break;
+      if (auto refusal = misread(word); !refusal.empty()) return refusal;
+      is_value = wants_value(word);
+      if (word == "-in") argument = input_.data();
+      if (word == "-out") argument = output_.data();
     }
+    return {};
   }
+
+ private:
+  static constexpr std::string_view kValued = "owb";  // letters with a value, in the same word or the next
+
+  static bool wants_value(std::string_view word) {
+    if (word == "-in" || word == "-out") return true;
+    if (word.starts_with("--")) {
+      return word == "--output" || word == "--input" || word == "--wrap" || word == "--break";
+    }
+    return word.starts_with('-') && word.find_first_of(kValued) == word.size() - 1;
+  }
+
+  static std::string misread(std::string_view word) {
+    if (word.starts_with("-in=") || word.starts_with("-out=")) {
+      const auto name = word.substr(0, word.find('='));
+      return fmt::format("{} stands by itself: write {} FILE", escaped(word), name);
+    }
+    if (!word.starts_with('-') || word.starts_with("--") || word == "-in") return {};
+    const auto letters = word.substr(0, word.find_first_of(kValued));
+    const auto alien = letters.find_first_not_of("edDiAuh", 1);
+    if (alien == letters.npos || letters.find('i') > alien) return {};
+    return fmt::format("{}: a file's name stands by itself: write -i FILE", escaped(word));
+  }
+
+  std::string input_ = "--input", output_ = "--output";
 };
 
 void declare(CommandLine& app, Options& options) {
@@ -123,10 +156,9 @@ class Work {
       if (text->empty()) break;
       before += text->size();
     }
-    if (decoder.ignored() != 0) {
-      fmt::print(stderr, "{}: {}: ignored {} octets, the first of them at offset {}\n", kName,
-                 escaped(source_.name()), decoder.ignored(), decoder.first_ignored());
-    }
+    tell_dropped("octets", {decoder.ignored(), decoder.first_ignored()});
+    tell_dropped("last digits' bits that belong to no octet", decoder.unused_bits());
+    tell_dropped("pieces' want of a second '='", decoder.half_padded());
     return finish();
   }
 
@@ -137,6 +169,12 @@ class Work {
     auto written = sink_.write(text);
     text.clear();
     return written;
+  }
+
+  void tell_dropped(std::string_view what, const Base64Decoder::Found& found) const {
+    if (found.count == 0) return;
+    fmt::print(stderr, "{}: {}: ignored {} {}, the first of them at offset {}\n", kName,
+               escaped(source_.name()), found.count, what, found.first);
   }
 
   int finish() {
@@ -185,12 +223,24 @@ std::optional<std::size_t> line_length(const Options& options, const CommandLine
   return length;
 }
 
-int run(const Options& options, const CommandLine& app) {
+/// Empty: it does not.
+std::string contradiction(const Options& options, const CommandLine& app) {
   const bool decode = options.decode || options.decode_as_bsd;
-  if (decode && options.encode) return usage("-e and -d ask for opposite things");
-  if (!options.operand.empty() && !options.input.empty()) {
-    return usage("--input and " + escaped(options.operand) + " name two files to read: give one");
+  if (decode && options.encode) return "-e and -d ask for opposite things";
+  if (decode && options.crlf) return "--crlf is for encoding: decoding takes both line ends by itself";
+  if (decode && options.no_padding) return "--no-padding is for encoding: decoding needs none by itself";
+  if (options.one_line && (app.given("--wrap") || app.given("--break"))) {
+    return "-A asks for one line, --wrap and --break for several: give one";
   }
+  if (!options.operand.empty() && !options.input.empty()) {
+    return "--input and " + escaped(options.operand) + " name two files to read: give one";
+  }
+  return {};
+}
+
+int run(const Options& options, const CommandLine& app) {
+  if (const auto refusal = contradiction(options, app); !refusal.empty()) return usage(refusal);
+  const bool decode = options.decode || options.decode_as_bsd;
   const auto length = line_length(options, app);
   if (!length) return usage("the length of a line is a number: 0 or more characters");
   const auto& path = !options.input.empty() ? options.input : options.operand;
@@ -220,8 +270,9 @@ int base64_command(int argc, char** argv) {
                   "Base64 of any octets, and back, as they are: no text conversion. By the options of GNU's\n"
                   "base64 and of the one of BSD and macOS."};
   declare(app, options);
-  OpensslNames names;
-  names.replace_in({argv, static_cast<std::size_t>(argc)});
+  ForeignSpellings spellings;
+  const auto refusal = spellings.replace_in({argv, static_cast<std::size_t>(argc)});
+  if (!refusal.empty()) return usage(refusal);
   if (const auto end = app.parse(argc, argv)) return *end;
   return run(options, app);
 }

@@ -72,6 +72,34 @@ CommandDescription command_of(const Json& json, std::size_t depth) {
   return command;
 }
 
+/// Without the usage and the examples, which show letters joined ("-jMB"): each goes to the next empty line.
+std::string without_blocks(std::string_view help) {
+  std::string out;
+  bool left_out = false;
+  while (!help.empty()) {
+    const auto line = help.substr(0, help.find('\n'));
+    help.remove_prefix(std::min(help.size(), line.size() + 1));
+    if (line.starts_with("usage:") || line.starts_with("Example")) left_out = true;
+    if (line.empty()) left_out = false;
+    if (!left_out) out.append(line) += '\n';
+  }
+  return out;
+}
+
+/// Behind | and [ a single dash continues the name before: "--xclient-optional[-strict]".
+bool begins_name(std::string_view text, std::size_t at) {
+  if (text[at] != '-') return false;
+  if (at == 0 || std::string_view(" \n\t(,/").find(text[at - 1]) != std::string_view::npos) return true;
+  return (text[at - 1] == '|' || text[at - 1] == '[') && text.substr(at).starts_with("--");
+}
+
+/// "-qRDOMAIN", "--no-NAME": what is in capitals at the end is to be put in.
+bool stands_for_others(std::string_view name) {
+  constexpr std::size_t kWord = 3;  // "-MB" is an option
+  const auto tail = name.find_last_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+  return name.size() - (tail + 1) >= kWord;
+}
+
 bool of_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
 }
@@ -91,14 +119,14 @@ Result<CommandDescription> from_json(std::string_view text) {
 
 std::vector<std::string> options_in(std::string_view help) {
   std::vector<std::string> found;
-  for (std::size_t at = 0; at < help.size(); ++at) {
-    const bool begins =
-        help[at] == '-' && (at == 0 || help.substr(at - 1, 1).find_first_of(" \n\t[(|,/") != help.npos);
-    if (!begins) continue;
+  const auto text = without_blocks(help);
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (!begins_name(text, at)) continue;
     auto end = at;
-    while (end < help.size() && of_name(help[end])) ++end;
-    std::string name(help.substr(at, end - at));
-    if (name.find_first_not_of('-') != name.npos && std::ranges::find(found, name) == found.end()) {
+    while (end < text.size() && of_name(text[end])) ++end;
+    std::string name = text.substr(at, end - at);
+    if (name.find_first_not_of('-') != name.npos && !stands_for_others(name) &&
+        std::ranges::find(found, name) == found.end()) {
       found.push_back(std::move(name));
     }
     at = end;

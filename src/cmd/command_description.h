@@ -40,7 +40,8 @@ std::string to_json(const CommandDescription& command);
 /// Fails with Fault::malformed.
 Result<CommandDescription> from_json(std::string_view text);
 
-/// The options that stand in a help text: words that begin with a dash, each once, in their order.
+/// The options that stand in a help text: words that begin with a dash, each once, in their order; without
+/// those of its usage and its examples, and without patterns of names ("--no-NAME").
 std::vector<std::string> options_in(std::string_view help);
 
 }  // namespace hikyaku::cmd

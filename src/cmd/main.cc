@@ -1,8 +1,12 @@
+#include <poll.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <iostream>
 #include <string_view>
 #include <system_error>
 
@@ -101,12 +105,33 @@ int run(int argc, char** argv) {
   return EX_USAGE;
 }
 
+/// Also where a write failed earlier, whose errno is lost.
+bool reader_has_gone() {
+  pollfd output{STDOUT_FILENO, POLLOUT, 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+/// What still waits in buffers is written. What then can't be is a failure, also of a command that was done.
+int with_all_written(int code) {
+  errno = 0;
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
+  if (written) return code;
+  // Who closed the pipe (head) knows it already; and EX_IOERR has been told by who gave it.
+  const int why = errno;
+  if (code != EX_IOERR && !reader_has_gone()) {
+    std::fprintf(stderr, "hikyaku: not all of the output could be written%s%s\n", why == 0 ? "" : ": ",
+                 why == 0 ? "" : std::strerror(why));
+  }
+  return code == EX_OK ? EX_IOERR : code;
+}
+
 }  // namespace
 }  // namespace hikyaku::cmd
 
 int main(int argc, char** argv) {
   try {
-    return hikyaku::cmd::run(argc, argv);
+    return hikyaku::cmd::with_all_written(hikyaku::cmd::run(argc, argv));
   } catch (const std::system_error& error) {
     // A library prints, and throws when it can't. Who closed the pipe (head) knows it already.
     if (error.code().value() != EPIPE) std::fprintf(stderr, "hikyaku: %s\n", error.what());

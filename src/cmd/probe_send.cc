@@ -13,7 +13,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "base/base64.h"
+#include "base/base64_stream.h"
 #include "base/escape.h"
 #include "cmd/send_connection.h"
 #include "cmd/send_sources.h"
@@ -86,10 +86,10 @@ void write_to(std::FILE* file, std::string_view text) {
 }
 
 std::string pem(const std::string& der) {
-  constexpr std::size_t kLine = 64;
-  const auto text = base64_encode(der);
   std::string out = "-----BEGIN CERTIFICATE-----\n";
-  for (std::size_t at = 0; at < text.size(); at += kLine) out += text.substr(at, kLine) + '\n';
+  Base64Encoder encoder({.line_length = 64});  // RFC 7468 s. 2
+  encoder.feed(der, out);
+  encoder.end(out);
   return out + "-----END CERTIFICATE-----\n";
 }
 

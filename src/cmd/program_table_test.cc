@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <ostream>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "cmd/command_description.h"
 #include "cmd/command_line.h"
 #include "cmd/manual_page.h"
 #include "cmd/shell_completion.h"
@@ -24,7 +27,7 @@ constexpr const char* kNkfHelp = "usage: hikyaku letter nkf [-jsw] [FILE]\n\n  -
 int letter(int argc, char** argv) {
   const std::string_view first = argc > 1 ? argv[1] : "";
   if (first == "nkf" || first == "send") {
-    std::fputs(first == "nkf" ? kNkfHelp : "usage: hikyaku letter send -to NAME\n", stdout);
+    std::fputs(first == "nkf" ? kNkfHelp : "usage: hikyaku letter send -to NAME\n\n  -to NAME\n", stdout);
     return 0;
   }
   CommandLine app("hikyaku letter", "Writes letters.\nTwo lines of it.");
@@ -86,10 +89,38 @@ TEST(Describe, ComesBackFromJsonAsItWas) {
   EXPECT_FALSE(from_json("{"));
 }
 
-TEST(OptionsIn, AreWordsThatBeginWithADash) {
-  EXPECT_THAT(options_in("  -i, -oi  x\n  --server A -f|-r [-M] a-b - -- 1-2 -f\n-x"),
-              ElementsAre("-i", "-oi", "--server", "-f", "-r", "-M", "-x"));
+struct OptionsInCase {
+  const char* name;
+  std::string_view help;
+  std::vector<std::string> options;
+};
+void PrintTo(const OptionsInCase& row, std::ostream* out) { *out << row.name; }
+class OptionsIn : public testing::TestWithParam<OptionsInCase> {};
+
+TEST_P(OptionsIn, AreThoseThatExist) {
+  EXPECT_THAT(options_in(GetParam().help), testing::ElementsAreArray(GetParam().options));
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    , OptionsIn,
+    testing::Values(
+        OptionsInCase{"words_that_begin_with_a_dash",
+                      "  -i, -oi  x\n  --server A (-M) a-b - -- 1-2 -i\n-x",
+                      {"-i", "-oi", "--server", "-M", "-x"}},
+        OptionsInCase{"of_several_in_one_word_those_with_two_dashes",
+                      "--after A|--before|-last [--x] [-strict]",
+                      {"--after", "--before", "--x"}},
+        OptionsInCase{"letters_in_brackets_are_none", "-w16[BL] -f[N[-M]] -m[BQ]", {"-w16", "-f", "-m"}},
+        OptionsInCase{"the_usage_shows_sets_of_letters",
+                      "usage: nkf [-jsw] -x [--no]\n       nkf -y\n\n  -j  to JIS\n",
+                      {"-j"}},
+        OptionsInCase{"usage_alone", "usage: nkf -to NAME\n", {}},
+        OptionsInCase{"examples_show_them_joined",
+                      "  -j  to JIS\nExamples:\n  nkf -jMB\n\nExit codes: -q\n",
+                      {"-j", "-q"}},
+        OptionsInCase{
+            "a_name_in_capitals_stands_for_another", "-qRDOMAIN, -qIID; --no-NAME; -MB -N", {"-MB", "-N"}}),
+    [](const auto& row) { return std::string(row.param.name); });
 
 TEST(Roff, ShowsEveryCharacterAsItIs) {
   EXPECT_EQ(roff(".a\n'b \\n -c \"d\" `e^~"), "\\&.a\n\\(aqb \\en \\-c \\(dqd\\(dq \\(gae\\(ha\\(ti");
@@ -116,7 +147,8 @@ TEST(Completion, OffersSubcommandsOptionsAndValues) {
   EXPECT_THAT(bash, HasSubstr("--paper) values='plain lined' ;;"));
   EXPECT_THAT(bash, HasSubstr("options='-h --help --text -n -f --fast --paper'"));  // also those of letter
   EXPECT_THAT(bash, HasSubstr("-n) values='' ;;"));
-  EXPECT_THAT(bash, HasSubstr("options='-jsw -j -s'"));
+  EXPECT_THAT(bash, HasSubstr("options='-j -s'"));
+  EXPECT_THAT(bash, HasSubstr("options='-to'"));
   const auto zsh = zsh_completion(commands);
   EXPECT_THAT(zsh, HasSubstr("'(-f --fast)--fast[at \\[once\\]\\: now]'"));
   EXPECT_THAT(zsh, HasSubstr("'(--paper)--paper=[of what kind]:value:(plain lined)'"));

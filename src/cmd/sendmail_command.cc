@@ -36,7 +36,7 @@ constexpr const char* kUsage =
     "0, whether the hub runs or not. Takes the options of Postfix's sendmail; they end at the first "
     "recipient.\n"
     "\n"
-    "  -t             recipients are those of To, Cc, Bcc (or of Resent-To, -Cc, -Bcc), and those named "
+    "  -t             recipients are those of To, Cc, Bcc (or of Resent-To and so on), and those named "
     "here\n"
     "  -i, -oi        a line of a dot alone does not end the message\n"
     "  -f, -r SENDER  the envelope sender; '' or '<>': the null sender\n"

@@ -4,24 +4,21 @@
 #include <array>
 #include <cstdio>
 
-#include "base/base64.h"
+#include "base/base64_stream.h"
 #include "probe/encoded_header.h"
 
 namespace hikyaku::probe {
 namespace {
 
-constexpr std::size_t kOctetsOfLine = 57;  // 76 of base64 (RFC 2045 s. 6.8)
 constexpr std::string_view kPlain = "text/plain";
 constexpr std::string_view kUtf8Plain = "Content-Type: text/plain; charset=utf-8";
 constexpr std::string_view kBase64Field = "Content-Transfer-Encoding: BASE64";
 
 std::string base64_lines(std::string_view octets) {
+  Base64Encoder encoder({.line_length = 76});  // RFC 2045 s. 6.8
   std::string out;
-  out.reserve(octets.size() / 3 * 4 + octets.size() / 45 + 8);
-  for (; !octets.empty(); octets.remove_prefix(std::min(kOctetsOfLine, octets.size()))) {
-    put_base64(out, octets.substr(0, kOctetsOfLine));
-    out += '\n';
-  }
+  encoder.feed(octets, out);
+  encoder.end(out);
   return out;
 }
 

@@ -157,11 +157,33 @@ def test_ignored_garbage_is_told(lab):
     assert run(lab, "-di", stdin=b"Zm9vZ", want=DATA)[0] == b"foo"
 
 
+def test_whatever_ignoring_drops_is_told(lab):
+    for text, octets, told in ((b"Zh", b"f", [("1 last digits", 1)]), (b"Zg=", b"f", [("1 pieces", 3)]), (b"Zg=Zg", b"ff", [("1 pieces", 3)]),
+                               (b"Zh==Zm9=", b"ffo", [("2 last digits", 1)]), (b"Zh=*", b"f", [("1 octets", 3), ("1 last digits", 1), ("1 pieces", 4)])):
+        out, lines = run(lab, "-di", stdin=text)
+        assert out == octets and len(lines.splitlines()) == len(told), (text, out, lines)
+        for (what, offset), line in zip(told, lines.splitlines()):
+            assert f"ignored {what}" in line and line.endswith(f"at offset {offset}"), (text, line)
+
+
+def test_spellings_of_openssl_and_bsd_are_read_as_they_are_or_refused(lab):
+    (lab.folder / "1.b64").write_bytes(b"Zm9v\n")
+    for flags, written in ((["-o", "-in"], "-in"), (["--output", "-out"], "-out"), (["-do", "-in"], "-in"), (["-w", "4", "-out", "-in"], "-in")):
+        octets = b"foo" if "-do" in flags else b"Wm05dgo=\n" if "-w" not in flags else b"Wm05\ndgo=\n"
+        run(lab, *flags, "1.b64", cwd=lab.folder)
+        assert (lab.folder / written).read_bytes() == octets, flags
+        (lab.folder / written).unlink()
+    for flags, advice in ((["-out=x"], "-out FILE"), (["-in=1.b64"], "-in FILE"), (["-i1.b64"], "-i FILE"), (["-Di1.b64"], "-i FILE"), (["-D", "-input"], "-i FILE")):
+        assert advice in run(lab, *flags, cwd=lab.folder, want=USAGE)[1], flags
+    assert [path.name for path in lab.folder.iterdir()] == ["1.b64"], list(lab.folder.iterdir())
+    assert run(lab, "-id", "1.b64", cwd=lab.folder)[0] == run(lab, "-iDo-", "1.b64", cwd=lab.folder)[0] == b"foo"
+
+
 def test_usage_that_contradicts_itself_is_refused_before_anything_is_written(lab):
     one, other = lab.folder / "one", lab.folder / "other"
     one.write_bytes(b"foo")
     other.write_bytes(b"bar")
-    for flags in (["-e", "-d"], ["-w", "-1"], ["-w", "x"], ["-w", "4x"], ["-b", ""], ["-w", 4, "-b", 5], ["--no-such"], ["--input", one, other], [one, other], ["-i", one, other]):
+    for flags in (["-e", "-d"], ["-w", "-1"], ["-w", "x"], ["-w", "4x"], ["-b", ""], ["-w", 4, "-b", 5], ["-A", "-w", 4], ["-b", 4, "-A"], ["-d", "--crlf"], ["-D", "--no-padding"], ["--no-such"], ["--input", one, other], [one, other], ["-i", one, other]):
         assert run(lab, *flags, want=USAGE)[0] == b"", flags
     run(lab, "--input", lab.folder / "none", "-o", other, want=NO_INPUT)
     run(lab, lab.folder, want=IO)
