@@ -50,8 +50,9 @@ Result<std::string> SecretSource::get(const std::string& user) {
   // A file and a descriptor have one for all; who sits at the terminal is asked for each.
   if (known_ && (!from_terminal() || known_user_ == user)) return *known_;
   auto text = from_terminal() ? ask_terminal(user)
-              : file_.empty() ? secret_from_descriptor(descriptor_, "descriptor " + std::to_string(descriptor_))
-                              : secret_from_file(file_);
+              : file_.empty()
+                  ? secret_from_descriptor(descriptor_, "descriptor " + std::to_string(descriptor_))
+                  : secret_from_file(file_);
   if (text) {
     known_ = *text;
     known_user_ = user;

@@ -81,13 +81,14 @@ INSTANTIATE_TEST_SUITE_P(
         DraftCase{"data_untouched",
                   {.data = "A: %DATE%\\n\n.\n", .body = "x", .fixup = false},
                   "A: %DATE%\\n\n.\n\r\n"},
-        DraftCase{"an_attachment",
-                  {.attachments = {{"", "a.bin", std::string("\0\1", 2)}}},
-                  kMixed + kTestPart + kDelimiter +
-                      "Content-Type: application/octet-stream; name=\"a.bin\"\r\nContent-Description: a.bin\r\n"
-                      "Content-Disposition: attachment; filename=\"a.bin\"\r\nContent-Transfer-Encoding: "
-                      "BASE64\r\n\r\nAAE=\r\n\r\n" +
-                      kClose},
+        DraftCase{
+            "an_attachment",
+            {.attachments = {{"", "a.bin", std::string("\0\1", 2)}}},
+            kMixed + kTestPart + kDelimiter +
+                "Content-Type: application/octet-stream; name=\"a.bin\"\r\nContent-Description: a.bin\r\n"
+                "Content-Disposition: attachment; filename=\"a.bin\"\r\nContent-Transfer-Encoding: "
+                "BASE64\r\n\r\nAAE=\r\n\r\n" +
+                kClose},
         DraftCase{"an_empty_attachment_without_a_name",
                   {.attachments = {{"text/plain", "", ""}}},
                   kMixed + kTestPart + kDelimiter +
