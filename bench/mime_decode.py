@@ -10,7 +10,6 @@ has for itself (RssAnon), read while it works; "grown" is the peak over that of 
 
 usage: bench/mime_decode.py [--binary PATH] [--mib N] [--rounds N]
 """
-import sys
 import argparse
 import base64
 import os
@@ -18,6 +17,7 @@ import quopri
 import random
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time

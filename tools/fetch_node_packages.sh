@@ -8,11 +8,13 @@ without() {
   echo "node packages: $1; the comparison with encoding-japanese takes its recorded answers" >&2
   exit 0
 }
-if [ -d "$folder/node_modules/encoding-japanese" ] && cmp -s tests/node/package-lock.json "$folder/package-lock.json"; then exit 0; fi
+if [ -d "$folder/node_modules/encoding-japanese" ] && cmp -s tests/node/package-lock.json "$folder/fetched-lock.json"; then exit 0; fi
 command -v node >/dev/null && command -v npm >/dev/null || without "node or npm is not here (Debian's packages are large, and not installed for this)"
-mkdir -p "$folder" && cp tests/node/{package.json,package-lock.json,.npmrc} "$folder/" || without "can't write to $folder"
+mkdir -p "$folder" && rm -f "$folder/fetched-lock.json" && cp tests/node/{package.json,package-lock.json,.npmrc} "$folder/" || without "can't write to $folder"
 log=$folder/npm.log
 if ! (cd "$folder" && timeout 120 npm ci --fetch-retries=1 --fetch-timeout=30000) >"$log" 2>&1; then
-  rm -rf "$folder/package-lock.json" "$folder/node_modules"  # so that the next call tries again
+  rm -rf "$folder/node_modules"
   without "npm could not fetch them, see $log"
 fi
+# Only after success: an npm that was ended halfway is tried again.
+cp tests/node/package-lock.json "$folder/fetched-lock.json" || without "can't write to $folder"

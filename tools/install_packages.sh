@@ -30,10 +30,6 @@ echo "installing:$missing"
 case $missing in *postfix*)
   echo 'postfix postfix/main_mailer_type select No configuration' | $as_root debconf-set-selections || true ;;
 esac
-# Dovecot is here as a peer of the tests, which start their own: where it was not before, its service stays off.
-case $missing in *dovecot-core*)
-  [ -e /etc/systemd/system/dovecot.service ] || { $as_root mkdir -p /etc/systemd/system && $as_root ln -s /dev/null /etc/systemd/system/dovecot.service; } ;;
-esac
 # slapd and PostgreSQL are here for the tests, which start their own: none of theirs may begin to listen, now or later.
 case $missing in *slapd*)
   echo 'slapd slapd/no_configuration boolean true' | $as_root debconf-set-selections || true ;;
@@ -42,10 +38,11 @@ case $missing in *postgresql*)
   settings=/etc/postgresql-common/createcluster.conf
   [ -e "$settings" ] || { $as_root mkdir -p "${settings%/*}" && echo 'create_main_cluster = false' | $as_root tee "$settings" >/dev/null; } ;;
 esac
-# The filters are here for the tests too: theirs is a program, not a service. One that was here before is left as it is.
+# The filters and Dovecot are here for the tests too: theirs is a program, not a service. One that was here before is left as it is.
 for package in $missing; do
   case $package in opendkim | opendmarc | clamav-milter | rspamd) services=$package ;;
     clamav-daemon) services='clamav-daemon clamav-freshclam' ;;
+    dovecot-core) services=dovecot ;;
     *) continue ;;
   esac
   for service in $services; do

@@ -139,6 +139,8 @@ class Demo:
         said = done.stdout.splitlines()
         for line in said:
             note(paint("36", line) if line.startswith((" ->", " ~>")) else line)
+        if done.returncode:
+            note(paint("31", f"hikyaku probe ended with {done.returncode}: {done.stderr.strip()}"))
         return said
 
     def submissions(self):

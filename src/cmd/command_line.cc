@@ -96,7 +96,10 @@ void CommandLine::option(std::string_view names, Value into, std::string_view he
       },
       into);
   if (rules.required) option->required();
-  if (!rules.one_of.empty()) option->check(CLI::IsMember(rules.one_of));
+  if (!rules.one_of.empty()) {
+    option->check(rules.any_case ? CLI::IsMember(rules.one_of, CLI::ignore_case)
+                                 : CLI::IsMember(rules.one_of));
+  }
   if (!rules.without.empty()) option->excludes(app_->get_option(std::string(rules.without)));
 }
 

@@ -16,6 +16,7 @@ namespace hikyaku::cmd {
 struct OptionRules {
   bool required = false;
   std::vector<std::string> one_of;  ///< the only values; empty: any
+  bool any_case = false;            ///< of those: upper and lower case are one
   std::string_view without;         ///< the name of an option that may not stand beside this one
 };
 

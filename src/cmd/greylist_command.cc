@@ -13,6 +13,10 @@ namespace hikyaku::cmd {
 
 int greylist_command(int argc, char** argv) {
   CommandLine app{"hikyaku greylist", "Greylisting by greylist.conf, as milter-greylist reads it."};
+  app.footer(
+      "Examples:\n"
+      "  hikyaku greylist check -f greylist.conf --client 192.0.2.7 --from a@b.example --to c@d.example\n"
+      "  hikyaku greylist show --of pending");
   GreylistServe serve(app.subcommand("serve", "be a greylisting filter (milter) for an MTA"));
   GreylistCheck check(app);
   GreylistStateCommands state(app);

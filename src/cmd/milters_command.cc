@@ -13,6 +13,10 @@ int milters_command(int argc, char** argv) {
       "hikyaku milters",
       "Many filters (milters) behind one socket, for Postfix, Sendmail or the hub; and a filter's other\n"
       "end, to test one by hand."};
+  app.footer(
+      "Examples:\n"
+      "  hikyaku milters check -f /etc/milter-manager/milter-manager.conf --connect\n"
+      "  hikyaku milters test inet:8891@localhost --from joe@example.com --file mail.eml");
   MiltersServe serve(app);
   MiltersCheck check(app);
   FilterTrial test(app);

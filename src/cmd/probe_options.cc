@@ -15,16 +15,17 @@ std::string host_name() {
   return name.data();
 }
 
-std::string protocol_names() {
-  std::string out;
-  for (const auto& one : probe::protocols()) out += (out.empty() ? "" : " ") + std::string(one.name);
-  return out;
+std::vector<std::string> protocol_names() {
+  std::vector<std::string> names;
+  for (const auto& one : probe::protocols()) names.emplace_back(one.name);
+  return names;
 }
 
 }  // namespace
 
 void ProbeOptions::add_to(CommandLine& line) {
-  line.option("protocol", &protocol_name, protocol_names(), {.required = true});
+  line.option("protocol", &protocol_name, "what is spoken",
+              {.required = true, .one_of = protocol_names(), .any_case = true});
   line.option("place", &place_text, "HOST, HOST:PORT, [ADDRESS]:PORT or unix:/PATH", {.required = true});
   line.option("--starttls", &starttls, "TLS by STARTTLS: where it is offered, never, or not without",
               {.one_of = {"auto", "never", "required"}});
@@ -53,8 +54,7 @@ void ProbeOptions::add_to(CommandLine& line) {
 Result<const probe::Protocol*> ProbeOptions::protocol() const {
   const auto* found = probe::find_protocol(protocol_name);
   if (found != nullptr) return found;
-  return fail(Fault::malformed,
-              "there is no protocol \"" + protocol_name + "\" here, but: " + protocol_names());
+  return fail(Fault::malformed, "there is no protocol \"" + protocol_name + "\" here");
 }
 
 Result<io::ProbeTarget> ProbeOptions::target(const probe::Protocol& protocol) const {

@@ -340,6 +340,10 @@ int table_command(int argc, char** argv) {
   CommandLine app("hikyaku table", "Look up keys in lookup tables, and check tables for mistakes.");
   app.option("-c,--config,--config-directory", &options.directory,
              "folder of main.cf: recipient_delimiter, mydestination, ...");
+  app.footer(
+      "Examples:\n"
+      "  hikyaku table query hash:/etc/hikyaku/virtual joe@example.org\n"
+      "  hikyaku table check hash:/etc/hikyaku/virtual");
   auto& query = app.subcommand("query", "print what a table answers, where that stands, and the keys tried");
   query.option("table", &options.table, "type:name, or several in one argument: \"hash:/a, regexp:/b\"",
                {.required = true});

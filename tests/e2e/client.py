@@ -6,10 +6,8 @@ import ssl
 
 
 class Client:
-    """`show` gets each line of the dialogue, ("C" or "S", text), as it happens."""
-
-    def __init__(self, port, host="127.0.0.1", source="127.0.0.1", timeout=20.0, greet=True, tls=None, show=None):
-        self.dialogue, self.show = [], show
+    def __init__(self, port, host="127.0.0.1", source="127.0.0.1", timeout=20.0, greet=True, tls=None):
+        self.dialogue = []
         self.socket = socket.create_connection((host, port), timeout, (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
@@ -28,8 +26,6 @@ class Client:
 
     def note(self, side, text):
         self.dialogue.append((side, text))
-        if self.show:
-            self.show(side, text)
 
     def send(self, octets: bytes):
         self.socket.sendall(octets)
@@ -100,11 +96,6 @@ class Client:
         stuffed = stuffed.replace(b"\r\n.", b"\r\n..")
         if not stuffed.endswith(b"\r\n"):
             stuffed += b"\r\n"
-        for line in message.decode("utf-8", "replace").split("\r\n")[:40]:
-            if self.show and line is not None:
-                self.show("C", line)
-        if self.show:
-            self.show("C", ".")
         self.send(stuffed + b".\r\n")
         reply = self.reply()
         assert reply.startswith(str(want)), f"the message got {reply!r}, not {want}"
