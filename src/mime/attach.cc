@@ -1,17 +1,9 @@
 #include "mime/attach.h"
 
 #include "mail/header.h"
+#include "mime/line_text.h"
 
 namespace hikyaku::mime {
-namespace {
-
-bool closes(std::string_view line, std::string_view boundary) {
-  while (!line.empty() && std::string_view(" \t\r\n").find(line.back()) != std::string_view::npos)
-    line.remove_suffix(1);
-  return line.ends_with("--" + std::string(boundary) + "--");
-}
-
-}  // namespace
 
 std::string attachment_header(const AttachmentFacts& facts) {
   std::string type = "Content-Type: " + facts.type;

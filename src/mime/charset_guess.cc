@@ -11,6 +11,7 @@
 
 #include "mime/script_likelihood.h"
 #include "mime/text_decoder.h"
+#include "mime/unicode.h"
 
 namespace hikyaku::mime {
 namespace {
@@ -104,7 +105,7 @@ double cost_of_unknown(std::string_view octets) {
 CharsetGuess guess_charset(std::string_view octets) {
   const bool cut = octets.size() > kLooked;
   octets = octets.substr(0, kLooked);
-  if (std::none_of(octets.begin(), octets.end(), eight_bit)) return seven_bit(octets, cut);
+  if (ascii_run(octets) == octets.size()) return seven_bit(octets, cut);
   // Octets that happen to be well-formed UTF-8 are UTF-8: that rarely happens.
   constexpr std::array<std::pair<Charset, double>, 4> kCandidates = {
       {{kUtf8, 0.0}, {kShiftJis, 3.0}, {kEucJp, 3.0}, {kIso2022Jp, 4.0}}};

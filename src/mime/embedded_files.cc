@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "mime/line_text.h"
 #include "mime/uuencode_line.h"
 #include "mime/yenc_line.h"
 
 namespace hikyaku::mime {
 namespace {
-
-std::string_view without_line_end(std::string_view line) {
-  if (line.ends_with('\n')) line.remove_suffix(1);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
 
 bool may_begin_file(char c) { return c == 'b' || c == '='; }
 

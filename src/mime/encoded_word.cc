@@ -15,12 +15,7 @@ namespace {
 
 /// Plain text of a header: folds opened, tabs as blanks, raw octets guessed.
 std::string plain_text(std::string_view text, std::size_t where, Repairs& repairs) {
-  std::string unfolded;
-  for (const char c : text) {
-    if (c == '\r' || c == '\n') continue;
-    unfolded += c == '\t' ? ' ' : c;
-  }
-  return decode_raw(unfolded, where, repairs);
+  return decode_raw(unfolded(text), where, repairs);
 }
 
 bool all_blank(std::string_view text) { return std::all_of(text.begin(), text.end(), is_blank); }
@@ -116,6 +111,14 @@ std::string without_controls(std::string text, std::size_t where, Repairs& repai
   if (taken > 0)
     repairs.add(RepairKind::control_characters, where,
                 std::to_string(taken) + " control character" + (taken == 1 ? "" : "s") + " taken out");
+  return out;
+}
+
+std::string unfolded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c != '\r' && c != '\n') out += c == '\t' ? ' ' : c;
+  }
   return out;
 }
 

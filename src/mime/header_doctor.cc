@@ -68,8 +68,7 @@ FieldReport examine_field(const mail::HeaderField& field, const HeaderEncoding& 
 
 std::string repair_line(const FieldReport& field, const Repair& repair) {
   std::string name = field.name.empty() ? "line " + std::to_string(field.line) : field.name;
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(name.begin(), name.end(), name.begin(), lower);
   return name + ": " + repair.what;
 }
 

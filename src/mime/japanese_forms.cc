@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "mime/unicode.h"
 
 namespace hikyaku::mime {
 namespace {
@@ -26,25 +27,6 @@ std::uint32_t voiced(std::uint32_t code) {
   return code >= u'ハ' && code <= u'ホ' ? code + 1 : 0;
 }
 std::uint32_t half_voiced(std::uint32_t code) { return code >= u'ハ' && code <= u'ホ' ? code + 2 : 0; }
-
-std::uint32_t code_point(std::string_view character) {
-  const auto first = static_cast<unsigned char>(character[0]);
-  if (character.size() == 1) return first;
-  std::uint32_t value = first & (0xFFU >> (character.size() + 1));
-  for (const char c : character.substr(1)) value = value << 6 | (static_cast<unsigned char>(c) & 0x3F);
-  return value;
-}
-
-void put_utf8(std::uint32_t code, std::string& out) {
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += {static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 0x3F))};
-  } else {
-    out += {static_cast<char>(0xE0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3F)),
-            static_cast<char>(0x80 | (code & 0x3F))};
-  }
-}
 
 /// The ASCII form of a full-width one; 0: it has none.
 std::uint32_t narrow(std::uint32_t code) {
@@ -105,9 +87,7 @@ void JapaneseForms::feed(std::string_view utf8, std::string& out) {
     utf8 = joined;
   }
   while (!utf8.empty()) {
-    std::size_t ascii = 0;
-    while (ascii < utf8.size() && static_cast<unsigned char>(utf8[ascii]) < 0x80) ++ascii;
-    if (ascii > 0) {
+    if (const auto ascii = ascii_run(utf8); ascii > 0) {
       flush(out);
       out += utf8.substr(0, ascii);
       utf8.remove_prefix(ascii);
@@ -119,8 +99,9 @@ void JapaneseForms::feed(std::string_view utf8, std::string& out) {
       return;
     }
     const auto octets = utf8.substr(0, length == 0 ? 1 : length);
-    character(length == 0 ? 0 : code_point(octets), octets, out);
     utf8.remove_prefix(octets.size());
+    auto left = octets;
+    character(length == 0 ? 0 : take_utf8(left), octets, out);
   }
 }
 
@@ -171,7 +152,7 @@ void JapaneseForms::put(std::uint32_t code, std::string& out) {
   } else if (katakana && to_hiragana) {
     code -= kApart;
   }
-  put_utf8(code, out);
+  put_utf8(out, code);
 }
 
 }  // namespace hikyaku::mime

@@ -2,18 +2,13 @@
 
 #include "mime/header_doctor.h"
 #include "mime/header_edit.h"
+#include "mime/line_text.h"
 
 namespace hikyaku::mime {
 namespace {
 
 constexpr std::size_t kLine = 76;
 const PartRepair kNothing;
-
-bool closes(std::string_view line, std::string_view boundary) {
-  while (!line.empty() && std::string_view(" \t\r\n").find(line.back()) != std::string_view::npos)
-    line.remove_suffix(1);
-  return line.ends_with("--" + std::string(boundary) + "--");
-}
 
 }  // namespace
 

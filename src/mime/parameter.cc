@@ -5,17 +5,12 @@
 #include <utility>
 
 #include "mime/header_text.h"
+#include "mime/hex_digit.h"
 #include "mime/parameter_pieces.h"
 #include "mime/word_group.h"
 
 namespace hikyaku::mime {
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 std::string percent_decoded(std::string_view text, bool& broken) {
   std::string out;

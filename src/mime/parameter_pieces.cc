@@ -17,14 +17,6 @@ bool in_token(char c) {
 }
 bool in_value(char c) { return in_token(c) || c == '/'; }
 
-std::string unfolded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c != '\r' && c != '\n') out += c == '\t' ? ' ' : c;
-  }
-  return out;
-}
-
 /// A quoted string's inside. A backslash that escapes nothing stays: it is of a path, or the second octet of
 /// a Shift_JIS character.
 std::string without_quotes(std::string_view inside) {

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "mime/hex_digit.h"
+
 namespace hikyaku::mime {
 namespace {
 
@@ -9,20 +11,6 @@ constexpr std::size_t kNone = std::string_view::npos;
 constexpr std::size_t kLine = 76;
 constexpr std::string_view kFrom = "From";
 
-constexpr std::array<signed char, 256> make_digits() {
-  std::array<signed char, 256> digits{};
-  digits.fill(-1);
-  for (int value = 0; value < 10; ++value)
-    digits[static_cast<std::size_t>('0' + value)] = static_cast<signed char>(value);
-  for (int value = 10; value < 16; ++value) {
-    digits[static_cast<std::size_t>('A' + value - 10)] = static_cast<signed char>(value);
-    digits[static_cast<std::size_t>('a' + value - 10)] = static_cast<signed char>(value);
-  }
-  return digits;
-}
-constexpr auto kDigits = make_digits();
-
-int digit(char c) { return kDigits[static_cast<unsigned char>(c)]; }
 bool blank(char c) { return c == ' ' || c == '\t'; }
 bool lower_case(char c) { return c >= 'a' && c <= 'f'; }
 
@@ -109,7 +97,7 @@ std::size_t QuotedPrintableDecoder::escape(std::string_view octets, std::size_t 
   std::array<char, 64> run;
   std::size_t size = 0;
   for (; size < run.size() && at + 2 < octets.size() && octets[at] == '='; at += 3) {
-    const int high = digit(octets[at + 1]), low = digit(octets[at + 2]);
+    const int high = hex_value(octets[at + 1]), low = hex_value(octets[at + 2]);
     if ((high | low) < 0) break;
     if (lower_case(octets[at + 1]) || lower_case(octets[at + 2]))
       notes_.add(TransferFault::lower_case_hex, offset_ + at);
@@ -127,7 +115,7 @@ std::size_t QuotedPrintableDecoder::escape(std::string_view octets, std::size_t 
     if (blanks) notes_.add(TransferFault::trailing_blanks, offset_ + at + 1);
     return end + 1;
   }
-  const bool may_become_hex = at + 2 == octets.size() && digit(octets[at + 1]) >= 0;
+  const bool may_become_hex = at + 2 == octets.size() && hex_value(octets[at + 1]) >= 0;
   if (!last && (end == octets.size() || may_become_hex)) return kNone;
   if (last && end == octets.size()) {
     notes_.add(TransferFault::ended_in_soft_break, offset_ + at);

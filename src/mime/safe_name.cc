@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/utf8.h"
+#include "mime/unicode.h"
 
 namespace hikyaku::mime {
 namespace {
@@ -11,14 +12,6 @@ namespace {
 constexpr std::size_t kExtension = 20;  // octets with the dot, which are kept when a name is shortened
 
 /// The code point of a well-formed UTF-8 character.
-std::uint32_t code_point(std::string_view character) {
-  const auto first = static_cast<unsigned char>(character[0]);
-  if (character.size() == 1) return first;
-  std::uint32_t value = first & (0xFFU >> (character.size() + 1));
-  for (const char c : character.substr(1)) value = value << 6 | (static_cast<unsigned char>(c) & 0x3F);
-  return value;
-}
-
 /// Control characters, marks of direction and such without width, line separators, private tags.
 bool unseen(std::uint32_t code) {
   return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0xAD || code == 0x61C || code == 0x180E ||
@@ -71,7 +64,8 @@ std::string safe_file_name(std::string_view name, std::string_view otherwise) {
     const auto length = utf8_length(name.substr(at));
     const auto character = name.substr(at, std::max<std::size_t>(length, 1));
     at += character.size();
-    const auto code = length == 0 ? 0xFFFD : code_point(character);
+    auto left = character;
+    const auto code = length == 0 ? kReplacement : take_utf8(left);
     if (unseen(code)) continue;
     if (length == 0 || special(code)) {
       safe += '_';

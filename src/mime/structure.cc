@@ -4,16 +4,12 @@
 #include <array>
 #include <utility>
 
+#include "mime/line_text.h"
+
 namespace hikyaku::mime {
 namespace {
 
 using Kind = StructureProblem::Kind;
-
-std::string_view without_line_end(std::string_view line) {
-  if (line.ends_with('\n')) line.remove_suffix(1);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
 
 std::string_view without_trailing_blanks(std::string_view line) {
   while (line.ends_with(' ') || line.ends_with('\t')) line.remove_suffix(1);

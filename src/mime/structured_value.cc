@@ -12,14 +12,6 @@ namespace {
 
 using K = AddressPart::Kind;
 
-std::string unfolded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c != '\r' && c != '\n') out += c == '\t' ? ' ' : c;
-  }
-  return out;
-}
-
 bool has_specials(std::string_view text) {
   return text.find_first_of("()<>[]:;@\\,.\"") != std::string_view::npos;
 }

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
 #include <utility>
 
 #include "mime/base64_body.h"
 #include "mime/header_text.h"
 #include "mime/quoted_printable.h"
+#include "mime/unicode.h"
 
 namespace hikyaku::mime {
 namespace {
@@ -18,16 +18,10 @@ struct EightBit {
   std::uint64_t first = 0, count = 0;
 };
 EightBit find_eight_bit(std::string_view octets) {
-  constexpr std::uint64_t kHighBits = 0x8080808080808080;
-  EightBit found;
-  std::size_t at = 0;
-  for (std::uint64_t eight = 0; at + sizeof eight <= octets.size(); at += sizeof eight) {
-    std::memcpy(&eight, octets.data() + at, sizeof eight);
-    if ((eight & kHighBits) != 0) break;
-  }
-  for (; at < octets.size(); ++at)
-    if (static_cast<unsigned char>(octets[at]) > 127 && found.count++ == 0) found.first = at;
-  return found;
+  const auto first = ascii_run(octets);
+  const auto rest = octets.substr(first);
+  const auto count = std::count_if(rest.begin(), rest.end(), [](char c) { return (c & '\x80') != 0; });
+  return {first, static_cast<std::uint64_t>(count)};
 }
 
 class IdentityDecoder : public TransferDecoder {

@@ -2,23 +2,12 @@
 
 #include <cstdint>
 
+#include "base/base64_tables.h"
 #include "mime/header_text.h"
+#include "mime/hex_digit.h"
 
 namespace hikyaku::mime {
 namespace {
-
-int base64_value(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /// Gathers groups of four characters.
 class Groups {
@@ -63,12 +52,14 @@ WordPayload decode_b(std::string_view text) {
       if (padding++ == 0) padded_at = groups.flush();
       continue;
     }
-    const int value = base64_value(c);
-    if (value < 0) {
+    const auto octet = static_cast<unsigned char>(c);
+    auto value = base64_tables(Base64Alphabet::standard).digits[octet];
+    if (value == Base64Tables::kNoDigit) {
       ++payload.foreign;
-      continue;
+      // Those of URLs are read as they were meant.
+      value = base64_tables(Base64Alphabet::url).digits[octet];
+      if (value == Base64Tables::kNoDigit) continue;
     }
-    if (c == '-' || c == '_') ++payload.foreign;
     if (padding > 0) payload.inner_padding = true;
     padding = 0;
     groups.add(value);

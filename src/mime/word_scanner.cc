@@ -3,16 +3,13 @@
 #include <algorithm>
 
 #include "mime/header_text.h"
+#include "mime/hex_digit.h"
 
 namespace hikyaku::mime {
 namespace {
 
 constexpr std::size_t kNone = std::string_view::npos;
 constexpr std::size_t kLabel = 80;  ///< octets of a label with its language that are looked at
-
-bool hexadecimal(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
-}
 
 /// RFC 2047 s. 2: a token has no specials, blanks and controls.
 bool in_label(char c) {
@@ -50,8 +47,8 @@ void WordScanner::find_end(HeaderPiece& piece, std::size_t payload) {
   auto mark = end_mark(payload);
   const auto next = value_.find("=?", payload);
   // "=?utf-8?Q?What?=20now?=": a question mark that should have been encoded.
-  if (piece.encoding == 'Q' && mark != kNone && mark + 3 < value_.size() && hexadecimal(value_[mark + 2]) &&
-      hexadecimal(value_[mark + 3])) {
+  if (piece.encoding == 'Q' && mark != kNone && mark + 3 < value_.size() &&
+      hex_value(value_[mark + 2]) >= 0 && hex_value(value_[mark + 3]) >= 0) {
     constexpr std::size_t kWord = 80;  // words are no longer, but for those that are broken otherwise
     const auto later = value_.substr(mark + 2, kWord).find("?=");
     const auto between = value_.substr(mark + 2, later == kNone ? 0 : later);
