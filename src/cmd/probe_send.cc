@@ -12,9 +12,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/base64_stream.h"
 #include "base/escape.h"
+#include "cmd/secret_source.h"
 #include "cmd/send_connection.h"
 #include "cmd/send_sources.h"
 #include "cmd/send_surroundings.h"
@@ -93,22 +95,23 @@ std::string pem(const std::string& der) {
   return out + "-----END CERTIFICATE-----\n";
 }
 
-int give_certificate(const SendArguments& arguments, const probe::SendOutcome& outcome) {
-  const auto* given = arguments.last("tls-get-peer-cert");
-  if (given == nullptr || !outcome.tls || outcome.tls->chain.empty()) return 0;
-  const auto text = pem(outcome.tls->chain.front().der);
-  if (!given->value) {
+/// To a file, or to stdout; 0: it is written.
+int give_certificate(const std::optional<std::string>& path, const std::string& der) {
+  const auto text = pem(der);
+  if (!path) {
     write_to(stdout, text);
     return 0;
   }
-  std::FILE* file = std::fopen(given->value->c_str(), "w");
-  if (file == nullptr) return refuse("can't write " + escaped(*given->value) + ": " + std::strerror(errno));
-  write_to(file, text);
-  std::fclose(file);
+  std::FILE* file = std::fopen(path->c_str(), "w");
+  if (file == nullptr) return refuse("can't write " + escaped(*path) + ": " + std::strerror(errno));
+  const bool put = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  // What is buffered is written now, and may find no room.
+  if (std::fclose(file) != 0 || !put)
+    return refuse("can't write " + escaped(*path) + ": " + std::strerror(errno));
   return 0;
 }
 
-json outcome_json(const probe::SendOutcome& outcome) {
+json outcome_json(const probe::SendOutcome& outcome, bool with_certificate) {
   json steps = json::array();
   for (const auto& step : outcome.steps) {
     json one{{"step", step.name}, {"seconds", static_cast<double>(step.took.count()) / 1e6}};
@@ -123,6 +126,7 @@ json outcome_json(const probe::SendOutcome& outcome) {
   };
   out["accepted"] = shown(outcome.accepted);
   out["refused"] = shown(outcome.refused);
+  out["unknown"] = shown(outcome.unknown);
   if (!outcome.mechanism.empty()) out["mechanism"] = outcome.mechanism;
   if (outcome.tls) {
     out["tls"] = {{"protocol", outcome.tls->protocol},
@@ -130,6 +134,8 @@ json outcome_json(const probe::SendOutcome& outcome) {
                   {"bits", outcome.tls->bits},
                   {"trusted", outcome.tls->trusted},
                   {"name_matches", outcome.tls->name_matches}};
+    if (with_certificate && !outcome.tls->chain.empty())
+      out["tls"]["certificate"] = pem(outcome.tls->chain.front().der);
   }
   return out;
 }
@@ -176,33 +182,41 @@ probe::SendOutcome converse(const probe::SendRequest& request, probe::Sink& show
   return outcome;
 }
 
-constexpr std::array kOfLines{"hide-all",      "hide-send",         "hide-receive",  "hide-informational",
-                              "silent",        "no-hints",          "no-send-hints", "no-receive-hints",
-                              "no-info-hints", "auth-hide-password"};
+constexpr std::array kOfLines{"show-time-lapse",    "hide-all",      "hide-send",         "hide-receive",
+                              "hide-informational", "silent",        "no-hints",          "no-send-hints",
+                              "no-receive-hints",   "no-info-hints", "auth-hide-password"};
 
-/// From a descriptor; else warns of one that stands on the command line.
-Result<void> take_password(SendArguments& arguments, bool seen_by_all, std::vector<std::string>& warnings) {
+/// From a file or a descriptor; else warns of one that stands on the command line.
+Result<std::optional<std::string>> take_password(const SendArguments& arguments, bool seen_by_all,
+                                                 std::vector<std::string>& warnings) {
+  if (const auto path = arguments.value("password-file")) {
+    auto password = secret_from_file(*path);
+    if (!password) return fail(Fault::malformed, "--password-file: " + password.error().text);
+    return *std::move(password);
+  }
   if (const auto text = arguments.value("password-fd")) {
     int descriptor = -1;
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), descriptor);
     if (error != std::errc() || end != text->data() + text->size() || descriptor < 0)
       return fail(Fault::malformed, "--password-fd: '" + escaped(*text) + "' is no number of a descriptor");
-    auto password = TerminalSources::line_of(descriptor, "descriptor " + escaped(*text));
+    auto password = secret_from_descriptor(descriptor, "descriptor " + escaped(*text));
     if (!password) return fail(Fault::malformed, "--password-fd: " + password.error().text);
-    arguments.set("auth-password", *std::move(password));
-  } else if (seen_by_all && !arguments.has("hide-all") && !arguments.has("silent")) {
+    return *std::move(password);
+  }
+  if (seen_by_all && !arguments.has("hide-all") && !arguments.has("silent")) {
     warnings.emplace_back(
         "a password among the arguments can be read by all users of this machine; --password-file, "
         "--password-fd or the prompt keep it");
   }
-  return {};
+  return std::nullopt;
 }
 
 /// `seen_by_all`: a password stands on the command line.
 int send(SendArguments& arguments, bool seen_by_all) {
   TerminalSources sources;
   std::vector<std::string> warnings;
-  if (auto taken = take_password(arguments, seen_by_all, warnings); !taken) return refuse(taken.error().text);
+  const auto password = take_password(arguments, seen_by_all, warnings);
+  if (!password) return refuse(password.error().text);
   if (auto fetched = probe::fetch_contents(arguments, sources, warnings); !fetched)
     return refuse(fetched.error().text);
   if (arguments.has("json")) {
@@ -218,19 +232,28 @@ int send(SendArguments& arguments, bool seen_by_all) {
     for (const auto& warning : warnings) std::fprintf(stderr, "*** %s\n", warning.c_str());
     return refuse(plan.error().text, plan.error().exit);
   }
+  if (*password) plan->request.password = **password;
+  if (auto moved = redirect(arguments); !moved) return refuse(moved.error().text);
   if (arguments.has("dump-mail")) {
+    for (const auto& warning : warnings) std::fprintf(stderr, "*** %s\n", warning.c_str());
     write_to(stdout, probe::drafted_text(plan->draft, plan->facts));
     return 0;
   }
-  if (auto moved = redirect(arguments); !moved) return refuse(moved.error().text);
   const auto sink = make_sink(arguments, *std::move(style));
   for (auto& warning : warnings) sink->put({.kind = probe::Entry::Kind::failure, .text = std::move(warning)});
   plan->request.content = probe::drafted(plan->draft, plan->facts);
   plan->request.suppress_content = arguments.has("suppress-data");
   const auto outcome = converse(plan->request, *sink);
-  if (arguments.has("json")) write_to(stdout, outcome_json(outcome).dump() + '\n');
-  if (const int failed = give_certificate(arguments, outcome); failed != 0) return failed;
-  return number(outcome.exit);
+  const auto* wanted = arguments.last("tls-get-peer-cert");
+  const bool none = !outcome.tls || outcome.tls->chain.empty();
+  if (wanted != nullptr && none)
+    sink->put(
+        {.kind = probe::Entry::Kind::failure, .text = "--tls-get-peer-cert: the server has shown none"});
+  if (arguments.has("json"))
+    write_to(stdout, outcome_json(outcome, wanted != nullptr && !wanted->value).dump() + '\n');
+  if (wanted == nullptr || none || (arguments.has("json") && !wanted->value)) return number(outcome.exit);
+  const int failed = give_certificate(wanted->value, outcome.tls->chain.front().der);
+  return failed != 0 ? failed : number(outcome.exit);
 }
 
 int read_and_send(std::span<const std::string> words, bool target, std::string_view protocol,

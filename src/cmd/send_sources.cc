@@ -30,6 +30,23 @@ Result<std::string> read_all(int descriptor, const std::string& what) {
   }
 }
 
+/// What is typed: one octet at a time, since what follows stays for whom it is meant.
+Result<std::string> typed_line() {
+  std::string line;
+  char octet = 0;
+  while (true) {
+    const auto got = ::read(STDIN_FILENO, &octet, 1);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(Fault::permanent, std::string("can't read stdin: ") + std::strerror(errno));
+    if (got == 0 && line.empty()) return fail(Fault::not_found, "stdin has come to its end");
+    if (got == 0 || octet == '\n') break;
+    line += octet;
+    if (line.size() > kLongestLine) return fail(Fault::malformed, "a line of stdin is too long");
+  }
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
 /// Keeps what is typed from being shown, as long as it lives.
 class Unseen {
  public:
@@ -71,28 +88,11 @@ Result<std::string> TerminalSources::input() {
   return *input_;
 }
 
-Result<std::string> TerminalSources::line_of(int descriptor, const std::string& what) {
-  // One octet at a time: what follows stays for whom it is meant.
-  std::string line;
-  char octet = 0;
-  while (true) {
-    const auto got = ::read(descriptor, &octet, 1);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(Fault::permanent, "can't read " + what + ": " + std::strerror(errno));
-    if (got == 0 && line.empty()) return fail(Fault::not_found, what + " has come to its end");
-    if (got == 0 || octet == '\n') break;
-    line += octet;
-    if (line.size() > kLongestLine) return fail(Fault::malformed, "a line of " + what + " is too long");
-  }
-  if (line.ends_with('\r')) line.pop_back();
-  return line;
-}
-
 Result<std::string> TerminalSources::ask(const std::string& prompt, bool hidden) {
   if (input_) return fail(Fault::not_found, "stdin was read already, and nobody can be asked");
   std::fputs(prompt.c_str(), stderr);
   const Unseen unseen(hidden);
-  auto line = line_of(STDIN_FILENO, "stdin");
+  auto line = typed_line();
   if (!line || ::isatty(STDIN_FILENO) == 0) std::fputc('\n', stderr);
   return line;
 }

@@ -13,8 +13,6 @@ class TerminalSources final : public probe::SendSources {
   Result<std::string> input() override;
   /// The prompt goes to stderr, and the answer is the next line of stdin.
   Result<std::string> ask(const std::string& prompt, bool hidden) override;
-  /// The first line that comes from a descriptor, for a secret.
-  static Result<std::string> line_of(int descriptor, const std::string& what);
 
  private:
   std::optional<std::string> input_;

@@ -18,7 +18,8 @@ struct SendOutcome {
   std::optional<TlsReport> tls;       ///< after a handshake
   std::vector<std::string> accepted;  ///< recipients for which the server took the message, or was ready to
   std::vector<std::string> refused;
-  std::string mechanism;  ///< that authenticated; empty: none
+  std::vector<std::string> unknown;  ///< the message was sent, and nothing was heard of it
+  std::string mechanism;             ///< that authenticated; empty: none
 };
 
 /// A SASL client for a mechanism by its own name, in upper case, with what the handshake gave for channel

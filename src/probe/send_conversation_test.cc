@@ -126,6 +126,53 @@ TEST(SendMessage, AsksEachRecipientsReplyOfPrdr) {
   EXPECT_EQ(played.outcome.accepted, std::vector<std::string>{"b@b"});
 }
 
+struct FateCase {
+  const char* name;
+  SendRequest::Protocol protocol;
+  const char* replies;  ///< to the content; then the server closes
+  SendExit exit;
+  std::string fate;  ///< who has it; who has not; of whom nothing is known
+};
+
+class SendFates : public testing::TestWithParam<FateCase> {};
+TEST_P(SendFates, AreTold) {
+  const bool lmtp = GetParam().protocol == SendRequest::Protocol::lmtp;
+  ScriptedWire wire;
+  wire.says("220 hi\r\n")
+      .answers(lmtp ? "LHLO" : "EHLO", std::string(kEhlo))
+      .answers("MAIL", "250 ok\r\n")
+      .answers("RCPT", "250 ok\r\n")
+      .answers("RCPT", "250 ok\r\n")
+      .answers("DATA", "354 go\r\n")
+      .answers("\r\n.\r\n", GetParam().replies)
+      .closes();
+  auto wanted = request();
+  wanted.protocol = GetParam().protocol;
+  wanted.prdr = !lmtp;
+  const auto outcome = play(wanted, wire).outcome;
+  std::string fate;
+  for (const auto* list : {&outcome.accepted, &outcome.refused, &outcome.unknown}) {
+    for (const auto& one : *list) fate += one + ' ';
+    fate += '/';
+  }
+  EXPECT_EQ(fate, GetParam().fate);
+  EXPECT_EQ(outcome.exit, GetParam().exit);
+}
+
+constexpr auto kEsmtp = SendRequest::Protocol::esmtp, kLmtp = SendRequest::Protocol::lmtp;
+INSTANTIATE_TEST_SUITE_P(
+    , SendFates,
+    testing::Values(
+        FateCase{"closed_after_the_dot", kEsmtp, "", SendExit::closed, "//b@b d@d /"},
+        FateCase{"refused", kEsmtp, "554 no\r\n", SendExit::content, "/b@b d@d //"},
+        FateCase{"lmtp_closed_after_the_first", kLmtp, "250 a\r\n", SendExit::closed, "b@b //d@d /"},
+        FateCase{"lmtp_closed_after_a_refusal", kLmtp, "550 a\r\n", SendExit::closed, "/b@b /d@d /"},
+        FateCase{"prdr_refused_at_the_end", kEsmtp, "353 each\r\n250 a\r\n250 b\r\n550 no\r\n",
+                 SendExit::content, "/b@b d@d //"},
+        FateCase{"prdr_closed_before_the_end", kEsmtp, "353 each\r\n250 a\r\n550 b\r\n", SendExit::closed,
+                 "/d@d /b@b /"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
 TEST(SendMessage, DoesNotGoOnAfterInjectedOctets) {
   ScriptedWire wire;
   greeted(wire).answers("STARTTLS", "220 go\r\n250 injected\r\n").shakes_hands(TlsReport{}, "", 5);

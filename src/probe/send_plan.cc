@@ -184,19 +184,18 @@ Refused read_credentials(const SendArguments& arguments, SendRequest& request, S
     return std::nullopt;
   };
   if (auto refused = wanted("auth-user", "Username: ", false, request.user)) return refused;
-  if (const auto path = arguments.value("password-file")) {
-    auto content = sources.file(*path);
-    if (!content) return refusal("--password-file: " + content.error().text);
-    request.password = content->substr(0, content->find_first_of("\r\n"));
-    return std::nullopt;
-  }
+  // The caller has read it.
+  if (arguments.has("password-file") || arguments.has("password-fd")) return std::nullopt;
   return wanted("auth-password", "Password: ", true, request.password);
 }
 
 Refused read_auth(const SendArguments& arguments, bool protocol_wants, SendRequest& request,
                   SendSources& sources, std::vector<std::string>& warnings) {
-  const bool asked = protocol_wants || arguments.has("auth-user") || arguments.has("auth-password") ||
-                     arguments.has("password-file");
+  const int passwords =
+      arguments.has("auth-password") + arguments.has("password-file") + arguments.has("password-fd");
+  if (passwords > 1)
+    return refusal("--password-file, --password-fd and --auth-password are three passwords: give one");
+  const bool asked = protocol_wants || arguments.has("auth-user") || passwords > 0;
   request.auth = want_of(arguments, "auth", asked);
   if (request.auth == Want::no) return std::nullopt;
   if (auto refused = read_mechanisms(arguments, request, warnings)) return refused;
@@ -350,6 +349,12 @@ Refused find_domain(SendRequest& request) {
     if (at != std::string::npos) target.domain = request.to.back().substr(at + 1);
   }
   if (target.domain.empty()) target.host = "localhost";
+  // A literal is the address itself (RFC 5321 s. 4.1.3), of which no name server knows.
+  if (target.domain.starts_with('[') && target.domain.ends_with(']')) {
+    target.host = target.domain.substr(1, target.domain.size() - 2);
+    if (upper(target.host).starts_with("IPV6:")) target.host.erase(0, 5);
+    target.domain.clear();
+  }
   return std::nullopt;
 }
 

@@ -51,8 +51,9 @@ struct SendPlan {
   DraftFacts facts;
 };
 
-/// The options as one request, but for `content`: with authentication
-/// the user and the password are asked of `sources`, as is a recipient that is needed.
+/// The options as one request, but for `content`, and for the password of --password-file and --password-fd:
+/// with authentication the user and another password are asked of `sources`, as is a recipient that is
+/// needed.
 std::expected<SendPlan, SendRefusal> plan_of(SendArguments& arguments, const SendSurroundings& surroundings,
                                              SendSources& sources, std::vector<std::string>& warnings);
 

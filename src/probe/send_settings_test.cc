@@ -94,6 +94,11 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"a_recipient_of_two_lines", {"-t", "a\r\nDATA"}, kArguments, "more than one line"},
         RefusedCase{
             "an_xclient_of_two_lines", {"-t", "a", "--xclient", "a\nb"}, kArguments, "more than one line"},
+        RefusedCase{"no_family_is_left", {"-t", "a", "-4", "-6"}, kArguments, "leave no address"},
+        RefusedCase{"two_passwords",
+                    {"-t", "a", "-au", "u", "-ap", "p", "--password-file", "f"},
+                    kArguments,
+                    "three passwords: give one"},
         RefusedCase{"a_key_alone", {"-t", "a", "--tls-key", "k"}, kArguments, "--tls-key needs --tls-cert"},
         RefusedCase{"no_password", {"-t", "a", "-au", "u"}, kArguments, "--auth-password is needed"},
         RefusedCase{"no_mechanism",
@@ -158,6 +163,11 @@ TEST(SendPlan, FindsWhereToSend) {
   EXPECT_EQ(plan({"-t", "x@a.test", "--copy-routing", "c.test"}).plan->request.target.domain, "c.test");
   EXPECT_EQ(plan({"-t", "x@a.test", "-s", "h"}).plan->request.target.domain, "");
   EXPECT_EQ(plan({"-t", "x"}).plan->request.target.host, "localhost");
+  for (const auto& [to, host] :
+       {std::pair("joe@[192.0.2.1]", "192.0.2.1"), std::pair("joe@[IPv6:2001:db8::1]", "2001:db8::1")}) {
+    EXPECT_EQ(plan({"-t", to}).plan->request.target.host, host);
+    EXPECT_EQ(plan({"-t", to}).plan->request.target.domain, "");
+  }
   const auto target =
       plan({"-t", "x", "-s", "[::1]:2525", "-p", "26", "-6", "-li", "127.0.0.1:7", "-lp", "9"})
           .plan->request.target;

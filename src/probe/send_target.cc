@@ -83,6 +83,7 @@ Result<SendTarget> target_of(const SendArguments& arguments, std::uint16_t usual
     return refuse("--server, --socket and --pipe are three ways to connect: give one");
   target.unix_path = arguments.value("socket").value_or("");
   target.pipe = arguments.value("pipe").value_or("");
+  if (arguments.has("4") && arguments.has("6")) return refuse("-4 and -6 leave no address");
   if (arguments.has("4")) target.family = SendTarget::Family::ipv4;
   if (arguments.has("6")) target.family = SendTarget::Family::ipv6;
   if (const auto port = arguments.value("port")) {

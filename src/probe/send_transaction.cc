@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <span>
+#include <utility>
 
 #include "probe/send_flow.h"
 
@@ -127,40 +129,39 @@ void SendFlow::send_content() {
 }
 
 SendFlow::End SendFlow::content_replies() {
-  std::vector<std::string> taken;
-  const auto answers = [&](const std::string& to) {
-    const auto reply = talk_.hear();
-    if (reply.success()) {
-      taken.push_back(to);
-    } else {
-      outcome_.refused.push_back(to);
-    }
-    return reply;
+  const auto asked = std::exchange(outcome_.accepted, {});
+  const auto place = [&](const Reply& reply, std::span<const std::string> whom) {
+    auto& list = !reply.whole() ? outcome_.unknown : reply.success() ? outcome_.accepted : outcome_.refused;
+    list.insert(list.end(), whom.begin(), whom.end());
   };
+  const bool lmtp = request_.protocol == SendRequest::Protocol::lmtp;
+  bool each = lmtp;
   Reply last;
-  bool each = request_.protocol == SendRequest::Protocol::lmtp;
-  if (!each) {
+  if (!lmtp) {
     last = talk_.hear();
-    if (last.success()) taken = outcome_.accepted;
     each = request_.prdr && last.whole() && last.code == 353;
-    if (!each && !last.success())
-      outcome_.refused.insert(outcome_.refused.end(), outcome_.accepted.begin(), outcome_.accepted.end());
+    if (!each) place(last, asked);
   }
-  if (each) {
-    for (const auto& to : outcome_.accepted) {
-      last = answers(to);
-      if (!last.whole()) break;
-    }
-    if (request_.protocol != SendRequest::Protocol::lmtp && last.whole()) last = talk_.hear();
+  for (std::span<const std::string> left = asked; each && !left.empty(); left = left.subspan(1)) {
+    last = talk_.hear();
+    place(last, last.whole() ? left.first(1) : left);
+    if (!last.whole()) break;
   }
-  outcome_.accepted = std::move(taken);
+  if (each && !lmtp) {
+    // The last reply of PRDR is for all: without it nobody has the message.
+    if (last.whole()) last = talk_.hear();
+    if (!last.success()) place(last, std::exchange(outcome_.accepted, {}));
+  }
   if (outcome_.accepted.empty() || !last.whole()) return refused(last, SendExit::content);
   return stop_at(StopPoint::dot);
 }
 
 SendFlow::End SendFlow::content() {
   send_content();
-  if (drops_after_sending(StopPoint::dot)) return drop();
+  if (drops_after_sending(StopPoint::dot)) {
+    outcome_.unknown = std::exchange(outcome_.accepted, {});
+    return drop();
+  }
   return content_replies();
 }
 

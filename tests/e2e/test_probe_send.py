@@ -95,6 +95,7 @@ def cases(files: Path):
     yield "pipeline, quit after rcpt", [*three, "--pipeline", "-q", "RCPT"], [], {}
     yield "pipeline, drop after sending data", [*three, "--pipeline", "--das", "DATA"], [], {}
     yield "prdr", [*three, "--prdr"], [("EHLO", "250-peer\r\n250 PRDR")], {}
+    yield "prdr, refused at the end", [*three, "--prdr"], [("EHLO", "250-peer\r\n250 PRDR"), (r"\.", "353 each\r\n250 a\r\n250 b\r\n250 c\r\n550 no")], {}
     yield "prdr not offered", [*three, "--prdr"], [], {}
     # TLS
     for option in ("-tls", "-tlso", "-tlsos"):
