@@ -123,13 +123,11 @@ Result<probe::Opening> ProbeLdap::open(bool tls_at_once, const probe::OpeningWis
   return opening;
 }
 
-Result<bool> ProbeLdap::bind(const std::string& name) {
-  std::string password;
-  if (!name.empty()) {
-    auto asked = secret_.get(name);
-    if (!asked) return std::unexpected(std::move(asked.error()));
-    password = std::move(*asked);
-  }
+Result<std::string> ProbeLdap::password(const std::string& name) {
+  return name.empty() ? Result<std::string>(std::string{}) : secret_.get(name);
+}
+
+Result<bool> ProbeLdap::bind(const std::string& name, const std::string& password) {
   const auto number = ++number_;
   const auto told = "bindRequest \"" + name + "\" ";
   auto sent = send(probe::ldap_bind(number, name, password), told + password, told.size());
@@ -169,24 +167,43 @@ Result<void> ProbeLdap::search(std::string_view words) {
   return {};
 }
 
+/// Without a password there is nothing to send, which ends no conversation.
+Result<void> ProbeLdap::bind_by_hand(const std::string& name) {
+  const auto known = password(name);
+  if (!known) {
+    put(Kind::failure, known.error().text);
+    return {};
+  }
+  if (const auto bound = bind(name, *known); !bound) return std::unexpected(bound.error());
+  return {};
+}
+
+Result<void> ProbeLdap::send_hex(const std::string& line, std::string_view digits) {
+  const auto octets = octets_of(digits);
+  if (octets.empty()) {
+    put(Kind::failure, "hex: pairs of hexadecimal digits are wanted");
+    return {};
+  }
+  if (auto sent = send(octets, line); !sent) return sent;
+  const auto number = probe::ldap_awaited(octets);
+  if (!number) return {};
+  if (const auto said = answer(*number); !said) return std::unexpected(said.error());
+  return {};
+}
+
 Result<bool> ProbeLdap::request(const std::string& line) {
   const auto verb = probe::word_at(line, 0);
   const auto rest = std::string_view(line).substr(probe::word_at(line, probe::behind(verb)).at);
   const auto is = [&](std::string_view name) { return probe::same_word(verb.text, name); };
   if (verb.text.empty()) return true;
-  if (is("bind")) {
-    const auto bound = bind(probe::unquoted(rest));
-    if (bound || bound.error().fault == Fault::temporary)
-      return bound ? Result<bool>(true) : std::unexpected(bound.error());
-    put(Kind::failure, bound.error().text);
-    return true;
-  }
   if (is("unbind")) {
     auto sent = send(probe::ldap_unbind(++number_), "unbindRequest");
     return sent ? Result<bool>(false) : std::unexpected(sent.error());
   }
   Result<void> done;
-  if (is("search")) {
+  if (is("bind")) {
+    done = bind_by_hand(probe::unquoted(rest));
+  } else if (is("search")) {
     done = search(rest);
   } else if (is("whoami")) {
     const auto number = ++number_;
@@ -194,12 +211,7 @@ Result<bool> ProbeLdap::request(const std::string& line) {
     if (const auto said = done ? answer(number) : std::unexpected(done.error()); !said)
       return std::unexpected(said.error());
   } else if (is("hex")) {
-    const auto octets = octets_of(rest);
-    if (octets.empty()) {
-      put(Kind::failure, "hex: pairs of hexadecimal digits are wanted");
-    } else {
-      done = send(octets, line);
-    }
+    done = send_hex(line, rest);
   } else {
     if (!is("help")) put(Kind::failure, "there is no request \"" + std::string(verb.text) + '"');
     for (const auto* text : kHelp) put(Kind::note, text);
@@ -207,19 +219,19 @@ Result<bool> ProbeLdap::request(const std::string& line) {
   return done ? Result<bool>(true) : std::unexpected(done.error());
 }
 
-/// What the server says unasked: its farewell, or the answer to hex. false: it closed.
-bool ProbeLdap::hear() {
+/// What the server says unasked: its farewell. false: it closed.
+Result<bool> ProbeLdap::hear() {
   const auto heard = wire_.receive(input_, Milliseconds{0});
-  if (!heard || *heard == probe::Wire::Heard::closed) {
-    put(Kind::note, "the server closed the connection");
-    return false;
-  }
+  if (!heard) return std::unexpected(heard.error());
   for (;;) {
     const auto message = probe::take_ldap_message(input_);
-    if (!message) put(Kind::failure, message.error().text);
-    if (!message || !*message) return message.has_value();
+    if (!message) return std::unexpected(message.error());
+    if (!*message) break;
     show(**message);
   }
+  if (*heard != probe::Wire::Heard::closed) return true;
+  put(Kind::note, "the server closed the connection");
+  return false;
 }
 
 /// The next request; nothing at the end of the input or of the connection.
@@ -231,7 +243,11 @@ Result<std::optional<std::string>> ProbeLdap::next_line(TypedLines& lines, LineE
     }
     std::array<pollfd, 2> ready{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{wire_.descriptor(), POLLIN, 0}};
     if (::poll(ready.data(), ready.size(), -1) < 0) continue;
-    if (ready[1].revents != 0 && !hear()) return std::optional<std::string>{};
+    if (ready[1].revents != 0) {
+      const auto open = hear();
+      if (!open) return std::unexpected(open.error());
+      if (!*open) return std::optional<std::string>{};
+    }
     if (ready[0].revents == 0) continue;
     if (editor == nullptr) {
       if (auto read = lines.read(); !read) return std::unexpected(std::move(read.error()));

@@ -24,8 +24,10 @@ class ProbeLdap {
 
   /// TLS as wished: at once, or by the extended operation (RFC 4511 s. 4.14).
   Result<probe::Opening> open(bool tls_at_once, const probe::OpeningWish& wish);
-  /// Binds with a name and the password of the secret source. true: bound.
-  Result<bool> bind(const std::string& name);
+  /// The password of the secret source for that name; empty for no name.
+  Result<std::string> password(const std::string& name);
+  /// true: bound.
+  Result<bool> bind(const std::string& name, const std::string& password);
   /// Reads requests from stdin until its end, or "unbind". An exit code.
   int run(bool on_terminal);
 
@@ -38,7 +40,9 @@ class ProbeLdap {
   /// false: the end.
   Result<bool> request(const std::string& line);
   Result<void> search(std::string_view words);
-  bool hear();
+  Result<void> bind_by_hand(const std::string& name);
+  Result<void> send_hex(const std::string& line, std::string_view digits);
+  Result<bool> hear();
   Result<std::optional<std::string>> next_line(TypedLines& lines, LineEditor* editor);
 
   probe::Wire& wire_;

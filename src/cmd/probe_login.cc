@@ -1,7 +1,10 @@
 #include "cmd/probe_login.h"
 
+#include <sysexits.h>
+
 #include <algorithm>
 
+#include "cmd/probe_options.h"
 #include "probe/record.h"
 #include "probe/words.h"
 
@@ -20,6 +23,8 @@ bool names_another(std::string_view mechanism) {
 }  // namespace
 
 Result<probe::Identity> ProbeLogin::identity(const std::string& mechanism) {
+  if (!authorize_as.empty() && !names_another(mechanism))
+    return fail(Fault::malformed, "it has no place for another name to act as (--authorize-as)");
   probe::Identity out{.user = user, .password = {}, .authorize_as = authorize_as};
   if (mechanism == "EXTERNAL" || mechanism == "ANONYMOUS") return out;
   if (user.empty())
@@ -43,25 +48,21 @@ std::string ProbeLogin::best(const probe::Opening& opening) const {
   return probe::has_own_login(protocol_.speech, opening) ? std::string(probe::kOwnLogin) : std::string{};
 }
 
-Result<probe::AuthOutcome> ProbeLogin::attempt(probe::Conversation& conversation,
-                                               const probe::Opening& opening, const std::string& mechanism) {
-  if (!authorize_as.empty() && !names_another(mechanism))
-    return fail(Fault::permanent, "it has no place for another name to act as (--authorize-as)");
-  auto who = identity(mechanism);
-  if (!who) return std::unexpected(std::move(who.error()));
-  if (mechanism == probe::kOwnLogin) return probe::log_in(conversation, protocol_.speech, *who);
+/// nullptr for the protocol's own login, which has no SASL.
+Result<std::unique_ptr<probe::AuthClient>> ProbeLogin::client(const std::string& mechanism,
+                                                              const probe::Identity& who,
+                                                              const probe::Opening& opening) {
+  if (mechanism == probe::kOwnLogin) return std::unique_ptr<probe::AuthClient>{};
   if (protocol_.speech == probe::Speech::ftp || protocol_.speech == probe::Speech::http)
-    return fail(Fault::permanent,
+    return fail(Fault::malformed,
                 std::string(protocol_.name) + " has no SASL: --auth login-command is its way");
   if (!sasl_) {
     auto opened = io::ProbeSasl::open();
     if (!opened) return std::unexpected(std::move(opened.error()));
     sasl_ = std::move(*opened);
   }
-  auto client =
-      sasl_->client(mechanism, *who, opening.report ? &*opening.report : nullptr, target_.host, target_.port);
-  if (!client) return std::unexpected(std::move(client.error()));
-  return probe::authenticate(conversation, protocol_.speech, **client, opening);
+  return sasl_->client(mechanism, who, opening.report ? &*opening.report : nullptr, target_.host,
+                       target_.port);
 }
 
 Tried ProbeLogin::log_in(probe::Conversation& conversation, const probe::Opening& opening,
@@ -69,21 +70,40 @@ Tried ProbeLogin::log_in(probe::Conversation& conversation, const probe::Opening
   Tried tried{.mechanism = probe::same_word(mechanism, probe::kOwnLogin) ? std::string(probe::kOwnLogin)
                            : mechanism.empty()                           ? best(opening)
                                                                          : probe::upper(mechanism)};
-  if (tried.mechanism.empty()) {
-    tried.end = Tried::End::unusable;
-    tried.text = "the server offers no mechanism that we have";
+  const auto failed = [&](Tried::End end, const Error& error) {
+    tried.end = end;
+    tried.fault = error.fault;
+    tried.text = error.text;
     return tried;
-  }
-  const auto outcome = attempt(conversation, opening, tried.mechanism);
-  if (!outcome) {
-    tried.end = outcome.error().fault == Fault::temporary ? Tried::End::broken : Tried::End::unusable;
-    tried.text = outcome.error().text;
-    return tried;
-  }
+  };
+  if (tried.mechanism.empty())
+    return failed(Tried::End::unusable, {Fault::permanent, "the server offers no mechanism that we have"});
+  const auto who = identity(tried.mechanism);
+  if (!who) return failed(Tried::End::unusable, who.error());
+  const auto client_of_it = client(tried.mechanism, *who, opening);
+  if (!client_of_it) return failed(Tried::End::unusable, client_of_it.error());
+  const auto outcome = *client_of_it
+                           ? probe::authenticate(conversation, protocol_.speech, **client_of_it, opening)
+                           : probe::log_in(conversation, protocol_.speech, *who);
+  if (!outcome) return failed(Tried::End::broken, outcome.error());
+  tried.text = outcome->text;
   tried.end = outcome->end == probe::AuthOutcome::End::accepted ? Tried::End::works : Tried::End::in_vain;
   if (tried.end == Tried::End::in_vain) secret_.refused();
-  tried.text = outcome->text;
   return tried;
+}
+
+int Tried::exit_code() const {
+  switch (end) {
+    case End::works:
+      return EX_OK;
+    case End::in_vain:
+      return EX_NOPERM;
+    case End::unusable:
+      return fault == Fault::permanent ? EX_UNAVAILABLE : EX_USAGE;
+    case End::broken:
+      break;
+  }
+  return probe_exit_code({fault, text});
 }
 
 std::vector<Tried> ProbeLogin::try_all(const probe::Opening& opening,
@@ -98,6 +118,7 @@ std::vector<Tried> ProbeLogin::try_all(const probe::Opening& opening,
     });
     if (!opened) {
       tried.end = Tried::End::broken;
+      tried.fault = opened.error().fault;
       tried.text = opened.error().text;
     }
     all.push_back(std::move(tried));

@@ -23,7 +23,11 @@ class ProbeLogin {
     std::string mechanism;
     enum class End : unsigned char { works, in_vain, unusable, broken };
     End end = End::in_vain;
-    std::string text;  ///< not escaped
+    std::string text;                ///< not escaped
+    Fault fault = Fault::permanent;  ///< why it is unusable or broken
+    /// EX_OK; EX_NOPERM: it was refused; for one that is unusable EX_USAGE or EX_UNAVAILABLE; for a broken
+    /// conversation probe_exit_code().
+    int exit_code() const;
   };
   /// Opens a conversation of its own and hands it to `use`; an error: it could not be opened.
   using OnOwnConnection = std::function<Result<void>(
@@ -44,8 +48,8 @@ class ProbeLogin {
  private:
   Result<probe::Identity> identity(const std::string& mechanism);
   std::string best(const probe::Opening& opening) const;
-  Result<probe::AuthOutcome> attempt(probe::Conversation& conversation, const probe::Opening& opening,
-                                     const std::string& mechanism);
+  Result<std::unique_ptr<probe::AuthClient>> client(const std::string& mechanism, const probe::Identity& who,
+                                                    const probe::Opening& opening);
 
   const probe::Protocol& protocol_;
   const io::ProbeTarget& target_;

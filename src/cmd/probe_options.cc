@@ -6,6 +6,8 @@
 #include <array>
 #include <charconv>
 
+#include "io/resolver.h"
+
 namespace hikyaku::cmd {
 namespace {
 
@@ -30,7 +32,8 @@ void ProbeOptions::add_to(CommandLine& line) {
   line.option("--starttls", &starttls, "TLS by STARTTLS: where it is offered, never, or not without",
               {.one_of = {"auto", "never", "required"}});
   line.flag("--tls", tls, "TLS before the first word, as smtps and imaps have it");
-  line.flag("--tls-verify", tls_verify, "end when the certificate is not trusted or has another name");
+  line.flag("--tls-verify", tls_verify,
+            "end when there is no TLS, or its certificate is not trusted or has another name");
   line.option("--tls-version", &tls_version, "1.2 alone, 1.2- and above, -1.2 and below");
   line.option("--tls-cipher", &tls_cipher, "ciphers of TLS 1.2 and below, in OpenSSL's form");
   line.option("--tls-ca", &tls_ca, "a file of authorities to trust instead of the system's");
@@ -64,6 +67,9 @@ Result<io::ProbeTarget> ProbeOptions::target(const probe::Protocol& protocol) co
   if (timeout == 0) return fail(Fault::malformed, "--timeout must be a second at least");
   if (!place->path.empty() && (ipv4 || ipv6 || !local_address.empty()))
     return fail(Fault::malformed, "a Unix socket has no use for -4, -6 and --local-address");
+  if (!resolver.empty() && !io::Resolver::is_server(resolver))
+    return fail(Fault::malformed,
+                "--dns-server \"" + resolver + "\": wanted is an address, perhaps with @PORT behind it");
   io::ProbeTarget target;
   target.host = place->host;
   target.port = place->port.value_or(protocol.port);
@@ -89,6 +95,9 @@ Result<probe::OpeningWish> ProbeOptions::wish(const probe::Protocol& protocol,
   if (protocol.tls_at_once && wish.tls == probe::TlsUse::required)
     return fail(Fault::malformed, std::string(protocol.name) + " has TLS at once, and no STARTTLS");
   if (tls) wish.tls = probe::TlsUse::at_once;
+  // Whoever takes the offer away must not have the password in plain text instead.
+  if (tls_verify && !protocol.tls_at_once && wish.tls == probe::TlsUse::automatic)
+    wish.tls = probe::TlsUse::required;
   auto& handshake = wish.handshake;
   handshake.server_name = server_name.empty() ? target.host : server_name;
   // A name of the DNS may end in a dot, a certificate's never does.

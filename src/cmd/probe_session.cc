@@ -9,12 +9,15 @@
 #include <charconv>
 #include <cstdio>
 
+#include "cmd/probe_options.h"
 #include "probe/words.h"
 
 namespace hikyaku::cmd {
 namespace {
 
 using Got = probe::LineReader::Got;
+
+constexpr std::size_t kMostHeard = 1000;  // lines
 
 constexpr std::array kHelp{
     "Each line goes to the server as you type it. Ctrl-] at the start of a line makes it a command to "
@@ -75,12 +78,14 @@ int ProbeSession::run() { return settings_.on_terminal ? run_terminal() : run_pi
 
 ProbeSession::Next ProbeSession::broken(const Error& error) {
   conversation_.failure(error.text);
+  code_ = probe_exit_code(error);
   return Next::broken;
 }
 
-/// All that is there, without waiting.
+/// What is there, without waiting; of a flood only so much that what was typed has its turn.
 ProbeSession::Next ProbeSession::hear_all() {
-  for (;;) {
+  more_ = false;
+  for (std::size_t lines = 0; lines < kMostHeard; ++lines) {
     const auto got = conversation_.hear(std::chrono::milliseconds{0});
     if (!got) return broken(got.error());
     if (*got == Got::closed) {
@@ -89,17 +94,22 @@ ProbeSession::Next ProbeSession::hear_all() {
     }
     if (*got == Got::silence) return Next::go_on;
   }
+  more_ = true;
+  return Next::go_on;
+}
+
+/// The lines that came together with others and were read already: no poll() tells of them.
+ProbeSession::Next ProbeSession::hear_read() {
+  while (conversation_.lines().has_line()) {
+    if (const auto got = conversation_.hear(std::chrono::milliseconds{0}); !got) return broken(got.error());
+  }
+  return Next::go_on;
 }
 
 ProbeSession::Next ProbeSession::wait_for_answer() {
   while (conversation_.dialogue().waits()) {
     const auto answer = conversation_.answer();
-    if (answer) continue;
-    if (conversation_.closed()) {
-      conversation_.failure(answer.error().text);
-      return Next::broken;
-    }
-    return broken(answer.error());
+    if (!answer) return broken(answer.error());
   }
   return Next::go_on;
 }
@@ -154,7 +164,7 @@ ProbeSession::Next ProbeSession::send_raw(std::string_view text) {
         "raw: behind a backslash stands r, n, t, 0, another backslash, or x and two digits");
     return Next::go_on;
   }
-  auto sent = conversation_.send_octets(*octets, *octets);
+  auto sent = conversation_.send_raw(*octets);
   return sent ? Next::go_on : broken(sent.error());
 }
 
@@ -172,11 +182,12 @@ int ProbeSession::run_terminal() {
   while (next == Next::go_on) {
     std::array<pollfd, 2> ready{pollfd{STDIN_FILENO, POLLIN, 0},
                                 pollfd{conversation_.wire().descriptor(), POLLIN, 0}};
-    if (::poll(ready.data(), ready.size(), -1) < 0) {
+    const bool unheard = more_ || conversation_.lines().has_line();
+    if (::poll(ready.data(), ready.size(), unheard ? 0 : -1) < 0) {
       if (errno == EINTR) continue;
       break;
     }
-    if (ready[1].revents != 0) next = hear_all();
+    if (unheard || ready[1].revents != 0) next = hear_all();
     if (next == Next::go_on && conversation_.dialogue().next_is_secret()) {
       next = send_unseen();
       continue;
@@ -191,15 +202,16 @@ int ProbeSession::run_terminal() {
     if (!conversation_.sent_secret()) editor_->remember(line);
   }
   editor_.reset();
-  return next == Next::broken ? EX_TEMPFAIL : EX_OK;
+  return next == Next::broken ? code_ : EX_OK;
 }
 
 /// The next line of the pipe, once the server has answered to the one before.
 ProbeSession::Next ProbeSession::send_next(const std::string& line) {
   if (!conversation_.dialogue().in_content()) {
     const auto heard = hear_all();
-    if (heard == Next::end) conversation_.failure("the server closed the connection before all was sent");
-    if (heard != Next::go_on) return Next::broken;
+    if (heard == Next::end)
+      return broken({Fault::temporary, "the server closed the connection before all was sent"});
+    if (heard != Next::go_on) return heard;
   }
   return send(line);
 }
@@ -208,7 +220,8 @@ int ProbeSession::run_pipe() {
   TypedLines lines(STDIN_FILENO);
   for (auto next = Next::go_on;;) {
     if (next == Next::go_on) next = wait_for_answer();
-    if (next != Next::go_on) return next == Next::end ? EX_OK : EX_TEMPFAIL;
+    if (next == Next::go_on) next = hear_read();
+    if (next != Next::go_on) return next == Next::end ? EX_OK : code_;
     const auto line = lines.next();
     if (!line) {
       conversation_.failure(line.error().text);
@@ -221,8 +234,8 @@ int ProbeSession::run_pipe() {
     if (lines.ended()) return EX_OK;
     std::array<pollfd, 2> ready{pollfd{lines.descriptor(), POLLIN, 0},
                                 pollfd{conversation_.wire().descriptor(), POLLIN, 0}};
-    if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) return EX_OSERR;
-    if (ready[1].revents != 0) next = hear_all();
+    if (::poll(ready.data(), ready.size(), more_ ? 0 : -1) < 0 && errno != EINTR) return EX_OSERR;
+    if (more_ || ready[1].revents != 0) next = hear_all();
     if (ready[0].revents == 0) continue;
     if (const auto read = lines.read(); !read) {
       conversation_.failure(read.error().text);

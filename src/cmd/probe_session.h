@@ -51,6 +51,7 @@ class ProbeSession {
   int run_terminal();
   int run_pipe();
   Next hear_all();
+  Next hear_read();
   Next wait_for_answer();
   Next send(const std::string& line);
   Next send_next(const std::string& line);
@@ -68,6 +69,8 @@ class ProbeSession {
   Actions actions_;
   std::unique_ptr<LineEditor> editor_;
   bool echoed_ = false;
+  bool more_ = false;  // there was more than hear_all() takes at once
+  int code_ = 0;       // the exit code, once it is broken
 };
 
 /// Reads \r \n \t \0 \\ and \xHH. nullopt: something else stands behind a backslash.

@@ -3,6 +3,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -40,8 +41,9 @@ constexpr const char* kExamples =
     "  hikyaku probe audit mx.example.com:25             attack cases, for servers of your own\n"
     "What you type goes to the server as it is. Ctrl-] at the start of a line makes it a command to hikyaku\n"
     "(Ctrl-] help); in a pipe that is the octet 0x1d.\n"
-    "Ends with 0 when the conversation ended as it should, 68 for no such host, 75 when the connection "
-    "broke\n"
+    "Ends with 0 when the conversation ended as it should, 64 for usage, also a login that can't be tried "
+    "so,\n"
+    "65 for what is none of the protocol or has no end, 68 for no such host, 75 when the connection broke\n"
     "or was too slow, 69 when the server refused or TLS could not be had, 77 when a login was refused.";
 
 /// Leaves out what the person sees on the terminal already, and hides what was a secret on its way out where
@@ -99,8 +101,9 @@ class Talk {
   int converse_ldap(probe::Wire& wire);
   int talk(probe::Conversation& conversation, probe::Opening& opening);
   void tell_tls(const probe::Opening& opening);
-  bool log_in(probe::Conversation& conversation, const probe::Opening& opening, const std::string& mechanism);
-  bool try_all(probe::Conversation& conversation, const probe::Opening& opening);
+  Result<void> check() const;
+  int log_in(probe::Conversation& conversation, const probe::Opening& opening, const std::string& mechanism);
+  int try_all(probe::Conversation& conversation, const probe::Opening& opening);
   Result<void> on_own_connection(const std::function<void(probe::Conversation&, const probe::Opening&)>& use);
   int tell(const Error& error);
   void print(std::string_view line);
@@ -118,6 +121,24 @@ class Talk {
   probe::Elapsed elapsed_;
   ProbeSession* session_ = nullptr;
 };
+
+/// Options that say nothing together.
+Result<void> Talk::check() const {
+  if (protocol_->speech == probe::Speech::ldap) {
+    if (!authorize_as_.empty())
+      return fail(Fault::malformed, "--authorize-as: a simple bind has no place for another name to act as");
+    if (!auth_.empty() && !probe::same_word(auth_, "simple"))
+      return fail(Fault::malformed, "ldap has --auth simple here, with the name to bind as in --user");
+  }
+  if (options_.tls_verify && wish_.tls == probe::TlsUse::never)
+    return fail(Fault::malformed, "--tls-verify: with --starttls never there is no certificate");
+  if (domain_.empty()) return {};
+  if (!has_policy(*protocol_))
+    return fail(Fault::malformed,
+                "--domain: MTA-STS is for smtp alone, not for " + std::string(protocol_->name));
+  if (options_.no_dns) return fail(Fault::malformed, "--domain: with --no-dns no policy is looked for");
+  return {};
+}
 
 int Talk::run(int argc, char** argv) {
   CommandLine line("hikyaku probe",
@@ -144,8 +165,7 @@ int Talk::run(int argc, char** argv) {
   auto wish = options_.wish(*protocol_, target_);
   if (!wish) return usage(wish.error());
   wish_ = std::move(*wish);
-  if (protocol_->speech == probe::Speech::ldap && !authorize_as_.empty())
-    return usage({Fault::malformed, "--authorize-as: a simple bind has no place for another name to act as"});
+  if (const auto checked = check(); !checked) return usage(checked.error());
   login_ = std::make_unique<ProbeLogin>(*protocol_, target_, secret_);
   login_->user = user_;
   login_->authorize_as = authorize_as_;
@@ -208,34 +228,37 @@ Result<void> Talk::on_own_connection(
   return {};
 }
 
-bool Talk::try_all(probe::Conversation& conversation, const probe::Opening& opening) {
+int Talk::try_all(probe::Conversation& conversation, const probe::Opening& opening) {
   const auto all = login_->try_all(opening, [this](const auto& use) { return on_own_connection(use); });
-  bool works = false;
+  using End = ProbeLogin::Tried::End;
+  const ProbeLogin::Tried* told = nullptr;  // whose end is that of all: one that works, was refused, broke
   for (const auto& one : all) {
-    const bool good = one.end == ProbeLogin::Tried::End::works;
-    works = works || good;
-    if (good) {
+    if (one.end == End::works) {
       conversation.note(ProbeLogin::text(one));
     } else {
       conversation.failure(ProbeLogin::text(one));
     }
+    static constexpr std::array kRanks{0, 1, 3, 2};  // of works, in_vain, unusable, broken
+    const auto rank = [](End end) { return kRanks[static_cast<std::size_t>(end)]; };
+    if (told == nullptr || rank(one.end) < rank(told->end)) told = &one;
   }
-  if (all.empty()) conversation.failure("the server offers no login");
-  return works;
+  if (told != nullptr) return told->exit_code();
+  conversation.failure("the server offers no login");
+  return EX_UNAVAILABLE;
 }
 
-bool Talk::log_in(probe::Conversation& conversation, const probe::Opening& opening,
-                  const std::string& mechanism) {
+/// An exit code.
+int Talk::log_in(probe::Conversation& conversation, const probe::Opening& opening,
+                 const std::string& mechanism) {
   if (probe::same_word(mechanism, "all")) return try_all(conversation, opening);
   const auto tried =
       login_->log_in(conversation, opening, probe::same_word(mechanism, "auto") ? "" : mechanism);
-  const bool works = tried.end == ProbeLogin::Tried::End::works;
-  if (works) {
+  if (tried.end == ProbeLogin::Tried::End::works) {
     conversation.note("logged in by " + tried.mechanism);
   } else {
     conversation.failure(ProbeLogin::text(tried));
   }
-  return works;
+  return tried.exit_code();
 }
 
 int Talk::converse() {
@@ -251,7 +274,9 @@ int Talk::converse() {
   auto opening = probe::open_conversation(conversation, *protocol_, wish_);
   if (!opening) return tell(opening.error());
   tell_tls(*opening);
-  if (!auth_.empty() && !log_in(conversation, *opening, auth_)) return EX_NOPERM;
+  if (!auth_.empty()) {
+    if (const int code = log_in(conversation, *opening, auth_); code != EX_OK) return code;
+  }
   // The attempts had connections of their own, this one is as it was.
   if (probe::same_word(auth_, "all") && ::isatty(STDIN_FILENO) == 1) return EX_OK;
   return talk(conversation, *opening);
@@ -265,9 +290,12 @@ int Talk::converse_ldap(probe::Wire& wire) {
   if (!opening) return tell(opening.error());
   tell_tls(*opening);
   if (!auth_.empty()) {
-    if (!probe::same_word(auth_, "simple"))
-      return tell({Fault::permanent, "ldap has --auth simple here, with the name to bind as in --user"});
-    const auto bound = ldap.bind(user_);
+    const auto password = ldap.password(user_);
+    if (!password) {
+      tell(password.error());
+      return EX_USAGE;
+    }
+    const auto bound = ldap.bind(user_, *password);
     if (!bound) return tell(bound.error());
     if (!*bound) return EX_NOPERM;
   }

@@ -31,6 +31,10 @@ probe::Finding protocol_finding(const std::string& asked, const probe::TlsReport
 
 }  // namespace
 
+bool has_policy(const probe::Protocol& protocol) {
+  return protocol.speech == probe::Speech::smtp && protocol.port == 25;
+}
+
 std::vector<probe::Finding> tls_verdict(const ProbeOptions& options, const probe::Protocol& protocol,
                                         const io::ProbeTarget& target, const probe::Opening& opening,
                                         const std::string& name, const std::string& domain) {
@@ -38,14 +42,19 @@ std::vector<probe::Finding> tls_verdict(const ProbeOptions& options, const probe
   auto findings = probe::judge_tls(opening, name, now);
   if (!options.alpn.empty() && opening.report)
     findings.push_back(protocol_finding(options.alpn, *opening.report));
-  if (options.no_dns || name.empty() || is_address(name) || !name.contains('.')) return findings;
+  if (options.no_dns) return findings;
   const io::ProbeDnsSettings settings{.forward = options.resolver,
                                       .trust_anchor_file = options.trust_anchor,
                                       .authorities_file = options.tls_ca};
-  const bool has_policy = protocol.speech == probe::Speech::smtp && protocol.port == 25;
-  auto facts = io::ask_dns(settings, name, target.port, has_policy ? (domain.empty() ? name : domain) : "");
+  const bool named = !is_address(name) && name.contains('.');
+  // What the DNS has of a host is found by its name, a policy by the domain alone.
+  if (!named && domain.empty()) return findings;
+  auto facts = io::ask_dns(settings, named ? name : "", target.port,
+                           !has_policy(protocol) ? ""
+                           : domain.empty()      ? name
+                                                 : domain);
   const auto above = domain.empty() ? domain_above(name) : std::string{};
-  if (has_policy && facts.sts_state == probe::DnsFacts::State::none && !above.empty()) {
+  if (has_policy(protocol) && facts.sts_state == probe::DnsFacts::State::none && !above.empty()) {
     const auto other = io::ask_dns(settings, {}, 0, above);
     facts.sts_state = other.sts_state;
     facts.sts_domain = other.sts_domain;

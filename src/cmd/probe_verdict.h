@@ -9,6 +9,9 @@
 
 namespace hikyaku::cmd {
 
+/// Whether MTA-STS has policies for servers of this protocol (RFC 8461 s. 1).
+bool has_policy(const probe::Protocol& protocol);
+
 /// The verdict on the TLS of a conversation that is open; with what the DNS says of the host and of
 /// `domain`, unless the options forbid to ask. Without a domain the host itself and the one above it are
 /// asked for a policy. Blocks.

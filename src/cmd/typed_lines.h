@@ -20,8 +20,6 @@ class TypedLines {
   /// The next whole line, or at the end of input what is left. Fault::malformed: it is longer than kMostLine.
   Result<std::optional<std::string>> next();
   bool ended() const { return ended_ && used_ == text_.size(); }
-  /// Nothing more is to be read before what is here was taken.
-  bool has_enough() const { return text_.size() - used_ >= kMostLine || ended_; }
 
  private:
   int descriptor_;

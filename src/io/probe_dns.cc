@@ -6,6 +6,7 @@
 #include <unbound.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
@@ -56,10 +57,11 @@ class Questions {
     ub_ctx_debugout(raw, nullptr);
     ub_ctx_async(raw, 1);
     ub_ctx_set_option(raw, "do-not-query-localhost:", "no");
+    // Without either of them libunbound would go to the roots itself.
     if (settings.forward.empty()) {
-      ub_ctx_resolvconf(raw, nullptr);
+      note_problem(ub_ctx_resolvconf(raw, nullptr), "the servers of /etc/resolv.conf");
     } else {
-      ub_ctx_set_fwd(raw, settings.forward.c_str());
+      note_problem(ub_ctx_set_fwd(raw, settings.forward.c_str()), "the server " + settings.forward);
     }
     // libunbound answers for these zones by itself, though the servers of an intranet may well know them.
     ub_ctx_set_option(raw, "unblock-lan-zones:", "yes");
@@ -96,12 +98,15 @@ class Questions {
   }
 
  private:
+  void note_problem(int code, const std::string& what) {
+    if (code != 0) problem_ = what + " can't be asked: " + ub_strerror(code);
+  }
   void trust(const std::string& file) {
     const std::string anchor = file.empty() ? kSystemAnchor : file;
     if (::access(anchor.c_str(), R_OK) == 0) {
       ub_ctx_add_ta_file(context_.get(), anchor.c_str());
       anchor_ = " (is " + anchor + " a file of trust anchors?)";
-    } else if (!file.empty()) {
+    } else if (problem_.empty()) {
       problem_ = "the trust anchor in " + anchor + " can't be read";
     }
   }
@@ -223,7 +228,11 @@ void ask_policy(Questions& questions, const ProbeDnsSettings& settings, const st
   std::vector<std::string> texts;
   for (const auto& rdata : said.records) texts.push_back(txt(rdata));
   if (probe::sts_identifier(texts).empty()) {
-    facts.sts_state = State::none;
+    const auto announcing =
+        std::ranges::count_if(texts, [](const std::string& text) { return probe::announces_sts(text); });
+    if (announcing == 0) facts.sts_state = State::none;
+    facts.sts_error = announcing > 1 ? "more than one record announces it, which counts as none"
+                                     : "the record that announces it has no id";
     return;
   }
   auto policy = fetch_policy(questions, settings, domain);

@@ -174,6 +174,7 @@ TlsCertificate described(X509* certificate, X509* issuer) {
   out.der_sha512 = digest(out.der, EVP_sha512());
   out.key_sha256 = digest(out.public_key_der, EVP_sha256());
   out.key_sha512 = digest(out.public_key_der, EVP_sha512());
+  out.is_authority = X509_check_ca(certificate) != 0;
   out.signed_by_next = X509_verify(certificate, X509_get0_pubkey(issuer)) == 1;
   return out;
 }
@@ -242,10 +243,12 @@ void report_chain(SSL* ssl, const TlsWish& wish, TlsReport& report) {
     report.trust_error = X509_verify_cert_error_string(verdict);
   }
   if (leaf == nullptr || wish.server_name.empty()) return;
-  report.name_matches = is_address(wish.server_name)
-                            ? X509_check_ip_asc(leaf, wish.server_name.c_str(), 0) == 1
-                            : X509_check_host(leaf, wish.server_name.data(), wish.server_name.size(),
-                                              X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
+  // The common name counts for nothing (RFC 9525 s. 2).
+  constexpr unsigned kHow = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
+  report.name_matches =
+      is_address(wish.server_name)
+          ? X509_check_ip_asc(leaf, wish.server_name.c_str(), 0) == 1
+          : X509_check_host(leaf, wish.server_name.data(), wish.server_name.size(), kHow, nullptr) == 1;
 }
 
 void report_bindings(SSL* ssl, TlsReport& report) {

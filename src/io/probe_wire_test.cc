@@ -182,6 +182,8 @@ TEST(ProbeWire, tells_what_a_handshake_agreed_on) {
   EXPECT_EQ(report->chain[1].key_sha512.size(), 64U);
   EXPECT_TRUE(report->chain[0].signed_by_next);
   EXPECT_TRUE(report->chain[1].signed_by_next);
+  EXPECT_FALSE(report->chain[0].is_authority);
+  EXPECT_TRUE(report->chain[1].is_authority);
   EXPECT_TRUE(report->trusted) << report->trust_error;
   EXPECT_TRUE(report->name_matches);
   EXPECT_FALSE(report->client_certificate_asked);
@@ -206,6 +208,21 @@ TEST(ProbeWire, takes_a_certificate_of_nobody_and_of_another_name_and_tells_so) 
   ASSERT_TRUE(report.has_value()) << report.error().text;
   EXPECT_FALSE(report->trusted);
   EXPECT_NE(report->trust_error, "");
+  EXPECT_FALSE(report->name_matches);
+}
+
+TEST(ProbeWire, takes_no_common_name_for_the_name) {
+  Files files;
+  const TestCertificate nameless("mx.example.com");  // an authority's: it has no subjectAltName
+  auto echo = files.echo();
+  echo.certificate = write_file(files.folder.file("nameless.pem"), nameless.certificate_pem());
+  echo.key = write_file(files.folder.file("nameless.key"), nameless.key_pem());
+  Pair pair(echo);
+  std::size_t injected = 0;
+  const auto report =
+      pair.wire->start_tls({.server_name = "mx.example.com", .authorities_file = echo.certificate}, injected);
+  ASSERT_TRUE(report.has_value()) << report.error().text;
+  EXPECT_EQ(report->chain[0].names, std::vector<std::string>{});
   EXPECT_FALSE(report->name_matches);
 }
 

@@ -8,13 +8,29 @@ void Conversation::put(Entry::Kind kind, std::string text) {
   sink_.put({.kind = kind, .text = std::move(text), .tls = wire_.under_tls(), .at = elapsed_()});
 }
 
-Result<void> Conversation::send_line(std::string_view text) {
+void Conversation::follow(std::string_view line) {
   Entry entry{
-      .kind = Entry::Kind::sent, .text = std::string(text), .tls = wire_.under_tls(), .at = elapsed_()};
+      .kind = Entry::Kind::sent, .text = std::string(line), .tls = wire_.under_tls(), .at = elapsed_()};
   dialogue_->sent(entry);
-  sent_secret_ = entry.secret_from < entry.text.size();
+  sent_secret_ = sent_secret_ || entry.secret_from < entry.text.size();
   sink_.put(entry);
+}
+
+Result<void> Conversation::send_line(std::string_view text) {
+  sent_secret_ = false;
+  follow(text);
   return wire_.send(std::string(text) + "\r\n");
+}
+
+Result<void> Conversation::send_raw(std::string_view octets) {
+  sent_secret_ = false;
+  auto rest = octets;
+  for (auto end = rest.find("\r\n"); end != rest.npos; end = rest.find("\r\n")) {
+    follow(rest.substr(0, end));
+    rest.remove_prefix(end + 2);
+  }
+  if (!rest.empty()) put(Entry::Kind::sent, std::string(rest));
+  return wire_.send(octets);
 }
 
 Result<void> Conversation::send_octets(std::string_view octets, std::string_view told) {

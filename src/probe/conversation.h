@@ -29,6 +29,9 @@ class Conversation {
   Result<void> send_line(std::string_view text);
   /// Sends octets without a line end and without reading them as a line; `told` is what the record has.
   Result<void> send_octets(std::string_view octets, std::string_view told);
+  /// Sends octets that may be many lines: those that CRLF ends are followed, and their secrets marked, as if
+  /// each had been sent alone.
+  Result<void> send_raw(std::string_view octets);
   /// Waits for the next whole answer. Fault::temporary: it did not come in time, or the connection ended;
   /// Fault::malformed: a line without an end. What came until then is in the record.
   Result<Answer> answer();
@@ -60,6 +63,7 @@ class Conversation {
 
  private:
   void put(Entry::Kind kind, std::string text);
+  void follow(std::string_view line);
 
   Wire& wire_;
   Sink& sink_;

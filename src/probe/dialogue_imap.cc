@@ -22,7 +22,9 @@ class ImapDialogue final : public Dialogue {
   void restart() override {
     tags_.clear();
     turn_ = Turn::command;
-    waits_for_leave_ = false;
+    waits_for_leave_ = logs_in_ = idles_ = false;
+    // Whoever was in between may have begun a literal, which would swallow the server's own answers.
+    literal_left_ = server_left_ = 0;
     sasl_.end();
   }
 

@@ -66,6 +66,11 @@ const std::array kSmtp{
         "S220 a\nCAUTH LOGIN\nS334 VXNlcm5hbWU6\nCYQ==\nS334 UGFzc3dvcmQ6\nCYg==\nS535 no\n",
         "<-  220 a .\n -> AUTH LOGIN ?\n<-  334 VXNlcm5hbWU6   ← \"Username:\" .\n -> YQ==   ← \"a\" ?\n"
         "<-  334 UGFzc3dvcmQ6   ← \"Password:\" .\n -> <secret>   ← \"<secret>\" ?\n<** 535 no .\n"},
+    DialogueCase{
+        "login_masks_the_second_answer_whatever_the_server_asks", Speech::smtp,
+        "S220 a\nCAUTH LOGIN\nS334 VXNlcm5hbWU6\nCYQ==\nS334 VXNlcm5hbWU6\nCYg==\n",
+        "<-  220 a .\n -> AUTH LOGIN ?\n<-  334 VXNlcm5hbWU6   ← \"Username:\" .\n -> YQ==   ← \"a\" ?\n"
+        "<-  334 VXNlcm5hbWU6   ← \"Username:\" .\n -> <secret>   ← \"<secret>\" ?\n"},
     DialogueCase{"login_with_the_name_at_once", Speech::smtp,
                  "S220 a\nCAUTH LOGIN YQ==\nS334 UGFzc3dvcmQ6\nCYg==\nS235 ok\n",
                  "<-  220 a .\n -> AUTH LOGIN YQ==   ← \"a\" ?\n<-  334 UGFzc3dvcmQ6   ← \"Password:\" .\n"
@@ -205,6 +210,23 @@ TEST(Dialogue, keeps_a_bounded_answer) {
   dialogue->received(entry, 2);
   EXPECT_EQ(dialogue->answers(), 1U);
   EXPECT_LE(dialogue->last().lines.size(), Answer::kMostLines);
+}
+
+TEST(Dialogue, of_imap_forgets_a_literal_from_before_tls) {
+  const auto dialogue = Dialogue::make(Speech::imap);
+  const auto play = [&](std::string_view text) {
+    Entry entry{.text = std::string(text.substr(1))};
+    if (text[0] == 'C')
+      dialogue->sent(entry);
+    else
+      dialogue->received(entry, 2);
+  };
+  for (const char* text : {"S* OK a", "Ca1 STARTTLS", "Sa1 OK go", "S* X {99}"}) play(text);
+  dialogue->restart();
+  const auto answers = dialogue->answers();
+  for (const char* text : {"Ca2 NOOP", "Sa2 OK b"}) play(text);
+  EXPECT_EQ(dialogue->answers(), answers + 1);
+  EXPECT_FALSE(dialogue->waits());
 }
 
 TEST(Dialogue, knows_that_a_password_is_typed_next) {

@@ -119,6 +119,24 @@ Result<std::string> ldap_search(std::uint32_t number, const LdapSearch& search) 
               ber(kBoolean, std::string_view("\0", 1)) + *filter + ber(kSequence, attributes)));
 }
 
+std::optional<std::uint32_t> ldap_awaited(std::string_view octets) {
+  constexpr std::uint8_t kAbandon = 0x50;
+  std::optional<std::uint32_t> out;
+  while (!octets.empty()) {
+    const auto whole = take_ber(octets);
+    if (!whole || whole->tag != kSequence) return std::nullopt;
+    auto content = whole->content;
+    const auto number = take_ber(content);
+    const auto operation = take_ber(content);
+    const auto value = number ? ber_number(number->content) : std::nullopt;
+    if (!operation || !value || *value <= 0) return std::nullopt;
+    out = operation->tag == kUnbind || operation->tag == kAbandon
+              ? std::nullopt
+              : std::optional(static_cast<std::uint32_t>(*value));
+  }
+  return out;
+}
+
 bool LdapMessage::refused() const {
   static constexpr std::array kFine{-1, 0, 5, 6, 10, 14};  // success, compare, referral, bind in progress
   return std::ranges::find(kFine, code) == kFine.end();

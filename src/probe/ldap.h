@@ -27,6 +27,10 @@ struct LdapSearch {
 /// Fault::malformed: the filter is none, or is nested deeper than 20.
 Result<std::string> ldap_search(std::uint32_t number, const LdapSearch& search);
 
+/// The number of the request that these octets end with; nothing where no answer comes: it is no whole
+/// message, or one that has none (unbind, abandon).
+std::optional<std::uint32_t> ldap_awaited(std::string_view octets);
+
 /// A message of a server.
 struct LdapMessage {
   static constexpr std::size_t kMost = std::size_t{1} << 20;  ///< octets; longer is malformed

@@ -64,6 +64,15 @@ INSTANTIATE_TEST_SUITE_P(
                     FilterCase{"half_an_octet", "(a=\\2)", ""}, FilterCase{"extensible", "(a:=b)", ""}),
     [](const auto& row) { return std::string(row.param.name); });
 
+TEST(Ldap, tells_which_answer_a_request_waits_for) {
+  EXPECT_EQ(ldap_awaited(ldap_who_am_i(7)), 7U);
+  EXPECT_EQ(ldap_awaited(ldap_bind(1, "", "") + ldap_who_am_i(2)), 2U);
+  EXPECT_EQ(ldap_awaited(ldap_unbind(3)), std::nullopt);
+  EXPECT_EQ(ldap_awaited(std::string("\x30\x06\x02\x01\x04\x50\x01\x03", 8)), std::nullopt);  // abandon
+  EXPECT_EQ(ldap_awaited(ldap_who_am_i(7).substr(0, 9)), std::nullopt);
+  EXPECT_EQ(ldap_awaited("GET /"), std::nullopt);
+}
+
 TEST(LdapFilter, is_not_too_deep) {
   std::string text = "(a=*)";
   for (int i = 0; i < 20; ++i) text = "(!" + text + ")";

@@ -21,7 +21,9 @@ std::string Line::oddity() const {
 Result<LineReader::Got> LineReader::next(Line& into, std::chrono::milliseconds within, std::size_t most) {
   const auto until = elapsed_() + within;
   for (bool read = false;; read = true) {
-    if (take(into, most)) return Got::line;
+    // What was cut off already is a part of what was asked for.
+    const auto cut_off = begun_.size() + dropped_;
+    if (take(into, most == std::string::npos ? most : most - std::min(most, cut_off))) return Got::line;
     // Octets that keep coming are no reason to wait longer.
     if (read && !closed_ && elapsed_() >= until) return Got::silence;
     if (closed_) {

@@ -93,6 +93,19 @@ TEST(LineReader, gives_no_more_than_is_asked_for) {
   EXPECT_EQ(line.text, "efg");
 }
 
+TEST(LineReader, counts_a_body_without_line_ends_over_more_than_one_read) {
+  ScriptedWire wire;
+  wire.says(std::string(20, 'x')).says(std::string(23, 'y')).closes();
+  LineReader reader(wire, wire.elapsed(), 8);
+  Line line;
+  ASSERT_EQ(reader.next(line, 1s, 40).value(), LineReader::Got::line);
+  EXPECT_EQ(line.end, Line::End::counted);
+  EXPECT_EQ(line.text, "xxxxxxxx");
+  EXPECT_EQ(line.dropped, 32U);
+  ASSERT_EQ(reader.next(line, 1s).value(), LineReader::Got::line);
+  EXPECT_EQ(line.text, "yyy");
+}
+
 TEST(LineReader, gives_octets_between_lines) {
   ScriptedWire wire;
   wire.says("a\r\nbc").says("d\r\n").closes();

@@ -73,7 +73,9 @@ Result<void> read_greeting(Conversation& conversation, Speech speech, Opening& o
   const auto greeting = conversation.answer();
   if (!greeting) return std::unexpected(greeting.error());
   if (!greeting->taken())
-    return fail(greeting->verdict == Verdict::refused_for_now ? Fault::temporary : Fault::permanent,
+    return fail(greeting->verdict == Verdict::refused_for_now ? Fault::temporary
+                : greeting->verdict == Verdict::none          ? Fault::malformed
+                                                              : Fault::permanent,
                 "the server greets with \"" + last_line(*greeting) + '"');
   if (speech == Speech::sieve) {
     opening.capabilities = listed(speech, *greeting);

@@ -44,7 +44,8 @@ struct Opening {
 
 /// Reads the greeting, asks for what the server can do, starts TLS as wished and greets again. All of it is
 /// in the record, with a note at each step that nobody typed. Fault::temporary: the connection broke or was
-/// too slow; Fault::permanent: the server refuses, or TLS is required and can't be had.
+/// too slow; Fault::permanent: the server refuses, or TLS is required and can't be had;
+/// Fault::malformed: what it says is none of the protocol.
 Result<Opening> open_conversation(Conversation& conversation, const Protocol& protocol,
                                   const OpeningWish& wish);
 

@@ -18,6 +18,7 @@ struct Played {
   std::string sent;     ///< by us, lines joined by "|"
   std::string outcome;  ///< "tls", "plain", or the error
   Opening opening;
+  std::optional<Fault> fault;
   std::string record;
 };
 
@@ -32,7 +33,10 @@ Played play(ScriptedWire& wire, const char* protocol, TlsUse use) {
   }
   played.record = sink.text();
   played.outcome = !opening ? opening.error().text : wire.under_tls() ? "tls" : "plain";
-  if (opening) played.opening = std::move(*opening);
+  if (opening)
+    played.opening = std::move(*opening);
+  else
+    played.fault = opening.error().fault;
   return played;
 }
 
@@ -222,6 +226,16 @@ TEST(Opening, lists_mechanisms) {
   EXPECT_EQ(opening.mechanisms(Speech::sieve), (std::vector<std::string>{"PLAIN"}));
   EXPECT_TRUE(opening.has("user"));
   EXPECT_FALSE(opening.has("us"));
+}
+
+TEST(Opening, of_another_protocol_is_malformed) {
+  for (const auto& [greeting, fault] :
+       {std::pair{"+OK a POP3 server\r\n", Fault::malformed}, std::pair{"554 go away\r\n", Fault::permanent},
+        std::pair{"421 later\r\n", Fault::temporary}}) {
+    ScriptedWire wire;
+    wire.says(greeting);
+    EXPECT_EQ(play(wire, "smtp", TlsUse::automatic).fault, fault) << greeting;
+  }
 }
 
 }  // namespace

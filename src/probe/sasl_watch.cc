@@ -72,7 +72,8 @@ void SaslWatch::mark_challenge(Entry& entry, std::size_t from, std::size_t behin
   decode_beside(entry, from, behind);
   if (mechanism_ != "LOGIN" || !entry.has_decoded) return;
   const auto prompt = upper(entry.decoded);
-  asked_for_name_ = prompt.contains("USER") || prompt.contains("NAME");
+  // The name is said once: who asks for it again gets what was meant for the password.
+  asked_for_name_ = asked_for_name_ && (prompt.contains("USER") || prompt.contains("NAME"));
 }
 
 }  // namespace hikyaku::probe

@@ -74,11 +74,15 @@ bool StsPolicy::names(std::string_view host) const {
   return std::ranges::any_of(hosts, [&](const std::string& pattern) { return name_fits(pattern, host); });
 }
 
+bool announces_sts(std::string_view record) {
+  static constexpr std::string_view kVersion = "v=STSv1";
+  return record.starts_with(kVersion) && trimmed(record.substr(kVersion.size())).starts_with(';');
+}
+
 std::string sts_identifier(const std::vector<std::string>& records) {
   std::string found;
   for (const std::string_view record : records) {
-    static constexpr std::string_view kVersion = "v=STSv1";
-    if (!record.starts_with(kVersion) || !trimmed(record.substr(kVersion.size())).starts_with(';')) continue;
+    if (!announces_sts(record)) continue;
     const auto id = record.find("id=");
     if (!found.empty() || id == record.npos) return {};
     found = trimmed(record.substr(id + 3, record.find(';', id) - id - 3));

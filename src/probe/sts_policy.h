@@ -22,6 +22,8 @@ struct StsPolicy {
   bool names(std::string_view host) const;
 };
 
+/// Whether a TXT record is one of MTA-STS, with or without an id.
+bool announces_sts(std::string_view record);
 /// Whether one of the TXT records of _mta-sts.DOMAIN announces a policy: its id; empty: there is none, or
 /// more than one, which counts as none (RFC 8461 s. 3.1).
 std::string sts_identifier(const std::vector<std::string>& records);

@@ -23,7 +23,8 @@ TlsCertificate certificate(const std::string& subject, const std::string& issuer
           .der_sha512 = std::string(64, digest),
           .key_sha256 = std::string(32, static_cast<char>(digest + 1)),
           .key_sha512 = std::string(64, static_cast<char>(digest + 1)),
-          .signed_by_next = true};
+          .signed_by_next = true,
+          .is_authority = true};
 }
 
 /// All is well with it.
@@ -198,6 +199,14 @@ INSTANTIATE_TEST_SUITE_P(
         DaneCase{"own_authority_must_have_signed",
                  {2, 1, 1, std::string(32, 'n')},
                  [](Opening& o) { o.report->chain[0].signed_by_next = false; },
+                 DaneMatch::no},
+        DaneCase{"own_authority_must_be_one",
+                 {2, 1, 1, std::string(32, 'n')},
+                 [](Opening& o) { o.report->chain[1].is_authority = false; },
+                 DaneMatch::no},
+        DaneCase{"trusted_authority_must_be_one",
+                 {0, 0, 1, std::string(32, 'm')},
+                 [](Opening& o) { o.report->chain[1].is_authority = false; },
                  DaneMatch::no},
         DaneCase{"own_authority_must_be_current",
                  {2, 1, 1, std::string(32, 'n')},

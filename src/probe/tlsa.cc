@@ -13,10 +13,12 @@ bool is_current(const TlsCertificate& certificate, Time now) {
   return certificate.not_before <= seconds && seconds <= certificate.not_after;
 }
 
-/// Whether one of the chain, from `from` on, fits, and all before it are signed by the one behind.
+/// Whether one of the chain, from `from` on, fits, and all before it are signed by the one behind, which may
+/// sign: the certificate of any other server is no authority.
 bool leads_to(const Tlsa& record, const TlsReport& report, std::size_t from, Time now) {
   for (std::size_t i = 0; i < report.chain.size(); ++i) {
     if (!is_current(report.chain[i], now)) return false;
+    if (i > 0 && !report.chain[i].is_authority) return false;
     if (i >= from && tlsa_fits(record, report.chain[i])) return true;
     if (!report.chain[i].signed_by_next) return false;
   }

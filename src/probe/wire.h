@@ -32,6 +32,7 @@ struct TlsCertificate {
   std::string der_sha256, der_sha512;          ///< digests of `der`, in octets
   std::string key_sha256, key_sha512;          ///< of `public_key_der`
   bool signed_by_next = false;  ///< the next one of the chain has signed it; of the last: itself
+  bool is_authority = false;    ///< it may sign others: a CA by its extensions (RFC 5280 s. 4.2.1.9)
 };
 
 /// What a handshake agreed on.

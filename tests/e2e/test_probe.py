@@ -1,4 +1,5 @@
 """hikyaku probe against the hub, Dovecot, and servers that mean no good."""
+import base64
 import json
 import os
 import pty
@@ -376,6 +377,41 @@ def test_the_control_key_starts_tls_and_logs_in(lab):
     assert hand.ended() == 0
 
 
+def test_a_typed_password_is_for_one_user_and_asked_for_again_after_a_refusal(lab):
+    def script(server):
+        server.say(b"220 hello\r\n")
+        while line := server.line():
+            if line.startswith(b"EHLO"):
+                server.say(b"250-me\r\n250 AUTH PLAIN\r\n")
+            else:
+                server.say(b"235 yes\r\n" if base64.b64decode(line.split()[-1]).endswith(b"\0right") else b"535 no\r\n")
+
+    server = talker(lab, script)
+    hand = Terminal(lab, "smtp", local(server.port))
+    hand.wait("Ctrl-] help")
+    for user, typed, end in (("joe", "wrong", "in vain"), ("joe", "right", "logged in"), ("joe", None, "logged in"), ("ann", "", "is empty"), ("ann", "right", "logged in")):
+        hand.type(f"\x1dauth PLAIN {user}\r")
+        if typed is not None:
+            hand.wait(f"Password of {user}: ")
+            hand.type(typed + "\r")
+        assert "Password of" not in hand.wait(end)
+    hand.type("\x1dquit\r")
+    assert hand.ended() == 0
+    said = [base64.b64decode(line.split()[-1]) for line in server.lines if line.startswith(b"AUTH")]
+    assert said == [b"\0joe\0wrong", b"\0joe\0right", b"\0joe\0right", b"\0ann\0right"], said
+
+
+def test_raw_lines_are_followed_as_others_are(lab):
+    def script(server):
+        server.say(b"220 hello\r\n")
+        while line := server.line():
+            server.say(b"250 heard " + line.split()[0] + b"\r\n")
+
+    said = probe(lab, "smtp", local(talker(lab, script).port), stdin="\x1draw AUTH PLAIN AGpvZQBzZXNhbWU=\\r\\nNOOP\\r\\n\nVRFY x\n")
+    has(said, " -> AUTH PLAIN <secret>", " -> NOOP", "<-  250 heard AUTH", "<-  250 heard NOOP", " -> VRFY x", "<-  250 heard VRFY")
+    assert "sesame" not in said and "AGpvZQ" not in said, said
+
+
 def test_control_works_from_a_pipe_as_typed(lab):
     hub = lab.hub(lab.tls_settings())
     said = probe(lab, "smtp", local(hub.port), "--starttls", "never", stdin="NOOP\n\x1dstarttls\nNOOP\n\x1dhelp\n\x1dquit\nNOOP\n")
@@ -523,6 +559,73 @@ def test_a_yes_without_the_servers_proof_does_not_count(lab):
 
     has(probe(lab, "smtp", local(talker(lab, script).port), "--auth", "SCRAM-SHA-256", *secret_file(lab), want=77),
         "<-  235 yes, yes", "*** SCRAM-SHA-256 is offered in vain: the server says yes without the proof")
+
+
+def answering(lab, answers):
+    """A server of SMTP that has an answer, or something to do, for some commands."""
+    def script(server):
+        server.say(b"220 hello\r\n")
+        while line := server.line():
+            said = answers.get(line.split()[0], b"250 fine\r\n")
+            if callable(said):
+                said(server)
+                return
+            server.say(said)
+
+    return talker(lab, script)
+
+
+def test_how_it_ended_is_told_by_the_code(lab):
+    def without_end(server):
+        while True:
+            server.say(b"y" * 65536)
+
+    def no_tls(server):
+        server.say(b"220 go\r\n")
+        server.request.recv(5)
+        server.say(b"500 no handshake of mine\r\n")
+        server.line()
+
+    auth = b"250-me\r\n250 AUTH PLAIN CRAM-MD5\r\n"
+    server = answering(lab, {b"NOOP": without_end, b"STARTTLS": no_tls, b"AUTH": lambda server: None, b"EHLO": auth})
+    has(probe(lab, "smtp", local(server.port), stdin="NOOP\n", want=65), "*** receiving: a line without an end")
+    has(probe(lab, "smtp", local(server.port), stdin="\x1dstarttls\n", want=69), "*** TLS handshake: ")
+    has(probe(lab, "smtp", local(server.port), "--auth", "PLAIN", *secret_file(lab), want=75), "*** PLAIN ended the connection: ")
+    has(probe(lab, "smtp", local(server.port), "--auth", "all", *secret_file(lab), want=75), "*** PLAIN ended the connection: ", "*** CRAM-MD5 ended the connection: ")
+    has(probe(lab, "smtp", local(server.port), "--auth", "NTLM", *secret_file(lab), want=64), "*** NTLM was not tried: we have no mechanism")
+    has(probe(lab, "pop3", local(server.port), want=65), "*** the server greets with \"220 hello\"")
+    nothing = answering(lab, {})
+    has(probe(lab, "smtp", local(nothing.port), "--auth", "auto", *secret_file(lab), want=69), "*** no login: the server offers no mechanism that we have")
+
+
+def test_a_flood_of_answers_keeps_nothing_from_being_sent(lab):
+    def flood(server):
+        while True:
+            server.say(b"250 more\r\n" * 1000)
+
+    server = answering(lab, {b"NOOP": flood})
+    has(probe(lab, "smtp", local(server.port), stdin="NOOP\nVRFY x\n"), " -> NOOP", "<-  250 more", " -> VRFY x", "<-  250 more")
+
+
+def test_all_that_came_together_is_shown(lab):
+    server = answering(lab, {b"NOOP": b"250 fine\r\n421 farewell\r\n"})
+    has(probe(lab, "smtp", local(server.port), stdin="NOOP\n"), " -> NOOP", "<-  250 fine", "<** 421 farewell")
+    hand = Terminal(lab, "smtp", local(server.port))
+    hand.wait("Ctrl-] help")
+    hand.type("NOOP\r")
+    hand.wait("421 farewell")
+    hand.type("\x1dquit\r")
+    assert hand.ended() == 0
+
+
+def test_what_is_no_ldap_while_nothing_was_asked_is_told(lab):
+    server = talker(lab, lambda server: (server.say(b"220 this is no directory\r\n"), server.line()))
+    command = [lab.binary, "probe", "ldap", local(server.port), "--starttls", "never", "--no-dns"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        said = process.stdout.read()
+        process.stdin.close()
+        assert process.wait(60) == 65, said
+    has(said, "*** what the server says is no message of LDAP")
 
 
 # ------------------------------------------------------------------------------------------------------- DNS
