@@ -1,15 +1,14 @@
 #include "cmd/mime_io.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <vector>
 
 #include "base/escape.h"
+#include "cmd/octet_stream.h"
 #include "cmd/progress.h"
 
 namespace hikyaku::cmd {
@@ -17,40 +16,18 @@ namespace {
 
 constexpr std::size_t kPiece = 64 * 1024;
 
-/// A descriptor that is closed, unless it is stdin.
-class Input {
- public:
-  explicit Input(int descriptor) : descriptor_(descriptor) {}
-  Input(const Input&) = delete;
-  Input& operator=(const Input&) = delete;
-  ~Input() {
-    if (descriptor_ > STDIN_FILENO) close(descriptor_);
-  }
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
-std::unexpected<Error> failed(const std::string& path, const char* what) {
-  const auto fault = errno == ENOENT ? Fault::not_found : Fault::permanent;
-  return fail(fault, std::string(what) + " " + (path.empty() || path == "-" ? "stdin" : escaped(path)) +
-                         ": " + std::strerror(errno));
-}
-
 }  // namespace
 
 Result<void> read_in_pieces(const std::string& path, const std::function<bool(std::string_view)>& taken) {
-  const bool standard = path.empty() || path == "-";
-  const Input input(standard ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (input.get() < 0) return failed(path, "can't open");
-  std::vector<char> buffer(kPiece);
+  auto source = OctetSource::open(path.empty() ? "-" : path);
+  if (!source) return std::unexpected(source.error());
+  if (source->is_file_of(STDOUT_FILENO))
+    return fail(Fault::permanent, "the standard output is the file that is read: nothing is read from " +
+                                      escaped(source->name()));
   for (;;) {
-    const auto size = read(input.get(), buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return failed(path, "can't read");
-    if (size == 0) return {};
-    if (!taken({buffer.data(), static_cast<std::size_t>(size)})) return {};
+    const auto piece = source->read(kPiece);
+    if (!piece) return fail(Fault::permanent, piece.error().text);
+    if (piece->empty() || !taken(*piece)) return {};
   }
 }
 

@@ -21,14 +21,6 @@ std::unexpected<Error> failed(Fault fault, std::string_view what, const std::str
   return fail(fault, "can't " + std::string(what) + ' ' + escaped(name) + ": " + std::strerror(number));
 }
 
-/// Whether what is written would be read again, or destroy what is still to be read. A terminal, a pipe or a
-/// socket may well be both.
-bool same_file(int one, int other) {
-  struct stat a, b;
-  return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
-         a.st_ino == b.st_ino;
-}
-
 bool regular_file(int fd) {
   struct stat about;
   return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
@@ -85,6 +77,12 @@ OctetSource::OctetSource(OctetSource&& other) noexcept
 
 OctetSource::~OctetSource() { unmap(); }
 
+bool OctetSource::is_file_of(int descriptor) const {
+  struct stat a, b;
+  return ::fstat(fd_.get(), &a) == 0 && ::fstat(descriptor, &b) == 0 && S_ISREG(a.st_mode) &&
+         a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 Result<std::string_view> OctetSource::read(std::size_t most) {
   if (may_map_ && unread_.empty()) may_map_ = map_next();
   if (!unread_.empty()) {
@@ -130,7 +128,7 @@ Result<OctetSink> OctetSink::open(const std::string& path, const OctetSource& so
                  standard ? "the standard output" : path);
   const int fd = sink.fd_.get();
   if (fd < 0) return failed(Fault::permanent, "write to", path, errno);
-  if (same_file(source.descriptor(), fd)) {
+  if (source.is_file_of(fd)) {
     return fail(Fault::permanent,
                 escaped(sink.name_) + " is the file that is read: nothing is written to it");
   }

@@ -43,6 +43,9 @@ class OctetSource {
   Result<std::string_view> read(std::size_t most = kPiece);
   const std::string& name() const { return name_; }  ///< for messages; as it was given
   int descriptor() const { return fd_.get(); }
+  /// Whether what is written to that descriptor would be read again, or destroy what is still to be read. A
+  /// terminal, a pipe or a socket may well be both.
+  bool is_file_of(int descriptor) const;
 
  private:
   OctetSource(int fd, std::string name);

@@ -4,8 +4,7 @@
 #include <sysexits.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "cmd/exit_code.h"
 #include "cmd/probe_audit_print.h"
 #include "cmd/progress.h"
+#include "cmd/secret_source.h"
 #include "io/probe_wire.h"
 #include "probe/protocol.h"
 
@@ -117,15 +117,6 @@ std::string literal_of(std::string_view peer) {
   return peer.starts_with('/') ? "" : std::string(peer.substr(0, peer.rfind(':')));
 }
 
-Result<std::string> password_of(const std::string& name) {
-  std::ifstream file(name, std::ios::binary);
-  std::string password;
-  if (!file || !std::getline(file, password) || password.empty())
-    return fail(Fault::not_found, "read " + name + ": its first line has to be the password");
-  if (password.ends_with('\r')) password.pop_back();
-  return password;
-}
-
 std::vector<std::string> split(std::string_view text) {
   std::vector<std::string> words;
   while (!text.empty()) {
@@ -159,6 +150,8 @@ Result<std::vector<probe::AuditCase>> chosen(AuditProtocol protocol, const std::
 
 int list_cases(const Options& options) {
   std::vector<AuditProtocol> protocols{AuditProtocol::smtp, AuditProtocol::pop3, AuditProtocol::imap};
+  if (options.words.size() > 1)
+    return tell_error(kCommand, {Fault::malformed, "--list: say a protocol, and nothing else"});
   if (!options.words.empty()) {
     const auto* known = probe::find_protocol(options.words[0]);
     Wanted wanted;
@@ -185,7 +178,7 @@ class Audit {
     where_.port = wanted_.port;
     where_.unix_path = wanted_.place.path;
     where_.local_address = options_.local_address;
-    if (options_.ipv4 != options_.ipv6)
+    if (options_.ipv4 || options_.ipv6)
       where_.family = options_.ipv4 ? io::ProbeTarget::Family::ipv4 : io::ProbeTarget::Family::ipv6;
     where_.limit = std::chrono::seconds(options_.answer);
     end_ = Clock::now() + std::chrono::seconds(options_.total);
@@ -238,7 +231,7 @@ class Audit {
     target_.relay_domain = options_.relay_domain;
     target_.user = options_.user;
     if (options_.user.empty()) return {};
-    auto password = password_of(options_.password_file);
+    auto password = secret_from_file(options_.password_file);
     if (!password) return std::unexpected(password.error());
     target_.password = *std::move(password);
     return {};
@@ -290,6 +283,11 @@ bool all_plain_text(const Options& options) {
   return true;
 }
 
+constexpr std::array kOfARun{"--to",         "--from",          "--local-domain", "--relay-domain",
+                             "--user",       "--password-file", "--sni",          "-4",
+                             "-6",           "--local-address", "--only",         "--timeout",
+                             "--total-time", "--pause",         "--show"};
+
 CommandLine command_line(Options& options) {
   CommandLine app{kCommand, "Attack cases that a mail server must survive: SMTP, POP3 and IMAP"};
   app.option("words", &options.words, "[PROTOCOL] HOST[:PORT]; smtp submission smtps pop3 pop3s imap imaps");
@@ -325,7 +323,16 @@ int probe_audit_command(int argc, char** argv) {
   Options options;
   auto app = command_line(options);
   if (const auto end = app.parse(argc, argv)) return *end;
-  if (options.list) return list_cases(options);
+  if (options.list) {
+    for (const auto* of_a_run : kOfARun) {
+      if (app.given(of_a_run))
+        return tell_error(kCommand, {Fault::malformed,
+                                     std::string("--list: nothing is run, and ") + of_a_run + " has no use"});
+    }
+    return list_cases(options);
+  }
+  if (options.ipv4 && options.ipv6)
+    return tell_error(kCommand, {Fault::malformed, "-4 and -6 leave no address"});
   if (options.user.empty() != options.password_file.empty())
     return tell_error(kCommand, {Fault::malformed, "--user and --password-file go together"});
   if (!all_plain_text(options) || options.answer == 0 || options.total == 0)

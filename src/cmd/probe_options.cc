@@ -1,21 +1,14 @@
 #include "cmd/probe_options.h"
 
 #include <sysexits.h>
-#include <unistd.h>
 
-#include <array>
 #include <charconv>
 
+#include "io/interfaces.h"
 #include "io/resolver.h"
 
 namespace hikyaku::cmd {
 namespace {
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
-  return name.data();
-}
 
 std::vector<std::string> protocol_names() {
   std::vector<std::string> names;
@@ -85,7 +78,7 @@ Result<io::ProbeTarget> ProbeOptions::target(const probe::Protocol& protocol) co
 Result<probe::OpeningWish> ProbeOptions::wish(const probe::Protocol& protocol,
                                               const io::ProbeTarget& target) const {
   probe::OpeningWish wish;
-  wish.client_name = client_name.empty() ? host_name() : client_name;
+  wish.client_name = client_name.empty() ? io::host_name() : client_name;
   wish.verify = tls_verify;
   wish.tls = starttls == "never"      ? probe::TlsUse::never
              : starttls == "required" ? probe::TlsUse::required

@@ -13,6 +13,7 @@
 
 #include "base/escape.h"
 #include "cmd/probe_options.h"
+#include "cmd/secret_source.h"
 #include "cmd/send_sources.h"
 #include "io/probe_sasl.h"
 #include "io/probe_wire.h"
@@ -81,10 +82,7 @@ Result<std::string> secret_of(const probe::SecretPlace& place) {
     if (value == nullptr) return fail(Fault::not_found, "the environment has no " + escaped(place.name));
     return std::string(value);
   }
-  TerminalSources sources;
-  auto content = sources.file(place.name);
-  if (!content) return content;
-  return content->substr(0, content->find_first_of("\r\n"));
+  return secret_from_file(place.name);
 }
 
 std::optional<probe::Script> Played::read_script(int& code) const {
@@ -118,6 +116,13 @@ int Played::run(int argc, char** argv) {
   if (line.given("--starttls") && options_.starttls != "never")
     return usage(
         {Fault::malformed, "--starttls: where TLS begins is for the script to say, by '@ starttls'"});
+  for (const auto* about : {"--no-dns", "--dns-server", "--dns-anchor"}) {
+    if (line.given(about))
+      return usage({Fault::malformed,
+                    std::string(about) + ": a script asks no DNS: DANE and MTA-STS are not looked for"});
+  }
+  if (line.given("--ehlo"))
+    return usage({Fault::malformed, "--ehlo: our name is for the script to say, in its own EHLO"});
   auto target = options_.target(*protocol_);
   if (!target) return usage(target.error());
   target_ = *std::move(target);
@@ -155,6 +160,7 @@ void Played::print(const ScriptOutcome& outcome, int code) const {
   const auto seconds = [](std::chrono::microseconds time) { return static_cast<double>(time.count()) / 1e6; };
   if (options_.as_json) {
     for (const auto& finding : outcome.findings) {
+      if (quiet_ && finding.held) continue;
       json row{{"kind", "expectation"}, {"line", finding.line}, {"expected", probe::shown(finding.expected)},
                {"held", finding.held},  {"got", finding.got},   {"seconds", seconds(finding.took)}};
       if (!finding.about.empty()) row["about"] = probe::shown(finding.about);

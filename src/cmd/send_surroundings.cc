@@ -10,17 +10,13 @@
 #include <ctime>
 
 #include "base/escape.h"
+#include "io/interfaces.h"
 #include "io/system_random.h"
 
 namespace hikyaku::cmd {
 namespace {
 
 using probe::SendArguments;
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
 
 std::string user_name(bool not_the_environments) {
   const char* name = std::getenv("LOGNAME");
@@ -103,7 +99,7 @@ Result<void> add_environment(SendArguments& into) {
 
 probe::SendSurroundings send_surroundings(const SendArguments& arguments) {
   probe::SendSurroundings out;
-  out.host = host_name();
+  out.host = io::host_name();
   out.user = user_name(arguments.has("force-getpwuid"));
   const auto now = std::time(nullptr);
   std::tm utc{};

@@ -4,10 +4,9 @@
 
 namespace hikyaku::mime {
 
-/// Decodes the encoded words (RFC 2047) that stand anywhere in a text (UTF-8), while it arrives, as nkf does;
-/// broken ones as decode_header_value() reads them. All else stays as it is. Words of one line, and of lines
-/// that go on with a blank, are read together; the line end and blank between them go. Holds at most kHeld
-/// octets. Pure.
+/// Decodes the encoded words (RFC 2047) that stand anywhere in a text (UTF-8), while it arrives, as nkf does:
+/// all else stays as it is. Words of one line, and of lines that go on with a blank, are read together; the
+/// line end and blank between them go. Holds at most kHeld octets. Pure.
 class InlineWords {
  public:
   static constexpr std::size_t kHeld = 64 * 1024;

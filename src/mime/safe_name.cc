@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t kExtension = 20;  // octets with the dot, which are kept when a name is shortened
 
-/// The code point of a well-formed UTF-8 character.
 /// Control characters, marks of direction and such without width, line separators, private tags.
 bool unseen(std::uint32_t code) {
   return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0xAD || code == 0x61C || code == 0x180E ||

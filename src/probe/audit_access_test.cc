@@ -216,6 +216,20 @@ TEST(AccessAuditFindings, a_late_answer_in_plain_text_fails) {
   expect_late_answer_found<FakeImap>(AuditProtocol::imap, "imap-starttls-injection-late");
 }
 
+// Where there is no message 1, a server can't show it instead of another.
+TEST(AccessAuditFindings, an_empty_mailbox_tells_nothing_of_numbers_that_are_cut_short) {
+  for (const auto& [id, verdict] :
+       {std::pair("past-32-bits", Verdict::not_applicable),
+        std::pair("past-64-bits", Verdict::not_applicable), std::pair("no-number", Verdict::not_applicable),
+        std::pair("top-negative", Verdict::not_applicable), std::pair("zero", Verdict::pass),
+        std::pair("negative", Verdict::pass)}) {
+    FakePop3 server(replies("STAT", "+OK 0 0"));
+    const auto finding = run(case_of(AuditProtocol::pop3, "pop3-number-" + std::string(id)), server,
+                             good_target(AuditProtocol::pop3));
+    EXPECT_EQ(text(finding.verdict), text(verdict)) << id << ": " << finding.why;
+  }
+}
+
 TEST(AccessAuditCases, each_has_a_row_and_a_reference) {
   expect_complete(AuditProtocol::pop3, pop3_rows());
   expect_complete(AuditProtocol::imap, imap_rows());

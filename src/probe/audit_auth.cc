@@ -2,25 +2,14 @@
 #include <string>
 #include <utility>
 
-#include "base/base64.h"
 #include "probe/audit_classes.h"
+#include "probe/audit_login.h"
 #include "probe/audit_smtp.h"
 
 namespace hikyaku::probe {
 namespace {
 
 constexpr std::size_t kHugeAnswer = 1024UL * 1024;
-
-std::string plain(std::string_view authorize, std::string_view user, std::string_view password) {
-  std::string message(authorize);
-  message.append(1, '\0').append(user).append(1, '\0').append(password);
-  return base64_encode(message);
-}
-
-/// Who may well exist, when the target names nobody.
-std::string likely_user(const AuditTarget& target) {
-  return target.user.empty() ? "postmaster" : target.user;
-}
 
 /// Up to where PLAIN can be tried: under TLS if there is any.
 AuditSmtpTalk::Obstacle ready_for_plain(AuditSmtpTalk& smtp) {
@@ -60,7 +49,7 @@ AuditFinding checked_in_plain_text(AuditTalk& talk, const AuditTarget& target) {
   if (target.tls_at_once) return not_applicable("TLS comes at once");
   AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.introduced()) return *no;
-  const auto answer = smtp.command("AUTH PLAIN " + plain("", "hikyaku-audit-nobody", "wrong"));
+  const auto answer = smtp.command("AUTH PLAIN " + plain_message("", kNobody, "wrong"));
   if (answer.code == 535 || answer.taken())
     return failed("a password was checked without TLS: " + answer.quoted());
   return must_refuse(talk, answer, "");
@@ -71,7 +60,7 @@ AuditFinding within_transaction(AuditTalk& talk, const AuditTarget& target) {
   if (auto no = ready_for_plain(smtp)) return *no;
   if (const auto answer = smtp.command(smtp.mail_command()); answer.code != 250)
     return not_applicable("MAIL is refused before AUTH: " + answer.quoted());
-  const auto answer = smtp.command("AUTH PLAIN " + plain("", "hikyaku-audit-nobody", "wrong"));
+  const auto answer = smtp.command("AUTH PLAIN " + plain_message("", kNobody, "wrong"));
   if (answer.code == 535) return failed("AUTH was done within a transaction: " + answer.quoted());
   return must_refuse(talk, answer, "AUTH was done within a transaction");
 }
@@ -80,7 +69,7 @@ AuditFinding twice(AuditTalk& talk, const AuditTarget& target) {
   AuditSmtpTalk smtp(talk, target);
   if (target.user.empty()) return not_applicable("the case needs --user and --password-file");
   if (auto no = smtp.logged_in()) return *no;
-  const auto answer = smtp.command("AUTH PLAIN " + plain("", "hikyaku-audit-nobody", "wrong"));
+  const auto answer = smtp.command("AUTH PLAIN " + plain_message("", kNobody, "wrong"));
   if (answer.code == 535) return failed("AUTH was done a second time: " + answer.quoted());
   return must_refuse(talk, answer, "AUTH was done a second time");
 }
@@ -151,22 +140,23 @@ void add_login_cases(const CaseAdder& add) {
       });
   add("empty-password", "an empty password logs in, as with a directory's unauthenticated bind",
       "RFC 4513 s. 5.1.2; RFC 4616 s. 2", [](AuditTalk& talk, const AuditTarget& target) {
-        return bad_login(talk, target, plain("", likely_user(target), ""), "an empty password logs in");
+        return bad_login(talk, target, plain_message("", likely_user(target), ""),
+                         "an empty password logs in");
       });
   add("empty-user", "an empty user name logs in", "RFC 4616 s. 2",
       [](AuditTalk& talk, const AuditTarget& target) {
-        return bad_login(talk, target, plain("", "", ""), "an empty user name logs in");
+        return bad_login(talk, target, plain_message("", "", ""), "an empty user name logs in");
       });
   add("nul-behind-password", "a NUL hides what is behind the password", "RFC 4616 s. 2",
       [](AuditTalk& talk, const AuditTarget& target) {
         return almost_right(talk, target,
-                            plain("", target.user, target.password + std::string(1, '\0') + "x"),
+                            plain_message("", target.user, target.password + std::string(1, '\0') + "x"),
                             "AUTH PLAIN (the password of the user, a NUL and more)\r\n",
                             "what is behind a NUL in a password was not seen");
       });
   add("as-somebody-else", "who has logged in may act as somebody else", "RFC 4616 s. 2",
       [](AuditTalk& talk, const AuditTarget& target) {
-        return almost_right(talk, target, plain("hikyaku-audit-nobody", target.user, target.password),
+        return almost_right(talk, target, plain_message(kNobody, target.user, target.password),
                             "AUTH PLAIN (as hikyaku-audit-nobody, with the password of the user)\r\n",
                             "the user may act as somebody else");
       });

@@ -101,11 +101,8 @@ void ImapTalk::ask_capabilities() {
 }
 
 ImapTalk::Obstacle ImapTalk::greeted() {
-  if (target_.tls_at_once) {
-    TlsWish wish;
-    wish.server_name = target_.server_name;
-    if (!talk_.start_tls(wish)) return unsure("no TLS: " + talk_.tls_error());
-  }
+  if (target_.tls_at_once && !talk_.start_tls(target_.server_name))
+    return unsure("no TLS: " + talk_.tls_error());
   const auto line = talk_.line();
   if (!line) return unsure("no greeting: the server " + talk_.state_text());
   if (!line->starts_with("* OK")) return unsure("no greeting: \"" + shown_start(*line, 80) + "\"");
@@ -133,9 +130,7 @@ ImapTalk::Obstacle ImapTalk::secured() {
     if (no->verdict == AuditFinding::Verdict::not_applicable) return std::nullopt;  // then without TLS
     return no;
   }
-  TlsWish wish;
-  wish.server_name = target_.server_name;
-  if (!talk_.start_tls(wish)) return unsure("no TLS: " + talk_.tls_error());
+  if (!talk_.start_tls(target_.server_name)) return unsure("no TLS: " + talk_.tls_error());
   ask_capabilities();
   return std::nullopt;
 }

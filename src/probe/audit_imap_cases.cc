@@ -5,6 +5,7 @@
 
 #include "probe/audit_classes.h"
 #include "probe/audit_imap.h"
+#include "probe/audit_login.h"
 
 namespace hikyaku::probe {
 namespace {
@@ -13,14 +14,7 @@ using namespace std::string_view_literals;
 
 constexpr int kBadCommands = 60, kGuesses = 30;
 constexpr std::chrono::milliseconds kSlowed{5000};
-constexpr std::string_view kNobody = "hikyaku-audit-nobody";
 constexpr std::string_view kTag = "audit-1";
-
-TlsWish wish_of(const AuditTarget& target) {
-  TlsWish wish;
-  wish.server_name = target.server_name;
-  return wish;
-}
 
 // ---- STARTTLS ----
 
@@ -53,7 +47,7 @@ AuditFinding inject(AuditTalk& talk, const AuditTarget& target) {
     if (answer.kind == ImapAnswer::Kind::none) return must_refuse(talk, answer, "");
     return passed("STARTTLS was refused together with what was behind it: " + answer.quoted());
   }
-  if (!talk.start_tls(wish_of(target))) return passed("the handshake failed: " + talk.tls_error());
+  if (!talk.start_tls(target.server_name)) return passed("the handshake failed: " + talk.tls_error());
   return judge_injection(imap);
 }
 
@@ -61,7 +55,7 @@ AuditFinding inject_late(AuditTalk& talk, const AuditTarget& target) {
   ImapTalk imap(talk, target);
   if (auto no = imap.up_to_handshake()) return *no;
   talk.send("injected NOOP\r\n");
-  if (!talk.start_tls(wish_of(target))) return passed("the handshake failed: " + talk.tls_error());
+  if (!talk.start_tls(target.server_name)) return passed("the handshake failed: " + talk.tls_error());
   return judge_injection(imap);
 }
 
@@ -119,10 +113,6 @@ AuditFinding exchange(AuditTalk& talk, const AuditTarget& target, std::string_vi
     return must_refuse(talk, answer, "AUTHENTICATE PLAIN was taken without a message");
   talk.send(std::string(reply) + "\r\n");
   return must_refuse(talk, imap.answer(kTag), harm);
-}
-
-std::string likely_user(const AuditTarget& target) {
-  return target.user.empty() ? "postmaster" : target.user;
 }
 
 AuditFinding empty_password(AuditTalk& talk, const AuditTarget& target) {

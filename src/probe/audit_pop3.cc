@@ -73,11 +73,8 @@ void Pop3Talk::ask_capabilities() {
 }
 
 Pop3Talk::Obstacle Pop3Talk::greeted() {
-  if (target_.tls_at_once) {
-    TlsWish wish;
-    wish.server_name = target_.server_name;
-    if (!talk_.start_tls(wish)) return unsure("no TLS: " + talk_.tls_error());
-  }
+  if (target_.tls_at_once && !talk_.start_tls(target_.server_name))
+    return unsure("no TLS: " + talk_.tls_error());
   if (const auto greeting = answer(); !greeting.ok()) return unsure("no greeting: " + greeting.quoted());
   return std::nullopt;
 }
@@ -103,9 +100,7 @@ Pop3Talk::Obstacle Pop3Talk::secured() {
     if (no->verdict == AuditFinding::Verdict::not_applicable) return std::nullopt;  // then without TLS
     return no;
   }
-  TlsWish wish;
-  wish.server_name = target_.server_name;
-  if (!talk_.start_tls(wish)) return unsure("no TLS: " + talk_.tls_error());
+  if (!talk_.start_tls(target_.server_name)) return unsure("no TLS: " + talk_.tls_error());
   ask_capabilities();
   return std::nullopt;
 }

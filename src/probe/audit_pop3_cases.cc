@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
-#include "base/base64.h"
 #include "probe/audit_classes.h"
+#include "probe/audit_login.h"
 #include "probe/audit_pop3.h"
 
 namespace hikyaku::probe {
@@ -14,13 +14,6 @@ using namespace std::string_view_literals;
 
 constexpr int kBadCommands = 60, kGuesses = 30;
 constexpr std::chrono::milliseconds kSlowed{5000};
-constexpr std::string_view kNobody = "hikyaku-audit-nobody";
-
-TlsWish wish_of(const AuditTarget& target) {
-  TlsWish wish;
-  wish.server_name = target.server_name;
-  return wish;
-}
 
 // ---- STLS ----
 
@@ -44,7 +37,7 @@ AuditFinding inject(AuditTalk& talk, const AuditTarget& target) {
     if (answer.kind == Pop3Answer::Kind::none) return must_refuse(talk, answer, "");
     return passed("STLS was refused together with what was behind it: " + answer.quoted());
   }
-  if (!talk.start_tls(wish_of(target))) return passed("the handshake failed: " + talk.tls_error());
+  if (!talk.start_tls(target.server_name)) return passed("the handshake failed: " + talk.tls_error());
   return judge_injection(pop3);
 }
 
@@ -52,7 +45,7 @@ AuditFinding inject_late(AuditTalk& talk, const AuditTarget& target) {
   Pop3Talk pop3(talk, target);
   if (auto no = pop3.up_to_handshake()) return *no;
   talk.send("XYZZY\r\n");
-  if (!talk.start_tls(wish_of(target))) return passed("the handshake failed: " + talk.tls_error());
+  if (!talk.start_tls(target.server_name)) return passed("the handshake failed: " + talk.tls_error());
   return judge_injection(pop3);
 }
 
@@ -172,22 +165,12 @@ AuditFinding http(AuditTalk& talk, const AuditTarget& target) {
 
 // ---- logins ----
 
-std::string plain(std::string_view user, std::string_view password) {
-  std::string message(1, '\0');
-  message.append(user).append(1, '\0').append(password);
-  return base64_encode(message);
-}
-
-std::string likely_user(const AuditTarget& target) {
-  return target.user.empty() ? "postmaster" : target.user;
-}
-
 AuditFinding bad_login(AuditTalk& talk, const AuditTarget& target, std::string_view user,
                        std::string_view harm) {
   Pop3Talk pop3(talk, target);
   if (auto no = pop3.secured()) return *no;
   if (!pop3.offers_mechanism("PLAIN")) return not_applicable("the server offers no AUTH PLAIN");
-  auto answer = pop3.command("AUTH PLAIN " + plain(user, ""));
+  auto answer = pop3.command("AUTH PLAIN " + plain_message("", user, ""));
   return must_refuse(talk, answer, harm);
 }
 
@@ -251,10 +234,11 @@ AuditFinding guessing(AuditTalk& talk, const AuditTarget& target) {
 
 struct Number {
   std::string_view id, title, command;
+  bool of_first = true;  ///< a server that makes this mistake shows message 1: there must be one
 };
 constexpr Number kNumbers[] = {
-    {"zero", "message 0 is there", "RETR 0"},
-    {"negative", "message -1 is there", "RETR -1"},
+    {"zero", "message 0 is there", "RETR 0", false},
+    {"negative", "message -1 is there", "RETR -1", false},
     {"past-32-bits", "message 2^32 + 1 is taken for 1", "RETR 4294967297"},
     {"past-64-bits", "message 2^64 + 1 is taken for 1", "RETR 18446744073709551617"},
     {"no-number", "a number with letters is taken", "RETR 1x"},
@@ -317,6 +301,8 @@ void add_login_cases(const CaseAdder& add) {
         [&number](AuditTalk& talk, const AuditTarget& target) {
           Pop3Talk pop3(talk, target);
           if (auto no = pop3.logged_in()) return *no;
+          if (number.of_first && pop3.command("STAT").text.starts_with("+OK 0"))
+            return not_applicable("the mailbox is empty: there is no message 1 to be shown instead");
           return must_refuse(talk, pop3.command(number.command), "there was a message of that number");
         });
   }

@@ -116,11 +116,8 @@ AuditSmtpTalk::Obstacle AuditSmtpTalk::unheard() const {
 // ---- the steps of a session ----
 
 AuditSmtpTalk::Obstacle AuditSmtpTalk::greeted() {
-  if (target_.tls_at_once) {
-    TlsWish wish;
-    wish.server_name = target_.server_name;
-    if (!talk_.start_tls(wish)) return unsure("no TLS: " + talk_.tls_error());
-  }
+  if (target_.tls_at_once && !talk_.start_tls(target_.server_name))
+    return unsure("no TLS: " + talk_.tls_error());
   const auto greeting = answer();
   if (greeting.code != 220) return unsure("no greeting: " + greeting.quoted());
   // Only what can be a name: it is sent back in addresses, and shown.
@@ -151,9 +148,7 @@ AuditSmtpTalk::Obstacle AuditSmtpTalk::introduced() {
 AuditSmtpTalk::Obstacle AuditSmtpTalk::start_tls() {
   if (const auto answer = command("STARTTLS"); answer.code != 220)
     return unsure("STARTTLS was offered, but not done: " + answer.quoted());
-  TlsWish wish;
-  wish.server_name = target_.server_name;
-  if (!talk_.start_tls(wish)) return unsure("no TLS: " + talk_.tls_error());
+  if (!talk_.start_tls(target_.server_name)) return unsure("no TLS: " + talk_.tls_error());
   return std::nullopt;
 }
 

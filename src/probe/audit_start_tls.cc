@@ -15,12 +15,6 @@ AuditSmtpTalk::Obstacle ready_for_tls(AuditSmtpTalk& smtp) {
   return std::nullopt;
 }
 
-TlsWish wish_of(const AuditTarget& target) {
-  TlsWish wish;
-  wish.server_name = target.server_name;
-  return wish;
-}
-
 /// Before the handshake nothing may come behind the 220; under TLS exactly the answer to EHLO, and one to
 /// what was injected would come before it.
 AuditFinding judge_injection(AuditSmtpTalk& smtp) {
@@ -49,7 +43,7 @@ AuditFinding inject(AuditTalk& talk, const AuditTarget& target, std::string_view
     if (answer.none()) return must_refuse(talk, answer, "");
     return passed("STARTTLS was refused together with what was behind it: " + answer.quoted());
   }
-  if (!talk.start_tls(wish_of(target))) return passed("the handshake failed: " + talk.tls_error());
+  if (!talk.start_tls(target.server_name)) return passed("the handshake failed: " + talk.tls_error());
   return judge_injection(smtp);
 }
 
@@ -60,7 +54,7 @@ AuditFinding inject_late(AuditTalk& talk, const AuditTarget& target) {
   if (const auto answer = smtp.command("STARTTLS"); answer.code != 220)
     return unsure("STARTTLS was offered, but not done: " + answer.quoted());
   talk.send("XYZZY\r\n");
-  if (!talk.start_tls(wish_of(target))) return passed("the handshake failed: " + talk.tls_error());
+  if (!talk.start_tls(target.server_name)) return passed("the handshake failed: " + talk.tls_error());
   return judge_injection(smtp);
 }
 
@@ -73,7 +67,7 @@ AuditFinding keeps_sender(AuditTalk& talk, const AuditTarget& target) {
     if (answer.refused()) return passed("STARTTLS is refused within a transaction: " + answer.quoted());
     return unsure("STARTTLS was not done: " + answer.quoted());
   }
-  if (!talk.start_tls(wish_of(target))) return unsure("no TLS: " + talk.tls_error());
+  if (!talk.start_tls(target.server_name)) return unsure("no TLS: " + talk.tls_error());
   // Without EHLO, which would end the transaction by itself.
   return must_refuse(talk, smtp.command(smtp.recipient_command()),
                      "the transaction that was begun in plain text goes on under TLS");

@@ -114,6 +114,12 @@ std::optional<std::string> AuditTalk::line() {
   }
 }
 
+bool AuditTalk::start_tls(const std::string& server_name) {
+  TlsWish wish;
+  wish.server_name = server_name;
+  return start_tls(wish);
+}
+
 bool AuditTalk::start_tls(const TlsWish& wish) {
   injected_ = in_.size();
   in_.clear();

@@ -64,6 +64,8 @@ class AuditTalk {
 
   /// The handshake. What the server sent before and was not read is dropped and counted in injected().
   bool start_tls(const TlsWish& wish);
+  /// With what is usual; the name is for SNI.
+  bool start_tls(const std::string& server_name);
   bool under_tls() const { return wire_.under_tls(); }
   const TlsReport& tls_report() const { return tls_report_; }  ///< after start_tls() was true
   const std::string& tls_error() const { return tls_error_; }  ///< after it was false; escaped

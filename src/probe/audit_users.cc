@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
-#include "base/base64.h"
 #include "probe/audit_classes.h"
+#include "probe/audit_login.h"
 #include "probe/audit_smtp.h"
 
 namespace hikyaku::probe {
@@ -12,7 +12,6 @@ namespace {
 
 constexpr int kGuesses = 30;
 constexpr std::chrono::milliseconds kSlowed{5000};
-constexpr std::string_view kNobody = "hikyaku-audit-nobody";
 
 /// Refusals that a server means for everybody are no knowledge.
 bool differ(const SmtpAnswer& one, const SmtpAnswer& other) { return one.taken() != other.taken(); }
@@ -41,16 +40,14 @@ AuditFinding recipients(AuditTalk& talk, const AuditTarget& target) {
 }
 
 SmtpAnswer failed_login(AuditSmtpTalk& smtp, std::string_view user) {
-  std::string message(1, '\0');
-  message.append(user).append(1, '\0').append("hikyaku-audit-wrong");
-  return smtp.command("AUTH PLAIN " + base64_encode(message));
+  return smtp.command("AUTH PLAIN " + plain_message("", user, "hikyaku-audit-wrong"));
 }
 
 AuditFinding logins(AuditTalk& talk, const AuditTarget& target) {
   AuditSmtpTalk smtp(talk, target);
   if (auto no = smtp.secured()) return *no;
   if (!smtp.offers_mechanism("PLAIN")) return not_applicable("the server offers no AUTH PLAIN");
-  const auto user = target.user.empty() ? "postmaster" : target.user;
+  const auto user = likely_user(target);
   const auto known = failed_login(smtp, user);
   const auto unknown = failed_login(smtp, kNobody);
   if (known.none() || unknown.none()) return must_refuse(talk, known.none() ? known : unknown, "");

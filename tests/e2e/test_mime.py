@@ -439,3 +439,12 @@ def test_a_large_message_is_decoded_in_little_memory(lab):
     watcher.join()
     assert child.wait() == 0 and size > 600 * len(attachment), size
     assert 0 < peak[0] < 16 * 1024, f"{peak[0]} KiB"
+
+
+def test_a_file_is_not_written_onto_itself(lab):
+    path = written(lab, "itself.eml", b"Subject: a\r\n\r\nbody\r\n")
+    for command in (["decode", path], ["decode"], ["doctor", path], ["nkf", "-w", path]):
+        with open(path, "ab") as out, open(path, "rb") as source:
+            done = subprocess.run([lab.binary, "mime", *map(str, command)], stdin=source, stdout=out, stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode == 69 and b"is the file that is read" in done.stderr, (command, done)
+    assert path.read_bytes() == b"Subject: a\r\n\r\nbody\r\n"

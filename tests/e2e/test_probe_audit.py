@@ -173,7 +173,11 @@ class Dovecot:
         home = lab.folder / "dovecot"
         mail = home / "mail"
         mail.mkdir(parents=True)
-        shutil.chown(mail, "nobody", "nogroup")
+        for folder in ("Maildir/new", "Maildir/cur", "Maildir/tmp"):
+            (mail / folder).mkdir(parents=True)
+        (mail / "Maildir/new/1.one").write_bytes(b"Subject: the first\r\n\r\none\r\n")
+        for path in (mail, *mail.rglob("*")):
+            shutil.chown(path, "nobody", "nogroup")
         certificate, key = (copied(lab, path) for path in lab.certificates["mail.hub.test"])
         (home / "users").write_text(f"{USER}:{{PLAIN}}{SECRET}:65534:65534::{mail}::\n")
         self.ports = {name: free_port() for name in ("imap", "imaps", "pop3", "pop3s")}
@@ -235,7 +239,8 @@ def test_what_cannot_be_done_is_told(lab):
     port = free_port()
     for words, code, told in ((["--only", "x", f"127.0.0.1:{port}"], 69, "127.0.0.1"), ([], 64, "HOST:PORT"), (["ftp", "localhost"], 64, "no cases for ftp"),
                               (["nntp", "localhost"], 64, "no protocol nntp"), (["localhost"], 64, "say the port"),
-                              (["smtp", "localhost", "--user", "joe"], 64, "go together"), (["smtp", "localhost", "--to", "a\nb"], 64, "control characters")):
+                              (["smtp", "localhost", "--user", "joe"], 64, "go together"), (["smtp", "localhost", "--to", "a\nb"], 64, "control characters"), (["smtp", "localhost", "-4", "-6"], 64, "-4 and -6"), (["--list", "--only", "smtp-nul"], 64, "--list: "),
+                              (["--list", "smtp", "localhost"], 64, "--list: ")):
         got = run(lab, *words)
         assert got[0] == code and told in got[2], (words, got)
     hub = lab.hub()

@@ -78,6 +78,10 @@ def test_exit_codes_tell_apart_what_went_wrong(lab):
     script(lab, 1, Path("/nonexistent/x.script"), want=66)
     script(lab, 1, "S: 220 *", "--starttls", "required", want=64)
     script(lab, 1, "S: 220 *", protocol="ldap", want=64)
+    for ignored in (("--no-dns",), ("--dns-server", "127.0.0.1"), ("--dns-anchor", "/dev/null"), ("--ehlo", "me.test")):
+        _, error = script(lab, 1, "S: 220 *", *ignored, want=64)
+        assert f"{ignored[0]}: " in error, error
+    script(lab, 1, "S: 220 *", "-4", "-6", want=64)
 
 
 def test_quiet_tells_only_what_did_not_hold(lab):
@@ -85,6 +89,8 @@ def test_quiet_tells_only_what_did_not_hold(lab):
     assert script(lab, peer.port, "S: 220 *", "--quiet") == ("", "")
     out, error = script(lab, peer.port, "S: 421 *", "--quiet", want=1)
     assert out == "" and error == '*** line 1: expected "S: 421 *", came: 220 peer.test ESMTP\n', error
+    out, _ = script(lab, peer.port, "S: 220 *\nC: NOOP\nS: 421 *", "--quiet", "--json", want=1)
+    assert [(row["kind"], row.get("line")) for row in map(json.loads, out.splitlines())] == [("expectation", 3), ("outcome", None)], out
 
 
 def test_octets_that_come_before_the_handshake_are_no_answer_under_it(lab):
