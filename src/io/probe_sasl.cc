@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/base64.h"
+#include "io/gsasl_client.h"
 #include "io/password.h"
 
 namespace hikyaku::io {
@@ -12,13 +13,6 @@ namespace {
 
 using probe::AuthClient;
 using probe::Identity;
-
-constexpr std::size_t kMostMessage = 4096;  // octets of one message of the server
-
-struct SessionEnd {
-  void operator()(Gsasl_session* session) const { gsasl_finish(session); }
-};
-using Session = std::unique_ptr<Gsasl_session, SessionEnd>;
 
 /// PLAIN and LOGIN, which smtp has.
 class PasswordClient final : public AuthClient {
@@ -55,55 +49,17 @@ class PlainClient final : public AuthClient {
   std::string message_;
 };
 
-/// SCRAM and CRAM-MD5 as GNU SASL does them.
+/// SCRAM and CRAM-MD5.
 class LibraryClient final : public AuthClient {
  public:
-  LibraryClient(std::string mechanism, Session session)
-      : mechanism_(std::move(mechanism)), session_(std::move(session)) {}
-
-  std::string_view mechanism() const override { return mechanism_; }
-  bool wants_proof() const override { return is_scram() && !done_; }
-  std::optional<std::string> initial() override {
-    if (!is_scram()) return std::nullopt;
-    if (!first_) {
-      std::string out;
-      if (step({}, out) == GSASL_NEEDS_MORE) first_ = std::move(out);
-    }
-    return first_;
-  }
-  Result<std::string> answer(std::string_view challenge) override {
-    if (done_) {
-      // All is said; a server may still want an empty answer to its last message.
-      if (challenge.empty()) return std::string{};
-      return fail(Fault::malformed, "AUTH " + mechanism_ + ": the server went on after the end");
-    }
-    if (challenge.empty() && first_ && !answered_) return *first_;
-    if (challenge.size() > kMostMessage || challenge.contains('\0'))
-      return fail(Fault::malformed, "AUTH " + mechanism_ + ": the server's message is too long, or no text");
-    answered_ = true;
-    std::string out;
-    const int code = step(challenge, out);
-    done_ = code == GSASL_OK;
-    if (code == GSASL_OK || code == GSASL_NEEDS_MORE) return out;
-    return fail(code == GSASL_AUTHENTICATION_ERROR ? Fault::permanent : Fault::malformed,
-                "AUTH " + mechanism_ + ": the server's message is no good: " + gsasl_strerror(code));
-  }
+  explicit LibraryClient(std::unique_ptr<GsaslClient> client) : client_(std::move(client)) {}
+  std::string_view mechanism() const override { return client_->mechanism(); }
+  bool wants_proof() const override { return client_->wants_proof(); }
+  std::optional<std::string> initial() override { return client_->initial(); }
+  Result<std::string> answer(std::string_view challenge) override { return client_->answer(challenge); }
 
  private:
-  bool is_scram() const { return mechanism_.starts_with("SCRAM-"); }
-  int step(std::string_view in, std::string& out) {
-    char* raw = nullptr;
-    std::size_t size = 0;
-    const int code = gsasl_step(session_.get(), in.data(), in.size(), &raw, &size);
-    if (code == GSASL_OK || code == GSASL_NEEDS_MORE) out.assign(raw == nullptr ? "" : raw, size);
-    gsasl_free(raw);
-    return code;
-  }
-
-  std::string mechanism_;
-  Session session_;
-  std::optional<std::string> first_;
-  bool answered_ = false, done_ = false;
+  std::unique_ptr<GsaslClient> client_;
 };
 
 std::unexpected<Error> unusable(std::string_view mechanism, const std::string& why) {
@@ -143,20 +99,16 @@ Result<std::unique_ptr<AuthClient>> ProbeSasl::client(std::string_view mechanism
   if (auto made = probe::make_token_client(mechanism, identity, host, port)) return made;
   if (mechanism != "CRAM-MD5" && !mechanism.starts_with("SCRAM-SHA-"))
     return fail(Fault::not_found, "we have no mechanism \"" + std::string(mechanism) + '"');
-  Gsasl_session* raw = nullptr;
-  const std::string name(mechanism);
-  if (const int code = gsasl_client_start(context_, name.c_str(), &raw); code != GSASL_OK)
-    return fail(Fault::not_found, name + ": " + gsasl_strerror(code));
-  Session session(raw);
-  if (gsasl_property_set(raw, GSASL_AUTHID, identity.user.c_str()) != GSASL_OK ||
-      gsasl_property_set(raw, GSASL_PASSWORD, identity.password.c_str()) != GSASL_OK ||
-      (!identity.authorize_as.empty() &&
-       gsasl_property_set(raw, GSASL_AUTHZID, identity.authorize_as.c_str()) != GSASL_OK))
+  auto made = GsaslClient::begin(context_, mechanism, identity.user, identity.password);
+  if (!made) return std::unexpected(std::move(made.error()));
+  auto* session = (*made)->session();
+  if (!identity.authorize_as.empty() &&
+      gsasl_property_set(session, GSASL_AUTHZID, identity.authorize_as.c_str()) != GSASL_OK)
     return unusable(mechanism, "memory is short");
   if (mechanism.ends_with("-PLUS")) {
-    if (auto bound = bind_channel(raw, mechanism, tls); !bound) return std::unexpected(bound.error());
+    if (auto bound = bind_channel(session, mechanism, tls); !bound) return std::unexpected(bound.error());
   }
-  return std::make_unique<LibraryClient>(name, std::move(session));
+  return std::make_unique<LibraryClient>(*std::move(made));
 }
 
 }  // namespace hikyaku::io

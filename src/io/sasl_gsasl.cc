@@ -6,27 +6,12 @@
 #include <utility>
 
 #include "base/base64.h"
+#include "io/gsasl_client.h"
+#include "io/password.h"
 #include "io/users.h"
 
 namespace hikyaku::io {
 namespace {
-
-constexpr std::size_t kMostMessage = 4096;  // octets of one SCRAM message, well over what the standard makes
-
-struct SessionEnd {
-  void operator()(Gsasl_session* session) const { gsasl_finish(session); }
-};
-using Session = std::unique_ptr<Gsasl_session, SessionEnd>;
-
-/// One message in, one out.
-int exchange(Gsasl_session* session, std::string_view in, std::string& out) {
-  char* raw = nullptr;
-  std::size_t size = 0;
-  const int code = gsasl_step(session, in.data(), in.size(), &raw, &size);
-  if (code == GSASL_OK || code == GSASL_NEEDS_MORE) out.assign(raw == nullptr ? "" : raw, size);
-  gsasl_free(raw);
-  return code;
-}
 
 /// The verifier is looked up when the client has said who it is; the library asks for it through a callback.
 class ScramServer final : public smtp::SaslExchange {
@@ -49,9 +34,9 @@ class ScramServer final : public smtp::SaslExchange {
     }
     // The client speaks first; without an initial response it is asked with an empty challenge.
     if (!response) return Challenge{""};
-    if (response->size() > kMostMessage || response->contains('\0')) return end(Malformed{});
+    if (response->size() > kMostSaslMessage || response->contains('\0')) return end(Malformed{});
     std::string out;
-    switch (exchange(session_.get(), *response, out)) {
+    switch (gsasl_exchange(session_.get(), *response, out)) {
       case GSASL_NEEDS_MORE:
         return Challenge{std::move(out)};
       case GSASL_OK:
@@ -101,62 +86,9 @@ class ScramServer final : public smtp::SaslExchange {
   }
 
   Users& users_;
-  Session session_;
+  GsaslSession session_;
   std::string user_, authzid_;
   bool asked_ = false, proved_ = false, done_ = false;
-};
-
-/// SCRAM and CRAM-MD5 as the library does them.
-class LibraryClient final : public smtp::SaslClient {
- public:
-  LibraryClient(std::string mechanism, std::string user, std::string password)
-      : mechanism_(std::move(mechanism)), user_(std::move(user)), password_(std::move(password)) {}
-  ~LibraryClient() override { wipe(password_); }
-  LibraryClient(const LibraryClient&) = delete;
-  LibraryClient& operator=(const LibraryClient&) = delete;
-
-  bool begin(Gsasl* context) {
-    Gsasl_session* raw = nullptr;
-    if (gsasl_client_start(context, mechanism_.c_str(), &raw) != GSASL_OK) return false;
-    session_.reset(raw);
-    return gsasl_property_set(raw, GSASL_AUTHID, user_.c_str()) == GSASL_OK &&
-           gsasl_property_set(raw, GSASL_PASSWORD, password_.c_str()) == GSASL_OK;
-  }
-
-  std::string_view mechanism() const override { return mechanism_; }
-  std::optional<std::string> initial() override {
-    if (!mechanism_.starts_with("SCRAM-")) return std::nullopt;
-    if (!first_) {
-      std::string out;
-      if (exchange(session_.get(), {}, out) == GSASL_NEEDS_MORE) first_ = std::move(out);
-    }
-    return first_;
-  }
-  Result<std::string> answer(std::string_view challenge) override {
-    if (done_) {
-      // SCRAM has said all; a server may still want an empty answer to its last message.
-      if (challenge.empty()) return std::string{};
-      return fail(Fault::malformed, "AUTH " + mechanism_ + ": the server went on after the end");
-    }
-    // A server that did not take the initial response asks for it with an empty challenge.
-    if (challenge.empty() && first_ && !answered_) return *first_;
-    if (challenge.size() > kMostMessage || challenge.contains('\0')) {
-      return fail(Fault::malformed, "AUTH " + mechanism_ + ": the server's message is too long, or no text");
-    }
-    answered_ = true;
-    std::string out;
-    const int code = exchange(session_.get(), challenge, out);
-    done_ = code == GSASL_OK;
-    if (code == GSASL_OK || code == GSASL_NEEDS_MORE) return out;
-    return fail(code == GSASL_AUTHENTICATION_ERROR ? Fault::permanent : Fault::malformed,
-                "AUTH " + mechanism_ + ": the server's message is no good: " + gsasl_strerror(code));
-  }
-
- private:
-  std::string mechanism_, user_, password_;
-  Session session_;
-  std::optional<std::string> first_;
-  bool answered_ = false, done_ = false;
 };
 
 int callback(Gsasl*, Gsasl_session* session, Gsasl_property property) {
@@ -192,9 +124,10 @@ std::unique_ptr<smtp::SaslClient> SaslLibrary::client(std::string_view mechanism
   static constexpr std::array<std::string_view, 3> kOurs{"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"};
   for (const auto ours : kOurs) {
     if (mechanism != ours) continue;
-    auto made = std::make_unique<LibraryClient>(std::string(mechanism), std::move(user), std::move(password));
-    if (!made->begin(context_)) return nullptr;
-    return made;
+    auto made = GsaslClient::begin(context_, mechanism, user, password);
+    wipe(password);
+    if (!made) return nullptr;
+    return *std::move(made);
   }
   return nullptr;
 }
