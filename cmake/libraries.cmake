@@ -15,8 +15,6 @@ pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(GSASL REQUIRED IMPORTED_TARGET libgsasl)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
-pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
-pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(ESEDB REQUIRED IMPORTED_TARGET libesedb)
 pkg_check_modules(LDAP REQUIRED IMPORTED_TARGET ldap lber)
 pkg_check_modules(ROCKSDB REQUIRED IMPORTED_TARGET rocksdb)
@@ -30,14 +28,22 @@ hikyaku_library(pcre2 PkgConfig::PCRE2)
 hikyaku_library(openssl OpenSSL::SSL OpenSSL::Crypto)
 hikyaku_library(unbound unbound)  # its .pc file asks for packages that only a static link needs
 hikyaku_library(rocksdb PkgConfig::ROCKSDB PkgConfig::LZ4 PkgConfig::XXHASH)  # and what its tables are made of
-hikyaku_library(db db-5.3 PkgConfig::LMDB cdb PkgConfig::SQLITE PkgConfig::PQ PkgConfig::LDAP)  # tables of others
+hikyaku_library(db db-5.3 PkgConfig::LMDB cdb PkgConfig::LDAP)  # tables of others
+if(HIKYAKU_SQLITE)
+  pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+  target_link_libraries(hikyaku_db INTERFACE PkgConfig::SQLITE)
+endif()
+if(HIKYAKU_PGSQL)
+  pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
+  target_link_libraries(hikyaku_db INTERFACE PkgConfig::PQ)
+endif()
 hikyaku_library(esedb PkgConfig::ESEDB)
 find_library(MRUBY_LIBRARY libmruby.a REQUIRED)
 hikyaku_library(mruby ${MRUBY_LIBRARY} m)
 # The symbols that Debian's library was built with are not in its package.
 target_compile_definitions(hikyaku_mruby INTERFACE MRB_NO_PRESYM)
 hikyaku_library(gsasl PkgConfig::GSASL)
-hikyaku_library(geoip GeoIP)
+hikyaku_library(geoip $<$<BOOL:${HIKYAKU_GEOIP}>:GeoIP>)  # old country databases
 hikyaku_library(psl psl)
 hikyaku_library(dkim opendkim)
 hikyaku_library(curl curl)

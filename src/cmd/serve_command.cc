@@ -8,6 +8,7 @@
 #include "cmd/commands.h"
 #include "cmd/configuration_files.h"
 #include "cmd/running_configuration.h"
+#include "io/capabilities.h"
 #include "serve/hub.h"
 
 namespace hikyaku::cmd {
@@ -25,6 +26,19 @@ int exit_code(const Error& error) {
   return error.fault == Fault::temporary ? EX_TEMPFAIL
          : error.fault == Fault::corrupt ? EX_DATAERR
                                          : EX_OSERR;
+}
+
+/// While this is the only thread: what a process may do is counted for each of them.
+Result<serve::ListeningSockets> open_ports(const serve::Running& running) {
+  std::vector<std::string> remarks;
+  auto sockets = serve::ListeningSockets::of_systemd(remarks);
+  for (const auto& remark : remarks) std::fprintf(stderr, "hikyaku: %s\n", remark.c_str());
+  for (const auto& listener : running.listeners) {
+    if (auto opened = sockets.open(listener->host, listener->port); !opened)
+      return std::unexpected(std::move(opened.error()));
+  }
+  if (const auto dropped = io::drop_capabilities(); !dropped) return std::unexpected(dropped.error());
+  return sockets;
 }
 
 }  // namespace
@@ -54,7 +68,12 @@ int serve_command(int argc, char** argv) {
     }
     return serve::compile(*texts, system_facts(directory), loaded.sources, random, diagnostics);
   };
-  auto hub = serve::Hub::open(loaded.running, load);
+  auto sockets = open_ports(*loaded.running);
+  if (!sockets) {
+    std::fprintf(stderr, "hikyaku: %s\n", sockets.error().text.c_str());
+    return exit_code(sockets.error());
+  }
+  auto hub = serve::Hub::open(loaded.running, load, *std::move(sockets));
   if (!hub) {
     std::fprintf(stderr, "hikyaku: %s\n", hub.error().text.c_str());
     return exit_code(hub.error());

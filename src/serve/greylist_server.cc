@@ -22,6 +22,7 @@
 #include "serve/io_thread.h"
 #include "serve/multiplexer_listener.h"
 #include "serve/service_signals.h"
+#include "serve/watchdog.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -164,6 +165,9 @@ int GreylistServer::run(const std::function<void()>& ready) {
                   "started -- " + state.listener->spec().text() + ", " + state.greylisting->text());
   sd_notify(0, "READY=1");
   ready();
+  std::vector<asio::any_io_executor> watched;
+  for (auto& worker : state.workers) watched.push_back(worker->thread.context().get_executor());
+  asio::co_spawn(state.main, keep_watchdog(std::move(watched)), asio::detached);
   state.main.run();
   state.close();
   return EX_OK;

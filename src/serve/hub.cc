@@ -8,7 +8,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -25,6 +24,7 @@
 #include "serve/control_server.h"
 #include "serve/databases.h"
 #include "serve/domain_flush.h"
+#include "serve/doors.h"
 #include "serve/greylisting.h"
 #include "serve/io_thread.h"
 #include "serve/log_diagnostics.h"
@@ -37,6 +37,7 @@
 #include "serve/server_conversation.h"
 #include "serve/service_signals.h"
 #include "serve/services.h"
+#include "serve/watchdog.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -61,12 +62,6 @@ constexpr std::chrono::seconds kRefresh{2};
 constexpr std::chrono::minutes kUpkeep{1};
 constexpr int kRefreshNiceness = 10;  // a large table is read anew in a second or more: mail goes first
 constexpr std::chrono::seconds kFarewell{8};  // for conversations to end in, at SIGTERM
-
-/// A socket that listens, shared by all threads.
-struct Door {
-  const Listener* listener;
-  std::vector<std::unique_ptr<tcp::acceptor>> acceptors;  // one a thread, all of the same socket
-};
 
 Greylisting::Options greylisting_options(const config::Main& main, const HubGreylist& greylist,
                                          std::shared_ptr<SourceCatalogue> sources) {
@@ -129,17 +124,13 @@ struct Hub::State {
   std::unique_ptr<Pickup> pickup;  // of the first thread
   std::unique_ptr<asio::steady_timer> scan_timer;
   std::atomic<bool> scan_wanted{false};
-  std::vector<Door> doors;  // of the main thread
+  std::unique_ptr<Doors> doors;
   int exit_code = EX_OK;
   bool stopping = false;
 
-  Result<void> open(std::shared_ptr<const Running> running);
+  Result<void> open(std::shared_ptr<const Running> running, ListeningSockets sockets);
   Result<void> mount_mailboxes(std::vector<std::string>& notes);
-  Result<Door> open_door(const Listener& listener);
-  Result<void> open_doors(const Running& running);
-  void serve_door(Door& door);
-  asio::awaitable<void> accept(tcp::acceptor& acceptor, IoThread& thread, std::string host,
-                               std::uint16_t port);
+  void begin_conversation(tcp::socket socket, IoThread& thread, const std::string& host, std::uint16_t port);
   asio::awaitable<void> converse(tcp::socket socket, IoThread& thread, std::shared_ptr<const Running> running,
                                  const Listener* listener);
   asio::awaitable<void> deliver(std::shared_ptr<DestinationQueue::Destination> destination, IoThread& thread);
@@ -161,17 +152,18 @@ struct Hub::State {
 Hub::Hub(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Hub::~Hub() = default;
 
-Result<std::unique_ptr<Hub>> Hub::open(std::shared_ptr<const Running> running, Load load) {
+Result<std::unique_ptr<Hub>> Hub::open(std::shared_ptr<const Running> running, Load load,
+                                       ListeningSockets sockets) {
   auto state = std::make_unique<State>();
   state->load = std::move(load);
-  if (auto opened = state->open(std::move(running)); !opened) {
+  if (auto opened = state->open(std::move(running), std::move(sockets)); !opened) {
     state->close();
     return std::unexpected(std::move(opened.error()));
   }
   return std::unique_ptr<Hub>(new Hub(std::move(state)));
 }
 
-Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
+Result<void> Hub::State::open(std::shared_ptr<const Running> running, ListeningSockets sockets) {
   at_start = running;
   const auto& main_cf = running->files.main;
   io::LogSettings log_settings;
@@ -274,7 +266,15 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running) {
                   [this] { return mailboxes.states(); });
     if (auto listening = metrics.listen(address); !listening) return listening;
   }
-  return open_doors(*running);
+  doors = std::make_unique<Doors>(
+      threads, std::move(sockets),
+      [this](tcp::socket socket, IoThread& thread, const std::string& host, std::uint16_t port) {
+        begin_conversation(std::move(socket), thread, host, port);
+      });
+  if (auto opened = doors->open(running->listeners); !opened) return opened;
+  for (const auto& place : doors->unused())
+    log->warning("master", "systemd listens on " + place + " for us, and no line of master.cf does");
+  return {};
 }
 
 /// What is damaged waits for a person; the other databases, the queue and all other mail do not.
@@ -298,100 +298,16 @@ Result<void> Hub::State::mount_mailboxes(std::vector<std::string>& notes) {
   return {};
 }
 
-Result<Door> Hub::State::open_door(const Listener& listener) {
-  Door door{&listener, {}};
-  boost::system::error_code error;
-  const tcp::endpoint endpoint(asio::ip::make_address(listener.host, error), listener.port);
-  auto first = std::make_unique<tcp::acceptor>(threads.front()->context());
-  if (!error) first->open(endpoint.protocol(), error);
-  if (!error) first->set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && endpoint.address().is_v6()) first->set_option(asio::ip::v6_only(true), error);
-  if (!error) first->bind(endpoint, error);
-  if (!error) first->listen(1024, error);
-  if (error) {
-    return fail(Fault::permanent, "listen on " + listener.host + " port " + std::to_string(listener.port) +
-                                      ": " + error.message());
-  }
-  const int descriptor = first->native_handle();
-  door.acceptors.push_back(std::move(first));
-  for (std::size_t i = 1; i < threads.size(); ++i) {
-    auto more = std::make_unique<tcp::acceptor>(threads[i]->context());
-    more->assign(endpoint.protocol(), ::dup(descriptor), error);
-    if (error) return fail(Fault::temporary, "share a listening socket: " + error.message());
-    door.acceptors.push_back(std::move(more));
-  }
-  return door;
-}
-
-/// All doors of a configuration: those that were open stay open, and nothing changes unless all can be had.
-Result<void> Hub::State::open_doors(const Running& running) {
-  std::vector<Door> next;
-  std::vector<std::size_t> fresh;
-  std::vector<bool> kept(doors.size(), false);
-  for (const auto& listener : running.listeners) {
-    const auto same = std::ranges::find_if(doors, [&](const Door& door) {
-      return !door.acceptors.empty() && door.listener->host == listener->host &&
-             door.listener->port == listener->port;
-    });
-    if (same != doors.end()) {
-      kept[static_cast<std::size_t>(same - doors.begin())] = true;
-      next.push_back({listener.get(), {}});
-      continue;
-    }
-    auto door = open_door(*listener);
-    if (!door) return std::unexpected(std::move(door.error()));
-    fresh.push_back(next.size());
-    next.push_back(std::move(*door));
-  }
-  for (auto& door : next) {
-    if (!door.acceptors.empty()) continue;
-    const auto same = std::ranges::find_if(doors, [&](const Door& old) {
-      return old.listener->host == door.listener->host && old.listener->port == door.listener->port;
-    });
-    door.acceptors = std::move(same->acceptors);
-  }
-  for (std::size_t i = 0; i < doors.size(); ++i) {
-    if (kept[i]) continue;
-    for (std::size_t t = 0; t < doors[i].acceptors.size(); ++t) {
-      std::shared_ptr<tcp::acceptor> closing(std::move(doors[i].acceptors[t]));
-      asio::post(threads[t]->context(), [closing] {
-        boost::system::error_code ignored;
-        closing->close(ignored);
-      });
-    }
-  }
-  doors = std::move(next);
-  for (const auto index : fresh) serve_door(doors[index]);
-  return {};
-}
-
-void Hub::State::serve_door(Door& door) {
-  for (std::size_t i = 0; i < threads.size(); ++i) {
-    asio::co_spawn(threads[i]->context(),
-                   accept(*door.acceptors[i], *threads[i], door.listener->host, door.listener->port),
-                   asio::detached);
-  }
-}
-
-asio::awaitable<void> Hub::State::accept(tcp::acceptor& acceptor, IoThread& thread, std::string host,
-                                         std::uint16_t port) {
-  for (;;) {
-    auto [error, socket] = co_await acceptor.async_accept(kQuiet);
-    if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
-    if (error) {
-      // Too many open files: give the connections that there are time to end.
-      asio::steady_timer timer(thread.context(), std::chrono::milliseconds{100});
-      co_await timer.async_wait(kQuiet);
-      continue;
-    }
-    auto running = services->running();
-    const auto found = std::ranges::find_if(
-        running->listeners, [&](const auto& one) { return one->host == host && one->port == port; });
-    if (found == running->listeners.end()) continue;
-    const Listener* listener = found->get();
-    asio::co_spawn(thread.context(), converse(std::move(socket), thread, std::move(running), listener),
-                   asio::detached);
-  }
+/// By the configuration that is in force now.
+void Hub::State::begin_conversation(tcp::socket socket, IoThread& thread, const std::string& host,
+                                    std::uint16_t port) {
+  auto running = services->running();
+  const auto found = std::ranges::find_if(
+      running->listeners, [&](const auto& one) { return one->host == host && one->port == port; });
+  if (found == running->listeners.end()) return;
+  const Listener* listener = found->get();
+  asio::co_spawn(thread.context(), converse(std::move(socket), thread, std::move(running), listener),
+                 asio::detached);
 }
 
 asio::awaitable<void> Hub::State::converse(tcp::socket socket, IoThread& thread,
@@ -535,7 +451,7 @@ void Hub::State::reload() {
   }
   const auto previous = services->running();
   services->use(next);
-  if (auto opened = open_doors(*next); !opened) {
+  if (auto opened = doors->open(next->listeners); !opened) {
     services->use(previous);
     log->error("master", "reload: " + escaped(opened.error().text) + "; the configuration in force stays");
     return;
@@ -565,15 +481,7 @@ asio::awaitable<void> Hub::State::stop() {
   control->stop();
   if (greylisting) greylisting->stop();
   pickup->stop();
-  for (auto& door : doors) {
-    for (std::size_t i = 0; i < door.acceptors.size(); ++i) {
-      auto* acceptor = door.acceptors[i].get();
-      asio::post(threads[i]->context(), [acceptor] {
-        boost::system::error_code ignored;
-        acceptor->close(ignored);
-      });
-    }
-  }
+  doors->close();
   if (scan_timer) scan_timer->cancel();
   asio::steady_timer timer(main);
   const auto end = std::chrono::steady_clock::now() + kFarewell;
@@ -606,6 +514,9 @@ int Hub::run(const std::function<void()>& ready) {
                                 state.services->running()->files.main.text("config_directory").text);
   sd_notify(0, "READY=1");
   ready();
+  std::vector<asio::any_io_executor> watched;
+  for (auto& thread : state.threads) watched.push_back(thread->context().get_executor());
+  asio::co_spawn(state.main, keep_watchdog(std::move(watched)), asio::detached);
   state.main.run();
   state.close();
   return state.exit_code;

@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "config/diagnostic.h"
+#include "serve/listening_sockets.h"
 #include "serve/running.h"
 
 namespace hikyaku::serve {
@@ -16,9 +17,10 @@ class Hub {
   /// diagnostics say why.
   using Load = std::function<std::shared_ptr<const Running>(config::Diagnostics&)>;
 
-  /// Opens the databases and all listeners for `running`; nothing is served yet. An error means that nothing
-  /// was left open.
-  static Result<std::unique_ptr<Hub>> open(std::shared_ptr<const Running> running, Load load);
+  /// Opens the databases and all listeners for `running`, those that are not among `sockets`; nothing is
+  /// served yet. An error means that nothing was left open.
+  static Result<std::unique_ptr<Hub>> open(std::shared_ptr<const Running> running, Load load,
+                                           ListeningSockets sockets);
   ~Hub();
 
   /// Serves until SIGTERM or SIGINT; SIGHUP reloads. `ready` is called when all listeners accept. The exit

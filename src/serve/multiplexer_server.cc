@@ -29,6 +29,7 @@
 #include "serve/multiplexer_session.h"
 #include "serve/multiplexer_statistics.h"
 #include "serve/service_signals.h"
+#include "serve/watchdog.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -296,6 +297,9 @@ int MultiplexerServer::run(const std::function<void()>& ready) {
                                  std::to_string(state.current()->children.size()) + " filters");
   sd_notify(0, "READY=1");
   ready();
+  std::vector<asio::any_io_executor> watched;
+  for (auto& worker : state.workers) watched.push_back(worker->thread.context().get_executor());
+  asio::co_spawn(state.main, keep_watchdog(std::move(watched)), asio::detached);
   state.main.run();
   state.close();
   return EX_OK;

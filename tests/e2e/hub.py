@@ -130,13 +130,18 @@ class Hub:
             time.sleep(0.02)
         return self
 
-    def start(self, timeout=30.0):
+    def start(self, timeout=30.0, sockets=(), environment=None, by=()):
+        """`sockets` are handed over as systemd does it; `by` is a command that starts another, as setpriv."""
         assert self.process is None, "already started"
+        command, numbers = [*by, self.binary, "serve", "-c", str(self.conf)], [s.fileno() for s in sockets]
+        if sockets:
+            redirections = " ".join(f"{3 + i}<&{number}" for i, number in enumerate(numbers))
+            command = ["bash", "-c", f'LISTEN_PID=$$ LISTEN_FDS={len(sockets)} exec "$@" {redirections}', "bash", *command]
         with self.changed:
             self.lines.append("--- start")
             mark = len(self.lines)
-        self.process = subprocess.Popen([self.binary, "serve", "-c", str(self.conf)], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        start_new_session=True, pass_fds=numbers, env={**os.environ, **(environment or {})})
         self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self.reader.start()
         with self.changed:
