@@ -22,14 +22,14 @@ def add(passed=0, failed=0, skipped=0):
     counts["skipped"] += skipped
 
 
-def run(name, command, env=None, limit=1500, show_lines=False):
+def run(name, command, env=None, limit=1500, show_lines=False, folder=TOP):
     """Runs a command with its output in a log; prints the name, the time, and the output's end on failure."""
     log = LOGS / f"{name.replace(' ', '-').replace('/', '-')}.log"
     print(f"== {name} ...", flush=True)
     began = time.monotonic()
     with open(log, "w", encoding="utf-8") as out:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
-                                   errors="replace", env={**os.environ, **(env or {})}, cwd=TOP)
+                                   errors="replace", env={**os.environ, **(env or {})}, cwd=folder)
         told = began
         for line in process.stdout:
             out.write(line)

@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""What ./check --packages runs: builds the Debian packages three times, and lives with them in a folder of debootstrap.
+
+The first two builds are of the same version in different folders, and must be the same octets. The third is a rebuild
+as an administrator makes one (dch --local, parts left out), to which the first is upgraded. Needs root."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import check
+
+WORK = check.TOP / "build/packages"
+MAIN_CF = "\n# mine\nrelayhost = [127.0.0.1]:2\nmyhostname = mail.hub.test\n"
+UNITS = ("hikyaku", "hikyaku-greylist", "hikyaku-milters")
+
+
+def holds(name, true, instead=""):
+    """Counts one test."""
+    print(f"   {'ok' if true else 'FAILED'}: {name}" + ("" if true else f": {instead}"), flush=True)
+    check.add(passed=bool(true), failed=not true)
+    return bool(true)
+
+
+def sources(folder):
+    """The tree as git has it, with what is not committed yet, in a folder of its own."""
+    shutil.rmtree(folder.parent, ignore_errors=True)
+    folder.mkdir(parents=True)
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=check.TOP, check=True, capture_output=True).stdout
+    for name in filter(None, names.decode().split("\0")):
+        if (check.TOP / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(check.TOP / name, folder / name)
+
+
+def build(name, profiles="", local=""):
+    """The packages by name; empty when they could not be built."""
+    folder = WORK / name / "hikyaku"
+    sources(folder)
+    if local:
+        subprocess.run(["dch", "--local", local, "Rebuilt with other parts."], cwd=folder, check=True, stderr=subprocess.DEVNULL,
+                       env={**os.environ, "DEBEMAIL": "postmaster@mail.hub.test", "DEBFULLNAME": "The postmaster"})
+    command = ["dpkg-buildpackage", "-us", "-uc", "-b", *([f"-P{profiles}"] if profiles else [])]
+    good, _ = check.step(f"packages {name}", command, limit=3600, folder=folder,
+                         env={"DEB_BUILD_OPTIONS": f"parallel={os.cpu_count() or 2}"})
+    return {p.name.split("_")[0]: p for p in sorted((WORK / name).glob("*.deb"))} if good else {}
+
+
+def compare(one, other):
+    different = [name for name in one if one[name].read_bytes() != other.get(name, Path("/dev/null")).read_bytes()]
+    holds("built twice, the packages are the same octets", one and sorted(one) == sorted(other) and not different, different)
+
+
+def judge(name):
+    """lintian, and the exposure of the units."""
+    changes = next((WORK / name).glob("*.changes"))
+    check.step("lintian", ["lintian", "--fail-on", "error,warning", "--show-overrides", "--allow-root", str(changes)])
+    for unit in UNITS:
+        done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=15", str(check.TOP / f"debian/{unit}.service")],
+                              capture_output=True, text=True)
+        told = re.search(r"exposure level.*: ([\d.]+)", done.stdout)
+        holds(f"{unit}.service is exposed by less than 1.5", done.returncode == 0 and told and float(told[1]) < 1.5, done.stdout[-200:] + done.stderr)
+
+
+class Machine:
+    """A Debian in a folder, with a network of its own: nothing there meets what runs here."""
+
+    def __init__(self, root):
+        self.root, self.hub = root, None
+
+    def make(self):
+        site = re.search(r"\S+://\S+", (subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"],
+                                                       capture_output=True, text=True).stdout))
+        shutil.rmtree(self.root, ignore_errors=True)
+        good, _ = check.step("debootstrap", ["debootstrap", "--variant=minbase", "--include=adduser,ca-certificates", "bookworm", str(self.root),
+                                             *([site[0]] if site else [])])
+        if not good:
+            return False
+        shutil.copytree("/etc/apt", self.root / "etc/apt", dirs_exist_ok=True, symlinks=True)
+        for keys in Path("/usr/share/keyrings").glob("*"):
+            shutil.copy2(keys, self.root / "usr/share/keyrings")
+        shutil.copy2("/etc/resolv.conf", self.root / "etc/resolv.conf")
+        policy = self.root / "usr/sbin/policy-rc.d"
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+        return self.run("apt-get", "update", "-qq")[0] == 0
+
+    def run(self, *command, stdin="", user=None, network=True):
+        """The exit code, and all that it said. Without `network` it sees the hub's loopback alone."""
+        as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
+        inside = ["chroot", str(self.root), *as_user, *map(str, command)]
+        if not network:
+            inside = ["nsenter", f"--net=/proc/{self.hub.pid}/ns/net", *inside]
+        done = subprocess.run(inside, input=stdin, capture_output=True, text=True, timeout=900,
+                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"})
+        return done.returncode, done.stdout + done.stderr
+
+    def install(self, *packages):
+        """Files of packages, each with a version of its own."""
+        for package in packages:
+            shutil.copy2(package, self.root / "tmp" / package.name)
+        return self.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold",
+                        *(f"/tmp/{p.name}" for p in packages))
+
+    def serve(self, user, *command, capabilities="-all"):
+        """Starts a service as its unit does, and waits until it is ready."""
+        inside = ["chroot", str(self.root), "setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--inh-caps", capabilities,
+                  "--ambient-caps", capabilities, "--no-new-privs", *command]
+        log = open(WORK / f"{user}.log", "a", encoding="utf-8")
+        self.hub = subprocess.Popen(["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *inside], stdin=subprocess.DEVNULL,
+                                    stdout=log, stderr=subprocess.PIPE, text=True)
+        said = []
+        for line in self.hub.stderr:
+            said.append(line)
+            if line == "ready\n":
+                return True
+        return holds(f"{' '.join(command)} starts", False, "".join(said[-5:]))
+
+    def stop(self):
+        self.hub.terminate()
+        self.hub.stderr.read()
+        return self.hub.wait(60)
+
+    def listed(self, pattern):
+        """Files and folders of that name, but for what dpkg and apt remember."""
+        return [str(p) for top in ("etc", "usr", "var", "run") for p in (self.root / top).rglob(pattern)
+                if "/var/log/" not in str(p) and "/var/cache/" not in str(p) and "/var/lib/dpkg" not in str(p) and "/var/lib/apt" not in str(p)]
+
+
+def wait_for(what, true):
+    """Until it is so: there is no event to wait for from outside."""
+    end = time.monotonic() + 60
+    while not true() and time.monotonic() < end:
+        time.sleep(0.1)
+    return holds(what, true())
+
+
+def serve_hub(machine):
+    return machine.serve("hikyaku", "/usr/bin/hikyaku", "serve", "-c", "/etc/hikyaku", capabilities="+net_bind_service")
+
+
+def mailbox(machine):
+    return machine.run("hikyaku", "store", "export", "root", network=False)[1]
+
+
+def queue(machine):
+    return machine.run("mailq", network=False)[1]
+
+
+def install_hub(machine, built):
+    code, said = machine.install(built["hikyaku-common"], built["hikyaku"])
+    if not holds("the packages install", code == 0, said[-500:]):
+        return False
+    code, said = machine.run("hikyaku", "config", "check")
+    holds("hikyaku config check passes at once", code == 0 and "0 errors, 0 warnings" in said, said)
+    sendmail = (machine.root / "usr/sbin/sendmail").stat()
+    holds("sendmail takes the group that may write to maildrop", sendmail.st_mode & 0o7777 == 0o2755 and sendmail.st_uid == 0, oct(sendmail.st_mode))
+    holds("the service is enabled", (machine.root / "etc/systemd/system/multi-user.target.wants/hikyaku.service").is_symlink())
+    holds("there are manual pages and completion", (machine.root / "usr/share/bash-completion/completions/hikyaku").exists())
+    code, said = machine.run("apt-get", "-s", "install", "postfix")
+    holds("another mail server replaces it", re.search(r"^Remv hikyaku ", said, re.M), said[-300:])
+    with open(machine.root / "etc/hikyaku/main.cf", "a", encoding="utf-8") as file:
+        file.write(MAIN_CF)
+    return serve_hub(machine)
+
+
+def use_hub(machine):
+    kept = [int(s, 16) for s in re.findall(r"CapEff:\s*(\w+)", "".join(p.read_text() for p in Path(f"/proc/{machine.hub.pid}/task").glob("*/status")))]
+    holds("its capability is given up once port 25 is open", kept and not any(kept), kept)
+    code, said = machine.run("sendmail", "root", stdin="Subject: first\n\nto a mailbox\n", user="nobody", network=False)
+    holds("nobody may send a mail", code == 0, said)
+    code, said = machine.run("sendmail", "joe@example.org", stdin="Subject: second\n\nto the queue\n", user="nobody", network=False)
+    holds("and one to the world", code == 0, said)
+    wait_for("the first is in the mailbox", lambda: "Subject: first" in mailbox(machine))
+    wait_for("the second waits in the queue", lambda: "joe@example.org" in queue(machine))
+
+
+def state_is_kept(machine, when):
+    holds(f"{when}: what was changed in main.cf is there", "# mine" in (machine.root / "etc/hikyaku/main.cf").read_text())
+    if serve_hub(machine):
+        holds(f"{when}: the mailbox has its mail", "Subject: first" in mailbox(machine))
+        holds(f"{when}: the queue has its mail", "joe@example.org" in queue(machine))
+        holds(f"{when}: it ends cleanly", machine.stop() == 0)
+
+
+def upgrade(machine, rebuilt):
+    holds("the hub ends cleanly", machine.stop() == 0)
+    code, said = machine.install(rebuilt["hikyaku-common"], rebuilt["hikyaku"])
+    if not holds("the rebuilt version installs over the first", code == 0, said[-500:]):
+        return
+    code, said = machine.run("hikyaku", "table", "query", "pgsql:/etc/hikyaku/people", "joe")
+    holds("a part that was left out is told", code != 0 and "built without PostgreSQL" in said, said)
+    state_is_kept(machine, "after the upgrade")
+
+
+def remove(machine, built):
+    code, said = machine.run("apt-get", "remove", "-y", "-qq", "hikyaku", "hikyaku-common")
+    holds("removed, the program is gone", code == 0 and not (machine.root / "usr/bin/hikyaku").exists(), said[-300:])
+    code, said = machine.install(built["hikyaku-common"], built["hikyaku"])
+    holds("installed again", code == 0, said[-300:])
+    state_is_kept(machine, "installed again")
+    code, said = machine.run("apt-get", "purge", "-y", "-qq", "hikyaku", "hikyaku-common")
+    holds("purged, nothing is left", code == 0 and not machine.listed("*hikyaku*"), machine.listed("*hikyaku*") or said[-300:])
+    holds("nor its user", "hikyaku" not in (machine.root / "etc/passwd").read_text())
+
+
+def services_alone(machine, built):
+    code, said = machine.install(built["hikyaku-common"], built["hikyaku-greylist"], built["hikyaku-milters"])
+    if not holds("greylisting and the multiplexer install without the hub", code == 0, said[-500:]):
+        return
+    code, said = machine.run("apt-get", "-s", "install", "postfix")
+    holds("Postfix stays beside them", code == 0 and "Remv" not in said, said[-300:])
+    for unit in ("hikyaku-greylist", "hikyaku-milters"):
+        text = (machine.root / f"lib/systemd/system/{unit}.service").read_text()
+        command = re.search(r"^ExecStart=(.*)$", text, re.M)[1].split()
+        run = machine.root / "run" / unit
+        run.mkdir(exist_ok=True)
+        shutil.chown(run, *(int(re.search(rf"^{unit}:x:(\d+)", (machine.root / f"etc/{name}").read_text(), re.M)[1]) for name in ("passwd", "group")))
+        if machine.serve(unit, *command):
+            holds(f"{unit} starts as its unit says, and ends cleanly", machine.stop() == 0)
+    code, said = machine.run("apt-get", "purge", "-y", "-qq", "hikyaku-greylist", "hikyaku-milters", "hikyaku-common")
+    for unit in ("hikyaku-greylist", "hikyaku-milters"):
+        (machine.root / "run" / unit).rmdir() if not any((machine.root / "run" / unit).iterdir()) else None
+    holds("purged, nothing of them is left", code == 0 and not machine.listed("*hikyaku*"), machine.listed("*hikyaku*") or said[-300:])
+
+
+def main():
+    check.LOGS.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() != 0:
+        print("./check --packages needs root: debootstrap does")
+        return 77
+    first = build("first")
+    if first:
+        judge("first")
+        compare(first, build("second/in-another-folder"))
+        rebuilt = build("rebuilt", "nogeoip,nopgsql,nosqlite", "+local")
+        machine = Machine(WORK / "machine")
+        if machine.make() and install_hub(machine, first):
+            use_hub(machine)
+            if rebuilt:
+                upgrade(machine, rebuilt)
+            else:
+                machine.stop()
+            remove(machine, rebuilt or first)
+            services_alone(machine, first)
+    return check.verdict()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
