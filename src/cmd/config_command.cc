@@ -6,19 +6,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "cmd/command_line.h"
 #include "cmd/config_diff.h"
+#include "cmd/configuration_check.h"
 #include "cmd/configuration_files.h"
 #include "config/parameters.h"
-#include "io/system_random.h"
-#include "serve/milter_review.h"
-#include "serve/review.h"
-#include "serve/running.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -34,60 +29,15 @@ std::string dumped(const Json& json) {
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-Json as_json(const config::Diagnostic& diagnostic, const SourceCatalogue& sources) {
-  Json json{{"level", config::text(diagnostic.level)}, {"text", diagnostic.text}};
-  if (!diagnostic.where.built_in()) {
-    json["file"] = sources.file(diagnostic.where);
-    json["line"] = diagnostic.where.line;
-    if (diagnostic.column > 0) json["column"] = diagnostic.column;
-  }
-  return json;
-}
-
-std::string counted(std::size_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
-/// In the order of the files' lines; what is said of one place in the order in which it was found.
-std::vector<config::Diagnostic> by_place(const std::vector<config::Diagnostic>& all) {
-  std::vector<std::size_t> order(all.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {}, [&](std::size_t at) {
-    return std::tuple(all[at].where.file, all[at].where.line, all[at].column, at);
-  });
-  std::vector<config::Diagnostic> sorted;
-  for (const auto at : order) sorted.push_back(all[at]);
-  return sorted;
-}
-
 int check(const std::string& directory, bool json) {
   const auto texts = read_configuration(directory);
   if (!texts) {
     fmt::print(stderr, "hikyaku config check: {}\n", texts.error().text);
     return exit_code(texts.error());
   }
-  auto catalogue = std::make_shared<SourceCatalogue>();
-  const auto& sources = *catalogue;
-  config::Diagnostics diagnostics;
-  io::SystemRandom random;
-  // All that serve would do before it listens: tables and certificates are opened as well.
-  const auto running = serve::compile(*texts, system_facts(directory), catalogue, random, diagnostics);
-  if (running) {
-    serve::review(*running, diagnostics);
-    serve::review_milters(*running, diagnostics);
-  }
-  const auto all = by_place(diagnostics.all());
-  const auto errors = static_cast<std::size_t>(
-      std::ranges::count(all, config::Diagnostic::Level::error, &config::Diagnostic::level));
-  const auto warnings = static_cast<std::size_t>(
-      std::ranges::count(all, config::Diagnostic::Level::warning, &config::Diagnostic::level));
-  if (json) {
-    for (const auto& diagnostic : all) print(dumped(as_json(diagnostic, sources)));
-  } else {
-    for (const auto& diagnostic : all) print(config::text(diagnostic, sources));
-    print(fmt::format("{}: {}, {}\n", directory, counted(errors, "error"), counted(warnings, "warning")));
-  }
-  return diagnostics.failed() ? EX_CONFIG : EX_OK;
+  const auto checked = check_configuration(*texts, directory);
+  print(checked, directory, json);
+  return checked.failed ? EX_CONFIG : EX_OK;
 }
 
 struct ShowOptions {

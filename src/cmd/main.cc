@@ -18,6 +18,7 @@
 #include "cmd/mime_commands.h"
 #include "cmd/probe_command.h"
 #include "cmd/program_table.h"
+#include "cmd/setup_command.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -36,6 +37,7 @@ constexpr std::array kCommands{
     Command{"mailbox", mailbox_command, "list, create, rename, delete, restore mailboxes; quotas"},
     Command{"milters", milters_command, "many filters behind one socket; speak to a filter by hand"},
     Command{"greylist", greylist_command, "which line of a greylist.conf decides, and why"},
+    Command{"setup", setup_command, "write the first configuration, or copy a Postfix's"},
     Command{"config", config_command, "check and show main.cf and master.cf"},
     Command{"table", table_command, "look up and check lookup tables"},
     Command{"probe", probe_command, "talk to a mail server by hand or from a pipe, and judge its TLS", 1,
