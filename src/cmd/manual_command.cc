@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "cmd/command_line.h"
+#include "cmd/format_pages.h"
 #include "cmd/manual_page.h"
 #include "cmd/program_table.h"
 
@@ -26,6 +27,7 @@ int list(const ProgramTable& table) {
     for (const auto& command : commands)
       pages.insert(fmt::format("{}.{}", page_name(command), command.section));
   }
+  for (const auto& page : format_pages()) pages.insert(fmt::format("{}.{}", page.name, kFormatSection));
   for (const auto& page : pages) fmt::print("{}\n", page);
   return EX_OK;
 }
@@ -45,13 +47,19 @@ int print_page(const Command& command, std::string_view typed, const ProgramTabl
 int manual_command(int argc, char** argv, const ProgramTable& table) {
   CommandLine app{"hikyaku manual", "Prints a manual page in roff, made from what --help tells."};
   std::string name = "hikyaku";
-  bool list_pages = false;
-  app.option("page", &name,
-             "a command (queue), a program (mailq), a page (hikyaku-queue), or hikyaku itself");
+  bool list_pages = false, reference = false;
+  app.option(
+      "page", &name,
+      "a command (queue), a program (mailq), a file (main.cf), a page (hikyaku-queue), or hikyaku itself");
   app.flag("--list", list_pages, "the pages that there are, as their files are called");
+  app.flag("--reference", reference, "instead the table of parameters, in Markdown");
   app.footer(kFooter);
   if (const auto end = app.parse(argc, argv)) return *end;
   if (list_pages) return list(table);
+  if (reference) {
+    fmt::print("{}", parameter_reference());
+    return EX_OK;
+  }
   if (name == "hikyaku") {
     fmt::print("{}", manual_overview(table));
     return EX_OK;
@@ -61,6 +69,11 @@ int manual_command(int argc, char** argv, const ProgramTable& table) {
   }
   for (const auto& program : table.programs) {
     if (name == program.name || name == page_name(program)) return print_page(program, "", table);
+  }
+  for (const auto& page : format_pages()) {
+    if (name != page.format && name != page.name) continue;
+    fmt::print("{}", page.text(table.version));
+    return EX_OK;
   }
   fmt::print(stderr, "hikyaku manual: there is no page '{}'; --list tells those that there are\n",
              escaped(name));

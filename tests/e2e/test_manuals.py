@@ -239,3 +239,10 @@ def test_zsh_knows_every_option(lab):
         names = re.findall(r"^ +(-\w+)", told, re.M) if told.startswith(OWN_READER) else option_names(told)
         for name in names:
             assert re.search(rf"'(\*|\([^)]*\)){re.escape(name)}[=+]?\[", function.group(1)), (words, name)
+
+
+def test_the_reference_of_parameters_is_what_the_program_reads_by(lab):
+    said = subprocess.run([lab.binary, "manual", "--reference"], capture_output=True, timeout=60).stdout
+    page = Path(__file__).resolve().parents[2] / "docs/parameters.md"
+    assert said == page.read_bytes(), f"write it anew: hikyaku manual --reference > {page}"
+    assert said.count(b"| `") > 700 and b"| `hikyaku_srs_domain` |" in said
