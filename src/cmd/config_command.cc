@@ -13,7 +13,10 @@
 #include "cmd/config_diff.h"
 #include "cmd/configuration_check.h"
 #include "cmd/configuration_files.h"
+#include "cmd/control_client.h"
 #include "config/parameters.h"
+#include "io/confinement.h"
+#include "serve/databases.h"
 
 namespace hikyaku::cmd {
 namespace {
@@ -46,6 +49,7 @@ struct ShowOptions {
   std::vector<std::string> names;
   bool json = false;
   bool all = false;
+  bool confinement = false;
 };
 
 /// A table that holds its contents in main.cf itself would show them: passwords stay hidden.
@@ -91,6 +95,36 @@ std::vector<std::string> names_to_show(const config::Main& main, const ShowOptio
     names.erase(rest.begin(), rest.end());
   }
   return names;
+}
+
+/// What the hub that runs can't do any more; without one, what the kernel has for it.
+int show_confinement(const ShowOptions& options) {
+  const auto texts = read_configuration(options.directory);
+  if (!texts) {
+    fmt::print(stderr, "hikyaku config show: {}\n", texts.error().text);
+    return exit_code(texts.error());
+  }
+  SourceCatalogue sources;
+  config::Diagnostics diagnostics;
+  const auto files = config::read_files(*texts, system_facts(options.directory), sources, diagnostics);
+  const auto tell = [&](bool running, bool confined, const std::string& text) {
+    print(options.json ? dumped({{"running", running}, {"confined", confined}, {"text", text}})
+                       : text + '\n');
+  };
+  const auto asked = ask_hub(
+      serve::control_path(files.main.text("queue_directory").text), {{"command", "confinement"}},
+      [&](const nlohmann::json& row) { tell(true, row.value("confined", false), row.value("text", "")); });
+  if (!asked) {
+    fmt::print(stderr, "hikyaku config show: {}\n", asked.error().text);
+    return EX_UNAVAILABLE;
+  }
+  if (*asked) return **asked;
+  const auto possible = io::possible_confinement();
+  tell(false, false,
+       fmt::format("no hub is running here; the kernel has {}, and {}",
+                   possible.landlock > 0 ? fmt::format("Landlock {}", possible.landlock) : "no Landlock",
+                   possible.refused_calls > 0 ? "seccomp" : "no seccomp"));
+  return EX_OK;
 }
 
 int show(const ShowOptions& options) {
@@ -151,11 +185,14 @@ int config_command(int argc, char** argv) {
     sub->flag("--json", options.json, "one JSON object a line");
   }
   show_app.flag("--all", options.all, "also the parameters that are not set, with their defaults");
+  show_app.flag("--confinement", options.confinement,
+                "instead what the hub that runs here can't do any more, by hikyaku_confinement");
   show_app.option("--service", &options.service, "as this service of master.cf sees them: NAME or NAME/TYPE");
   show_app.option("NAME", &options.names, "only these parameters");
   if (const auto end = app.parse(argc, argv)) return *end;
   if (app.given("--config")) diff_options.ledger = options.directory;
   if (diff_app.called()) return config_diff(diff_options);
+  if (options.confinement) return show_confinement(options);
   return check_app.called() ? check(options.directory, options.json) : show(options);
 }
 

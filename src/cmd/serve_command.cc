@@ -9,6 +9,7 @@
 #include "cmd/configuration_files.h"
 #include "cmd/running_configuration.h"
 #include "io/capabilities.h"
+#include "serve/confinement_wish.h"
 #include "serve/hub.h"
 
 namespace hikyaku::cmd {
@@ -29,16 +30,20 @@ int exit_code(const Error& error) {
 }
 
 /// While this is the only thread: what a process may do is counted for each of them.
-Result<serve::ListeningSockets> open_ports(const serve::Running& running) {
+Result<serve::Hub::Begun> begin(const serve::Running& running) {
   std::vector<std::string> remarks;
-  auto sockets = serve::ListeningSockets::of_systemd(remarks);
+  serve::Hub::Begun begun{serve::ListeningSockets::of_systemd(remarks), std::nullopt};
   for (const auto& remark : remarks) std::fprintf(stderr, "hikyaku: %s\n", remark.c_str());
   for (const auto& listener : running.listeners) {
-    if (auto opened = sockets.open(listener->host, listener->port); !opened)
+    if (auto opened = begun.sockets.open(listener->host, listener->port); !opened)
       return std::unexpected(std::move(opened.error()));
   }
   if (const auto dropped = io::drop_capabilities(); !dropped) return std::unexpected(dropped.error());
-  return sockets;
+  if (!running.files.main.boolean("hikyaku_confinement")) return begun;
+  auto confined = io::confine(serve::confinement_wish(running));
+  if (!confined) return std::unexpected(std::move(confined.error()));
+  begun.confinement = *std::move(confined);
+  return begun;
 }
 
 }  // namespace
@@ -68,12 +73,12 @@ int serve_command(int argc, char** argv) {
     }
     return serve::compile(*texts, system_facts(directory), loaded.sources, random, diagnostics);
   };
-  auto sockets = open_ports(*loaded.running);
-  if (!sockets) {
-    std::fprintf(stderr, "hikyaku: %s\n", sockets.error().text.c_str());
-    return exit_code(sockets.error());
+  auto begun = begin(*loaded.running);
+  if (!begun) {
+    std::fprintf(stderr, "hikyaku: %s\n", begun.error().text.c_str());
+    return exit_code(begun.error());
   }
-  auto hub = serve::Hub::open(loaded.running, load, *std::move(sockets));
+  auto hub = serve::Hub::open(loaded.running, load, *std::move(begun));
   if (!hub) {
     std::fprintf(stderr, "hikyaku: %s\n", hub.error().text.c_str());
     return exit_code(hub.error());

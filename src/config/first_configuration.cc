@@ -108,6 +108,14 @@ std::string main_text(const SetupAnswers& answers) {
         answers.certificate + "\nsmtpd_tls_key_file = " + answers.key +
         "\nsmtpd_tls_security_level = may\nsmtpd_tls_auth_only = yes\n";
   }
+  text +=
+      "\n# What goes wrong stays in here: the hub writes below its own folders alone, runs no program, and "
+      "is refused\n"
+      "# system calls that no mail server needs (`hikyaku config show --confinement`). Backups and new "
+      "databases go to\n"
+      "# folders that are named here, and in ReadWritePaths= of the service.\n"
+      "hikyaku_confinement = yes\n"
+      "hikyaku_writable_directories =\n";
   return text;
 }
 

@@ -125,10 +125,11 @@ struct Hub::State {
   std::unique_ptr<asio::steady_timer> scan_timer;
   std::atomic<bool> scan_wanted{false};
   std::unique_ptr<Doors> doors;
+  std::optional<io::Confinement> confinement;
   int exit_code = EX_OK;
   bool stopping = false;
 
-  Result<void> open(std::shared_ptr<const Running> running, ListeningSockets sockets);
+  Result<void> open(std::shared_ptr<const Running> running, Begun begun);
   Result<void> mount_mailboxes(std::vector<std::string>& notes);
   void begin_conversation(tcp::socket socket, IoThread& thread, const std::string& host, std::uint16_t port);
   asio::awaitable<void> converse(tcp::socket socket, IoThread& thread, std::shared_ptr<const Running> running,
@@ -152,18 +153,17 @@ struct Hub::State {
 Hub::Hub(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Hub::~Hub() = default;
 
-Result<std::unique_ptr<Hub>> Hub::open(std::shared_ptr<const Running> running, Load load,
-                                       ListeningSockets sockets) {
+Result<std::unique_ptr<Hub>> Hub::open(std::shared_ptr<const Running> running, Load load, Begun begun) {
   auto state = std::make_unique<State>();
   state->load = std::move(load);
-  if (auto opened = state->open(std::move(running), std::move(sockets)); !opened) {
+  if (auto opened = state->open(std::move(running), std::move(begun)); !opened) {
     state->close();
     return std::unexpected(std::move(opened.error()));
   }
   return std::unique_ptr<Hub>(new Hub(std::move(state)));
 }
 
-Result<void> Hub::State::open(std::shared_ptr<const Running> running, ListeningSockets sockets) {
+Result<void> Hub::State::open(std::shared_ptr<const Running> running, Begun begun) {
   at_start = running;
   const auto& main_cf = running->files.main;
   io::LogSettings log_settings;
@@ -175,6 +175,11 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running, ListeningS
   auto opened_log = io::Log::open(log_settings);
   if (!opened_log) return std::unexpected(std::move(opened_log.error()));
   log = std::move(*opened_log);
+  confinement = std::move(begun.confinement);
+  if (confinement) {
+    log->info("master", "confined: " + confinement->text());
+    for (const auto& remark : confinement->remarks) log->warning("master", "hikyaku_confinement: " + remark);
+  }
 
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
   waiting = std::make_unique<io::WorkerPool>(kWaitingThreads);
@@ -244,6 +249,11 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running, ListeningS
 
   auto answer = [this](const nlohmann::json& request, const ControlServer::Row& row,
                        const ControlServer::Body& body) {
+    if (request.value("command", std::string()) == "confinement") {
+      row({{"confined", confinement.has_value()},
+           {"text", confinement ? confinement->text() : io::Confinement{}.text()}});
+      return Result<int>(EX_OK);
+    }
     return administration->answer(request, row, body);
   };
   auto opened_control =
@@ -267,7 +277,7 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running, ListeningS
     if (auto listening = metrics.listen(address); !listening) return listening;
   }
   doors = std::make_unique<Doors>(
-      threads, std::move(sockets),
+      threads, std::move(begun.sockets),
       [this](tcp::socket socket, IoThread& thread, const std::string& host, std::uint16_t port) {
         begin_conversation(std::move(socket), thread, host, port);
       });

@@ -1,10 +1,12 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "config/diagnostic.h"
+#include "io/confinement.h"
 #include "serve/listening_sockets.h"
 #include "serve/running.h"
 
@@ -17,10 +19,15 @@ class Hub {
   /// diagnostics say why.
   using Load = std::function<std::shared_ptr<const Running>(config::Diagnostics&)>;
 
-  /// Opens the databases and all listeners for `running`, those that are not among `sockets`; nothing is
-  /// served yet. An error means that nothing was left open.
-  static Result<std::unique_ptr<Hub>> open(std::shared_ptr<const Running> running, Load load,
-                                           ListeningSockets sockets);
+  /// What was done before there were threads.
+  struct Begun {
+    ListeningSockets sockets;
+    std::optional<io::Confinement> confinement;  ///< by hikyaku_confinement
+  };
+
+  /// Opens the databases and all listeners for `running`, those that are not open yet; nothing is served yet.
+  /// An error means that nothing was left open.
+  static Result<std::unique_ptr<Hub>> open(std::shared_ptr<const Running> running, Load load, Begun begun);
   ~Hub();
 
   /// Serves until SIGTERM or SIGINT; SIGHUP reloads. `ready` is called when all listeners accept. The exit

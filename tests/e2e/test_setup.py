@@ -33,9 +33,9 @@ def test_what_it_writes_passes_the_check_and_says_why(lab):
                  "2001:db8::/32", "--relay", "[smtp.hub.test]:587", "--certificate", certificate, "--key", key)
     assert f"written: {folder}/main.cf" in said and said.endswith(f"{folder}: 0 errors, 0 warnings\n"), said
     assert check(lab, folder) == f"{folder}: 0 errors, 0 warnings"
-    assert value(lab, folder, "myhostname", "myorigin", "virtual_mailbox_domains", "mydestination", "mynetworks", "relayhost", "inet_interfaces", "smtpd_tls_key_file") == [
+    assert value(lab, folder, "myhostname", "myorigin", "virtual_mailbox_domains", "mydestination", "mynetworks", "relayhost", "inet_interfaces", "smtpd_tls_key_file", "hikyaku_confinement") == [
         "mail.hub.test", "mail.hub.test", "hub.test other.test", "mail.hub.test, localhost.hub.test, localhost", "127.0.0.0/8 [::1]/128 192.0.2.0/24 [2001:db8::]/32",
-        "[smtp.hub.test]:587", "all", str(key)]
+        "[smtp.hub.test]:587", "all", str(key), "yes"]
     lines = (folder / "main.cf").read_text().splitlines()
     for number, line in enumerate(lines):
         if re.match(r"\w+ =", line):

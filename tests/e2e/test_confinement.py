@@ -1,0 +1,81 @@
+"""hikyaku_confinement: what a hub can't do any more, and that mail goes its way all the same."""
+import ctypes
+import json
+import os
+import re
+from pathlib import Path
+
+from client import Client
+from marks import Skip
+
+YES = "hikyaku_confinement = yes\n"
+
+
+def needs_kernel():
+    if ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint32(1)) < 1:
+        raise Skip("this kernel has no Landlock")
+
+
+def confined_hub(lab, main=""):
+    hub = lab.hub(YES + main, start=False)
+    return start(hub)
+
+
+def start(hub):
+    # The sanitizer looks for leaks by ptrace, which a confined process may not do.
+    return hub.start(environment={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"})
+
+
+def confinement(hub):
+    return json.loads(hub.run("config", "show", "--confinement", "--json"))
+
+
+def test_it_is_told_in_the_log_and_by_the_command(lab):
+    needs_kernel()
+    hub = confined_hub(lab)
+    line = hub.wait_log("confined: .*")
+    told = confinement(hub)
+    assert told["running"] and told["confined"] and told["text"] in line, (told, line)
+    assert re.fullmatch(rf"writes below {hub.home}/queue, {hub.home}/data.* alone \(Landlock \d+\); runs no program; \d\d system calls are refused \(seccomp\)", told["text"]), told
+    for task in Path(f"/proc/{hub.pid}/task").iterdir():
+        status = dict(line.split(":\t") for line in (task / "status").read_text().splitlines() if ":\t" in line)
+        assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", (task, status)
+
+
+def test_without_it_nothing_is_in_force(lab):
+    hub = lab.hub()
+    assert confinement(hub) == {"running": True, "confined": False, "text": "nothing is in force"}
+    hub.stop()
+    told = confinement(hub)
+    assert not told["running"] and told["text"].startswith("no hub is running here; the kernel has "), told
+
+
+def test_mail_goes_its_way(lab):
+    needs_kernel()
+    sink = lab.sink()
+    hub = confined_hub(lab, f"relayhost = {sink.next_hop}\nvirtual_mailbox_domains = box.test\nvirtual_mailbox_maps = static:all\n")
+    for to in ("joe@box.test", "ann@example.net"):
+        with Client(hub.port) as client:
+            client.ehlo("pc.example.com")
+            client.envelope("x@example.com", to)
+            client.data(b"Subject: to " + to.encode() + b"\r\n\r\n" + b"x" * 70 + b"\r\n" * 3000)
+    sink.wait(1)
+    hub.wait_queue(lambda rows: not rows)
+    hub.reload()
+    hub.wait_log("reload -- configuration")
+    hub.stop()
+    start(hub)
+    assert "Subject: to joe@box.test" in hub.run("store", "export", "joe@box.test")
+
+
+def test_a_backup_goes_where_it_may(lab):
+    needs_kernel()
+    allowed, other, gone = lab.folder / "backups", lab.folder / "elsewhere", lab.folder / "gone"
+    allowed.mkdir()
+    other.mkdir()
+    hub = confined_hub(lab, f"hikyaku_writable_directories = {allowed}, {gone}\n")
+    hub.wait_log(f"hikyaku_confinement: {gone} is not there, and can't be written to")
+    code, _, said = hub.run("store", "backup", str(other / "one"), want=None)
+    assert code != 0 and "Permission denied" in said, (code, said)
+    hub.run("store", "backup", str(allowed / "one"))
+    assert any((allowed / "one").iterdir()) and not any(other.iterdir())
