@@ -115,9 +115,10 @@ Result<bool> allow_below(int ruleset, const std::string& path, std::uint64_t han
   rule.allowed_access =
       handled & (is_folder ? kOfFiles | kOfFolders | kRefer | kTruncate : kOfFiles | kTruncate);
   rule.parent_fd = folder.get();
-  if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
-    return fail(Fault::permanent, "confine to " + escaped(path) + ": " + text_of(errno));
-  return true;
+  if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0) return true;
+  // A pipe or a socket, as /dev/stderr may be one: Landlock is about files, and leaves it open.
+  if (errno == EBADFD) return true;
+  return fail(Fault::permanent, "confine to " + escaped(path) + ": " + text_of(errno));
 }
 
 Result<void> restrict_writes(const ConfinementWish& wish, Confinement& confinement) {

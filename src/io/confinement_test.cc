@@ -78,6 +78,20 @@ TEST_F(ConfinementTest, WritesBelowItsFoldersAlone) {
             0);
 }
 
+TEST_F(ConfinementTest, LeavesPipesOpen) {
+  EXPECT_EQ(in_child([this] {
+              int ends[2];
+              if (::pipe(ends) != 0) return 1;
+              const auto end = "/proc/self/fd/" + std::to_string(ends[1]);
+              auto with_pipe = wish();
+              with_pipe.writable.push_back(end);
+              if (const auto confined = confine(with_pipe); !confined || confined->writable.back() != end)
+                return 2;
+              return written(end) == 0 ? 0 : 3;
+            }),
+            0);
+}
+
 TEST_F(ConfinementTest, CountsForThreadsThatAreMadeLater) {
   EXPECT_EQ(in_child([this] {
               if (!confine(wish())) return 1;
