@@ -1,8 +1,12 @@
 #include <sys/resource.h>
 #include <sysexits.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <vector>
 
 #include "cmd/command_line.h"
 #include "cmd/commands.h"
@@ -29,8 +33,20 @@ int exit_code(const Error& error) {
                                          : EX_OSERR;
 }
 
+/// This program once more, with the same sockets and without the capability. Comes back only where that
+/// failed.
+Error begin_again(serve::ListeningSockets& sockets, char** arguments) {
+  if (auto left = sockets.leave_to_next_program(); !left) return left.error();
+  std::string name = "hikyaku", command = "serve";
+  std::vector<char*> words{name.data(), command.data()};
+  for (char** argument = arguments + 1; *argument != nullptr; ++argument) words.push_back(*argument);
+  words.push_back(nullptr);
+  ::execv("/proc/self/exe", words.data());
+  return {Fault::permanent, std::string("start once more without capabilities: ") + std::strerror(errno)};
+}
+
 /// While this is the only thread: what a process may do is counted for each of them.
-Result<serve::Hub::Begun> begin(const serve::Running& running) {
+Result<serve::Hub::Begun> begin(const serve::Running& running, char** arguments) {
   std::vector<std::string> remarks;
   serve::Hub::Begun begun{serve::ListeningSockets::of_systemd(remarks), std::nullopt};
   for (const auto& remark : remarks) std::fprintf(stderr, "hikyaku: %s\n", remark.c_str());
@@ -38,7 +54,9 @@ Result<serve::Hub::Begun> begin(const serve::Running& running) {
     if (auto opened = begun.sockets.open(listener->host, listener->port); !opened)
       return std::unexpected(std::move(opened.error()));
   }
-  if (const auto dropped = io::drop_capabilities(); !dropped) return std::unexpected(dropped.error());
+  const auto dropped = io::drop_capabilities();
+  if (!dropped) return std::unexpected(dropped.error());
+  if (*dropped == io::Dropped::at_exec) return std::unexpected(begin_again(begun.sockets, arguments));
   if (!running.files.main.boolean("hikyaku_confinement")) return begun;
   auto confined = io::confine(serve::confinement_wish(running));
   if (!confined) return std::unexpected(std::move(confined.error()));
@@ -73,7 +91,7 @@ int serve_command(int argc, char** argv) {
     }
     return serve::compile(*texts, system_facts(directory), loaded.sources, random, diagnostics);
   };
-  auto begun = begin(*loaded.running);
+  auto begun = begin(*loaded.running, argv);
   if (!begun) {
     std::fprintf(stderr, "hikyaku: %s\n", begun.error().text.c_str());
     return exit_code(begun.error());

@@ -10,14 +10,18 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 namespace hikyaku::serve {
 namespace {
 
 constexpr int kBacklog = 1024;
+// Of a socket that this program opened before it became itself once more.
+constexpr std::string_view kOwnName = "hikyaku-own";
 
 std::string place(const std::string& host, std::uint16_t port) {
   return host + " port " + std::to_string(port);
@@ -68,6 +72,24 @@ std::optional<std::string> unfit(int descriptor, Address& address) {
   return std::nullopt;
 }
 
+/// What sd_listen_fds_with_names(3) tells, of which children shall not know.
+class Names {
+ public:
+  Names() : count_(sd_listen_fds_with_names(1, &names_)) {}
+  Names(const Names&) = delete;
+  Names& operator=(const Names&) = delete;
+  ~Names() {
+    for (int i = 0; i < count_; ++i) std::free(names_[i]);
+    std::free(names_);
+  }
+  int count() const { return count_; }
+  bool is_own(int number) const { return names_ != nullptr && std::string_view(names_[number]) == kOwnName; }
+
+ private:
+  char** names_ = nullptr;
+  int count_;
+};
+
 }  // namespace
 
 Result<int> listen_on(const std::string& host, std::uint16_t port) {
@@ -114,7 +136,8 @@ void ListeningSockets::close_all() {
 
 ListeningSockets ListeningSockets::of_systemd(std::vector<std::string>& remarks) {
   ListeningSockets all;
-  const int count = sd_listen_fds(1);
+  const Names names;
+  const int count = names.count();
   if (count < 0) remarks.push_back(std::string("sockets of systemd: ") + std::strerror(-count));
   for (int descriptor = SD_LISTEN_FDS_START; descriptor < SD_LISTEN_FDS_START + count; ++descriptor) {
     Address address;
@@ -124,7 +147,8 @@ ListeningSockets ListeningSockets::of_systemd(std::vector<std::string>& remarks)
       continue;
     }
     const auto port = address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port;
-    all.sockets_.push_back({descriptor, host_of(address), ntohs(port), true});
+    all.sockets_.push_back(
+        {descriptor, host_of(address), ntohs(port), !names.is_own(descriptor - SD_LISTEN_FDS_START)});
   }
   return all;
 }
@@ -147,6 +171,26 @@ int ListeningSockets::take(const std::string& host, std::uint16_t port) {
   const int descriptor = found->descriptor;
   sockets_.erase(found);
   return descriptor;
+}
+
+Result<void> ListeningSockets::leave_to_next_program() {
+  std::string names;
+  const int count = static_cast<int>(sockets_.size());
+  // First out of the way of each other, and of the places that they go to.
+  for (auto& socket : sockets_) {
+    const int moved = ::fcntl(socket.descriptor, F_DUPFD_CLOEXEC, SD_LISTEN_FDS_START + count);
+    if (moved < 0) return fail(Fault::temporary, std::string("move a socket: ") + std::strerror(errno));
+    ::close(std::exchange(socket.descriptor, moved));
+    names += (names.empty() ? "" : ":") + std::string(socket.of_systemd ? "systemd" : kOwnName);
+  }
+  for (int i = 0; i < count; ++i) {
+    if (::dup2(sockets_[static_cast<std::size_t>(i)].descriptor, SD_LISTEN_FDS_START + i) < 0)
+      return fail(Fault::temporary, std::string("move a socket: ") + std::strerror(errno));
+  }
+  ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+  ::setenv("LISTEN_FDS", std::to_string(count).c_str(), 1);
+  ::setenv("LISTEN_FDNAMES", names.c_str(), 1);
+  return {};
 }
 
 std::vector<std::string> ListeningSockets::untaken() const {

@@ -30,6 +30,10 @@ class ListeningSockets {
   /// had again after that, any other once.
   int take(const std::string& host, std::uint16_t port);
 
+  /// Leaves them to the program that this process becomes next, as systemd would; they are its own there, and
+  /// not systemd's, but for those that are systemd's here. All other descriptors must be CLOEXEC, or 0 to 2.
+  Result<void> leave_to_next_program();
+
   /// "0.0.0.0 port 25" of each of systemd's that nobody took.
   std::vector<std::string> untaken() const;
 

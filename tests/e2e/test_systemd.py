@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from client import Client
+from hub import free_port
 from marks import Skip
 
 
@@ -75,8 +76,11 @@ def test_systemd_is_told_when_it_is_ready_and_that_it_is_well(lab):
         hub.stop()
 
 
+LOW_PORTS = iter(range(1023, 600, -1))  # each is tried once: tests run beside each other
+
+
 def low_port():
-    for port in range(1023, 600, -1):
+    for port in LOW_PORTS:
         with socket.socket() as one:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -87,7 +91,20 @@ def low_port():
     raise Skip("no port below 1024 is free")
 
 
-def test_the_capability_to_open_low_ports_is_given_up_once_they_are_open(lab):
+# Refuses capset(2), as systemd does with SystemCallFilter=~@privileged, and becomes its arguments.
+NO_CAPSET = """
+import ctypes, os, sys
+seccomp = ctypes.CDLL("libseccomp.so.2")
+seccomp.seccomp_init.restype = ctypes.c_void_p
+rules = ctypes.c_void_p(seccomp.seccomp_init(0x7fff0000))
+assert seccomp.seccomp_rule_add(rules, 0x00050001, seccomp.seccomp_syscall_resolve_name(b"capset"), 0) == 0
+assert seccomp.seccomp_load(rules) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def nobodys_hub(lab, *by):
+    """One of nobody's with CAP_NET_BIND_SERVICE, on a port below 1024."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         raise Skip("needs root and setpriv")
     hub = lab.hub(start=False)
@@ -97,12 +114,21 @@ def test_the_capability_to_open_low_ports_is_given_up_once_they_are_open(lab):
     for folder in (lab.folder, *lab.folder.parents):
         if not os.stat(folder).st_mode & 1:
             folder.chmod(0o755)
-    be_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs"]
-    hub.start(by=[*be_nobody, "--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"])
+    hub.start(by=["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs", "--inh-caps=+net_bind_service",
+                  "--ambient-caps=+net_bind_service", *by])
     Client(hub.port).quit()
+    return hub
+
+
+def holds_nothing(hub):
     held = {task.name: line for task in Path(f"/proc/{hub.pid}/task").iterdir() for line in (task / "status").read_text().splitlines()
             if line.startswith(("CapEff", "CapPrm", "CapAmb")) and int(line.split()[1], 16)}
     assert not held, held
+
+
+def test_the_capability_to_open_low_ports_is_given_up_once_they_are_open(lab):
+    hub = nobodys_hub(lab)
+    holds_nothing(hub)
     # Another port below 1024 then needs a restart, which is told; the one that is there stays.
     before = hub.port
     hub.ports["more"] = low_port()
@@ -111,6 +137,21 @@ def test_the_capability_to_open_low_ports_is_given_up_once_they_are_open(lab):
     hub.reload()
     hub.wait_log(f"listen on 127.0.0.1 port {hub.ports['more']}: Permission denied; ports below 1024 can be opened at the start alone")
     Client(before).quit()
+
+
+def test_where_no_capability_can_be_given_up_the_hub_begins_once_more_without_it(lab):
+    if not Path("/usr/bin/python3").exists():
+        raise Skip("needs Debian's python3")
+    hub = nobodys_hub(lab, "/usr/bin/python3", "-c", NO_CAPSET)
+    holds_nothing(hub)
+    # The port is its own, and is closed when no line wants it any more.
+    before, hub.ports["smtp"] = hub.port, free_port()
+    hub.configure("")
+    hub.reload()
+    hub.wait_log("reload -- configuration")
+    with socket.socket() as one:
+        assert one.connect_ex(("127.0.0.1", before)) != 0
+    Client(hub.port).quit()
 
 
 def test_a_port_that_is_taken_ends_the_start_with_its_name(lab):
