@@ -22,6 +22,8 @@ namespace {
 // Of later kernels than the headers that this is built with.
 constexpr std::uint64_t kRefer = 1ULL << 13, kTruncate = 1ULL << 14;
 
+constexpr int kFirstThatServes = 2;  // Linux 5.19
+
 constexpr std::uint64_t kOfFiles = LANDLOCK_ACCESS_FS_WRITE_FILE;
 constexpr std::uint64_t kOfFolders = LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
                                      LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
@@ -84,9 +86,10 @@ constexpr std::array kPrograms{"execve", "execveat"};
 
 std::string text_of(int number) { return std::strerror(number); }
 
+/// 0: none, or the first, which lets no file move from one folder to another.
 int landlock_version() {
   const auto version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  return version < 0 ? 0 : static_cast<int>(version);
+  return version < kFirstThatServes ? 0 : static_cast<int>(version);
 }
 
 bool has_seccomp() { return ::prctl(PR_GET_SECCOMP) >= 0; }
@@ -124,12 +127,11 @@ Result<bool> allow_below(int ruleset, const std::string& path, std::uint64_t han
 Result<void> restrict_writes(const ConfinementWish& wish, Confinement& confinement) {
   const int version = landlock_version();
   if (version == 0) {
-    confinement.remarks.emplace_back("the kernel has no Landlock: writes are not confined");
+    confinement.remarks.emplace_back("the kernel has no Landlock that serves: writes are not confined");
     return {};
   }
   landlock_ruleset_attr attributes{};
-  attributes.handled_access_fs = kOfFiles | kOfFolders | kNowhere | (version >= 2 ? kRefer : 0) |
-                                 (version >= 3 ? kTruncate : 0) |
+  attributes.handled_access_fs = kOfFiles | kOfFolders | kNowhere | kRefer | (version >= 3 ? kTruncate : 0) |
                                  (wish.runs_programs ? 0 : LANDLOCK_ACCESS_FS_EXECUTE);
   const Descriptor ruleset(
       ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0));
