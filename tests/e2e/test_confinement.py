@@ -1,11 +1,11 @@
 """hikyaku_confinement: what a hub can't do any more, and that mail goes its way all the same."""
 import ctypes
 import json
-import os
 import re
 from pathlib import Path
 
 from client import Client
+from hub import CONFINED
 from marks import Skip
 
 YES = "hikyaku_confinement = yes\n"
@@ -17,13 +17,7 @@ def needs_kernel():
 
 
 def confined_hub(lab, main=""):
-    hub = lab.hub(YES + main, start=False)
-    return start(hub)
-
-
-def start(hub):
-    # The sanitizer looks for leaks by ptrace, which a confined process may not do.
-    return hub.start(environment={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"})
+    return lab.hub(YES + main, start=False).start(environment=CONFINED)
 
 
 def confinement(hub):
@@ -64,7 +58,7 @@ def test_mail_goes_its_way(lab):
     hub.reload()
     hub.wait_log("reload -- configuration")
     hub.stop()
-    start(hub)
+    hub.start(environment=CONFINED)
     assert "Subject: to joe@box.test" in hub.run("store", "export", "joe@box.test")
 
 

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from client import Client
-from hub import Hub
+from hub import CONFINED, Hub
 from marks import Skip
 from terminal import Terminal
 
@@ -64,7 +64,7 @@ def test_a_hub_starts_on_it_and_takes_mail_for_its_people(lab):
     master = (hub.conf / "master.cf").read_text()
     (hub.conf / "master.cf").write_text(re.sub(r"^smtp( +)inet", rf"127.0.0.1:{hub.port}\1inet", master, flags=re.M))
     hub.add_user("joe@hub.test", "open sesame")
-    hub.start()
+    hub.start(environment=CONFINED)
     with Client(hub.port) as client:
         client.ehlo("pc.example.com")
         client.envelope("ann@example.com", "joe@hub.test")
