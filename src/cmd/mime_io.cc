@@ -24,6 +24,7 @@ Result<void> read_in_pieces(const std::string& path, const std::function<bool(st
   if (source->is_file_of(STDOUT_FILENO))
     return fail(Fault::permanent, "the standard output is the file that is read: nothing is read from " +
                                       escaped(source->name()));
+  source->never_map();
   for (;;) {
     const auto piece = source->read(kPiece);
     if (!piece) return fail(Fault::permanent, piece.error().text);

@@ -41,6 +41,8 @@ class OctetSource {
   /// The next piece of at most so many octets (kWindow, or kPiece where it is not mapped), as soon as there
   /// is any; empty at the end. Lives until the next call.
   Result<std::string_view> read(std::size_t most = kPiece);
+  /// Nothing is mapped from now on: of the file no more than a piece is in memory at a time.
+  void never_map() { may_map_ = false; }
   const std::string& name() const { return name_; }  ///< for messages; as it was given
   int descriptor() const { return fd_.get(); }
   /// Whether what is written to that descriptor would be read again, or destroy what is still to be read. A
