@@ -127,7 +127,7 @@ class Machine:
 
     def run(self, *command, stdin="", user=None, network=True):
         """The exit code, and all that it said. Without `network` it sees the hub's loopback alone."""
-        as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
+        as_user = ["setpriv", f"--reuid={user}", f"--regid={'nogroup' if user == 'nobody' else user}", "--init-groups"] if user else []
         inside = ["chroot", str(self.root), *as_user, *map(str, command)]
         if not network:
             inside = ["nsenter", f"--net=/proc/{self.hub.pid}/ns/net", *inside]
@@ -147,7 +147,8 @@ class Machine:
         inside = ["chroot", str(self.root), "setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--inh-caps", capabilities,
                   "--ambient-caps", capabilities, "--no-new-privs", "/seccomp_exec", f"/{user}.bpf", *command]
         log = open(WORK / f"{user}.log", "a", encoding="utf-8")
-        self.hub = subprocess.Popen(["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *inside], stdin=subprocess.DEVNULL,
+        prepare = 'ip link set lo up && mount -t proc proc "$0/proc" && exec "$@"'
+        self.hub = subprocess.Popen(["unshare", "--net", "--mount", "sh", "-c", prepare, str(self.root), *inside], stdin=subprocess.DEVNULL,
                                     stdout=log, stderr=subprocess.PIPE, text=True)
         said = []
         for line in self.hub.stderr:
@@ -230,7 +231,8 @@ def upgrade(machine, rebuilt):
     code, said = machine.install(rebuilt["hikyaku-common"], rebuilt["hikyaku"])
     if not holds("the rebuilt version installs over the first", code == 0, said[-500:]):
         return
-    code, said = machine.run("hikyaku", "table", "query", "pgsql:/etc/hikyaku/people", "joe")
+    (machine.root / "tmp/people").write_text("dbname = people\nquery = SELECT 1\n")
+    code, said = machine.run("hikyaku", "table", "query", "pgsql:/tmp/people", "joe")
     holds("a part that was left out is told", code != 0 and "built without PostgreSQL" in said, said)
     state_is_kept(machine, "after the upgrade")
 
