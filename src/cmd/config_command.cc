@@ -97,6 +97,20 @@ std::vector<std::string> names_to_show(const config::Main& main, const ShowOptio
   return names;
 }
 
+/// The files, with what is wrong in them on stderr.
+struct Read {
+  SourceCatalogue sources;
+  config::Diagnostics diagnostics;
+  config::Files files;
+  explicit Read(const config::FileTexts& texts, const std::string& directory)
+      : files(config::read_files(texts, system_facts(directory), sources, diagnostics)) {
+    for (const auto& diagnostic : diagnostics.all()) {
+      if (diagnostic.level == config::Diagnostic::Level::error)
+        fmt::print(stderr, "{}", config::text(diagnostic, sources));
+    }
+  }
+};
+
 /// What the hub that runs can't do any more; without one, what the kernel has for it.
 int show_confinement(const ShowOptions& options) {
   const auto texts = read_configuration(options.directory);
@@ -104,15 +118,13 @@ int show_confinement(const ShowOptions& options) {
     fmt::print(stderr, "hikyaku config show: {}\n", texts.error().text);
     return exit_code(texts.error());
   }
-  SourceCatalogue sources;
-  config::Diagnostics diagnostics;
-  const auto files = config::read_files(*texts, system_facts(options.directory), sources, diagnostics);
+  const Read read(*texts, options.directory);
   const auto tell = [&](bool running, bool confined, const std::string& text) {
     print(options.json ? dumped({{"running", running}, {"confined", confined}, {"text", text}})
                        : text + '\n');
   };
   const auto asked = ask_hub(
-      serve::control_path(files.main.text("queue_directory").text), {{"command", "confinement"}},
+      serve::control_path(read.files.main.text("queue_directory").text), {{"command", "confinement"}},
       [&](const nlohmann::json& row) { tell(true, row.value("confined", false), row.value("text", "")); });
   if (!asked) {
     fmt::print(stderr, "hikyaku config show: {}\n", asked.error().text);
@@ -133,32 +145,25 @@ int show(const ShowOptions& options) {
     fmt::print(stderr, "hikyaku config show: {}\n", texts.error().text);
     return exit_code(texts.error());
   }
-  SourceCatalogue sources;
-  config::Diagnostics diagnostics;
-  const auto files = config::read_files(*texts, system_facts(options.directory), sources, diagnostics);
-  for (const auto& diagnostic : diagnostics.all()) {
-    if (diagnostic.level == config::Diagnostic::Level::error) {
-      fmt::print(stderr, "{}", config::text(diagnostic, sources));
-    }
-  }
-  const auto* main = &files.main;
+  const Read read(*texts, options.directory);
+  const auto* main = &read.files.main;
   if (!options.service.empty()) {
-    const auto* service = find_service(files.master, options.service);
+    const auto* service = find_service(read.files.master, options.service);
     if (service == nullptr) {
       fmt::print(stderr, "hikyaku config show: there is no service {} in {}\n", options.service,
                  texts->master_name);
       return EX_DATAERR;
     }
-    main = &files.view(*service);
+    main = &read.files.view(*service);
   }
-  int result = diagnostics.failed() ? EX_CONFIG : EX_OK;
+  int result = read.diagnostics.failed() ? EX_CONFIG : EX_OK;
   for (const auto& name : names_to_show(*main, options)) {
     if (main->find(name) == nullptr) {
       fmt::print(stderr, "hikyaku config show: there is no parameter {}\n", name);
       result = EX_DATAERR;
       continue;
     }
-    show_one(*main, name, options.json, sources);
+    show_one(*main, name, options.json, read.sources);
   }
   return result;
 }
@@ -192,6 +197,12 @@ int config_command(int argc, char** argv) {
   if (const auto end = app.parse(argc, argv)) return *end;
   if (app.given("--config")) diff_options.ledger = options.directory;
   if (diff_app.called()) return config_diff(diff_options);
+  if (options.confinement && (options.all || !options.service.empty() || !options.names.empty())) {
+    fmt::print(
+        stderr,
+        "hikyaku config show: --confinement is about the whole hub: no parameter has a use beside it\n");
+    return EX_USAGE;
+  }
   if (options.confinement) return show_confinement(options);
   return check_app.called() ? check(options.directory, options.json) : show(options);
 }

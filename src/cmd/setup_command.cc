@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -175,7 +177,9 @@ int write_first(Options& options, bool asks) {
     if (auto written = io::replace_synced(name, *text); !written)
       return tell_setup_error(kName, written.error());
     // For all to read: there is nothing secret in it, and the hub is not root.
-    ::chmod(name.c_str(), 0644);
+    if (::chmod(name.c_str(), 0644) != 0)
+      return tell_setup_error(
+          kName, {Fault::permanent, "change the mode of " + escaped(name) + ": " + std::strerror(errno)});
     report.written(name);
   }
   print(checked, options.directory, options.as_json);

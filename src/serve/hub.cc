@@ -47,16 +47,18 @@ using asio::ip::tcp;
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kPoolThreads = 4;
 // Those that count from the start on.
-constexpr std::array kGreylistParameters = {"hikyaku_greylist",
-                                            "hikyaku_greylist_state",
-                                            "hikyaku_greylist_save",
-                                            "hikyaku_greylist_pools",
-                                            "hikyaku_greylist_domain_passes",
-                                            "hikyaku_greylist_peer_secret_file",
-                                            "hikyaku_greylist_peer_tls_cert_file",
-                                            "hikyaku_greylist_peer_tls_key_file",
-                                            "hikyaku_greylist_peer_tls_CAfile",
-                                            "hikyaku_greylist_peer_plain"};
+constexpr std::array kReadAtStart = {"hikyaku_confinement",
+                                     "hikyaku_writable_directories",
+                                     "hikyaku_greylist",
+                                     "hikyaku_greylist_state",
+                                     "hikyaku_greylist_save",
+                                     "hikyaku_greylist_pools",
+                                     "hikyaku_greylist_domain_passes",
+                                     "hikyaku_greylist_peer_secret_file",
+                                     "hikyaku_greylist_peer_tls_cert_file",
+                                     "hikyaku_greylist_peer_tls_key_file",
+                                     "hikyaku_greylist_peer_tls_CAfile",
+                                     "hikyaku_greylist_peer_plain"};
 constexpr std::size_t kWaitingThreads = 32;  // they wait for others: idle but for that
 constexpr std::chrono::seconds kRefresh{2};
 constexpr std::chrono::minutes kUpkeep{1};
@@ -111,7 +113,7 @@ struct Hub::State {
   std::unique_ptr<record::IdSource> ids;
   std::unique_ptr<Services> services;
   std::unique_ptr<Greylisting> greylisting;
-  std::map<std::string_view, std::string> greylist_at_start;  // its parameters
+  std::map<std::string_view, std::string> as_at_start;  // what is read at the start
   std::unique_ptr<Outbound> outbound;
   std::unique_ptr<DomainFlush> domain_flush;
   std::unique_ptr<Administration> administration;
@@ -210,7 +212,7 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running, Begun begu
       client_rates, *ids, *queue->queue, *queue->blob, *queue->commits, mailboxes});
   services->use(running);
   at_start.reset();
-  for (const auto* name : kGreylistParameters) greylist_at_start.emplace(name, main_cf.text(name).text);
+  for (const auto* name : kReadAtStart) as_at_start.emplace(name, main_cf.text(name).text);
   if (const auto& greylist = running->greylist; greylist.rules) {
     auto load_greylist = [file = greylist.file](config::Diagnostics& diagnostics, SourceCatalogue& sources) {
       return load_hub_greylist(file, diagnostics, sources);
@@ -474,11 +476,11 @@ void Hub::State::reload() {
 /// What counts at the start alone is told where it has changed since.
 void Hub::State::reload_greylisting(const Running& next) {
   const auto& main_cf = next.files.main;
-  for (const auto& [name, value] : greylist_at_start)
+  for (const auto& [name, value] : as_at_start)
     if (main_cf.text(name).text != value)
       log->warning("master", "reload: " + next.sources->text(main_cf.origin(name)) + ": a changed " +
                                  std::string(name) + " counts after a restart");
-  const bool same_file = main_cf.text("hikyaku_greylist").text == greylist_at_start.at("hikyaku_greylist");
+  const bool same_file = main_cf.text("hikyaku_greylist").text == as_at_start.at("hikyaku_greylist");
   if (greylisting && same_file) greylisting->use(next.greylist.rules, "reload");
 }
 

@@ -73,3 +73,17 @@ def test_a_backup_goes_where_it_may(lab):
     assert code != 0 and "Permission denied" in said, (code, said)
     hub.run("store", "backup", str(allowed / "one"))
     assert any((allowed / "one").iterdir()) and not any(other.iterdir())
+
+
+def test_a_change_that_counts_at_the_start_alone_is_told_at_a_reload(lab):
+    hub = lab.hub()
+    hub.configure(YES + "hikyaku_writable_directories = /srv\n")
+    hub.reload()
+    for name in ("hikyaku_confinement", "hikyaku_writable_directories"):
+        hub.wait_log(rf"main.cf:{hub.line_of(name)}: a changed {name} counts after a restart")
+
+
+def test_the_question_stands_alone(lab):
+    hub = lab.hub(start=False)
+    code, _, said = hub.run("config", "show", "--confinement", "relayhost", want=None)
+    assert code == 64 and "no parameter has a use beside it" in said, said
