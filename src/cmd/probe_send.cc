@@ -256,6 +256,14 @@ int send(SendArguments& arguments, bool seen_by_all) {
   return failed != 0 ? failed : number(outcome.exit);
 }
 
+/// Whether TLS is spoken of, also by one of swaks' names of protocols.
+bool says_tls(const SendArguments& arguments, std::string_view protocol) {
+  constexpr std::array<std::string_view, 5> kAboutTls{"starttls", "tls", "tls-optional",
+                                                      "tls-optional-strict", "tls-on-connect"};
+  return std::ranges::any_of(kAboutTls, [&](auto name) { return arguments.has(name); }) ||
+         arguments.value("protocol").value_or("") != protocol;
+}
+
 int read_and_send(std::span<const std::string> words, bool target, std::string_view protocol,
                   std::string_view port) {
   std::signal(SIGPIPE, SIG_IGN);
@@ -267,6 +275,7 @@ int read_and_send(std::span<const std::string> words, bool target, std::string_v
   if (!protocol.empty()) arguments.set("protocol", std::string(protocol));
   if (!port.empty()) arguments.set("port", std::string(port));
   if (auto read = arguments.add_words(words, target); !read) return refuse(read.error().text);
+  if (target && !says_tls(arguments, protocol)) arguments.set("starttls", "auto");  // as the other probes
   if (arguments.has("help")) {
     write_to(stdout, kHelp);
     return 0;

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <vector>
 
 #include "cmd/command_line.h"
@@ -45,6 +46,16 @@ Error begin_again(serve::ListeningSockets& sockets, char** arguments) {
   return {Fault::permanent, std::string("start once more without capabilities: ") + std::strerror(errno)};
 }
 
+/// A first start's: a confined process can't make them any more.
+Result<void> make_folders(const serve::Running& running) {
+  for (const auto& folder : {running.queue_directory, running.data_directory}) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) return fail(Fault::permanent, "make the folder " + folder + ": " + error.message());
+  }
+  return {};
+}
+
 /// While this is the only thread: what a process may do is counted for each of them.
 Result<serve::Hub::Begun> begin(const serve::Running& running, char** arguments) {
   std::vector<std::string> remarks;
@@ -58,6 +69,7 @@ Result<serve::Hub::Begun> begin(const serve::Running& running, char** arguments)
   if (!dropped) return std::unexpected(dropped.error());
   if (*dropped == io::Dropped::at_exec) return std::unexpected(begin_again(begun.sockets, arguments));
   if (!running.files.main.boolean("hikyaku_confinement")) return begun;
+  if (auto made = make_folders(running); !made) return std::unexpected(std::move(made.error()));
   auto confined = io::confine(serve::confinement_wish(running));
   if (!confined) return std::unexpected(std::move(confined.error()));
   begun.confinement = *std::move(confined);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -140,6 +141,16 @@ Result<void> check_presence(std::vector<io::User>& users, const std::string& nam
   return {};
 }
 
+/// The hub's data_directory, before its first start. A folder that --file names is not made: it is more
+/// likely mistyped.
+Result<void> make_folder_of(const std::string& file) {
+  const auto folder = std::filesystem::path(file).parent_path();
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return fail(Fault::permanent, "make the folder " + folder.string() + ": " + error.message());
+  return {};
+}
+
 Result<void> set_password(const UserOptions& options, Wanted wanted) {
   if (auto good = io::check_user_name(options.name); !good) return good;
   auto file = users_file(options);
@@ -153,6 +164,9 @@ Result<void> set_password(const UserOptions& options, Wanted wanted) {
   auto user = io::make_user(options.name, *password);
   io::wipe(*password);
   if (!user) return std::unexpected(std::move(user.error()));
+  if (options.file.empty()) {
+    if (auto made = make_folder_of(*file); !made) return made;
+  }
   return io::change_users(*file, [&](std::vector<io::User>& all) -> Result<void> {
     if (auto fits = check_presence(all, options.name, wanted); !fits) return fits;
     if (const auto at = find_user(all, options.name); at != all.end()) {

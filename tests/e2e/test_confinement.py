@@ -62,6 +62,15 @@ def test_mail_goes_its_way(lab):
     assert "Subject: to joe@box.test" in hub.run("store", "export", "joe@box.test")
 
 
+def test_a_first_start_makes_its_folders_before_it_is_confined(lab):
+    needs_kernel()
+    hub = lab.hub(YES, start=False)
+    for name in ("queue", "data"):
+        (hub.home / name).rmdir()
+    hub.start(environment=CONFINED)
+    assert "is not there" not in hub.log(), hub.log()
+
+
 def test_a_backup_goes_where_it_may(lab):
     needs_kernel()
     allowed, other, gone = lab.folder / "backups", lab.folder / "elsewhere", lab.folder / "gone"

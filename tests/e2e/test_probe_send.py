@@ -318,6 +318,10 @@ def test_the_protocols_name_stands_for_its_options(lab):
     assert by_name("lmtp", *ENVELOPE, "-q", "MAIL", lmtp=True) == b"LHLO c.test\r\nMAIL FROM:<a@a.test>\r\nQUIT\r\n"
     assert by_name("smtps", *ENVELOPE, "-q", "MAIL", tls=tls, wrapper=True) == b"EHLO c.test\r\nMAIL FROM:<a@a.test>\r\nQUIT\r\n"
     assert by_name("submission", *ENVELOPE, "-q", "MAIL", "--starttls", "required", tls=tls, script=[("EHLO", STARTTLS)]).startswith(b"EHLO c.test\r\nSTARTTLS\r\n")
+    offered = {"tls": tls, "script": [("EHLO", STARTTLS)]}
+    for protocol in ("smtp", "submission"):  # as in the other probes; `probe send` wants -tls, as swaks does
+        assert by_name(protocol, *ENVELOPE, "-q", "MAIL", **offered) == b"EHLO c.test\r\nSTARTTLS\r\nEHLO c.test\r\nMAIL FROM:<a@a.test>\r\nQUIT\r\n"
+        assert by_name(protocol, *ENVELOPE, "-q", "MAIL", "--starttls", "never", **offered) == b"EHLO c.test\r\nMAIL FROM:<a@a.test>\r\nQUIT\r\n"
     for word in ("--tls", "-tls"):
         done = run([lab.binary, "probe", "smtp"], ["127.0.0.1:1", *ENVELOPE, word])
         assert done.returncode == 1 and b"say --starttls required or --tls-on-connect" in done.stderr, done

@@ -63,6 +63,8 @@ def test_a_hub_starts_on_it_and_takes_mail_for_its_people(lab):
                    "alias_maps = inline:{ {postmaster=joe@hub.test} }\n")
     master = (hub.conf / "master.cf").read_text()
     (hub.conf / "master.cf").write_text(re.sub(r"^smtp( +)inet", rf"127.0.0.1:{hub.port}\1inet", master, flags=re.M))
+    for name in ("queue", "data"):
+        (hub.home / name).rmdir()  # a first user and a first start make them
     hub.add_user("joe@hub.test", "open sesame")
     hub.start(environment=CONFINED)
     with Client(hub.port) as client:
