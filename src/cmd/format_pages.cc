@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "cmd/filter_format_pages.h"
 #include "cmd/manual_page.h"
 #include "config/parameters.h"
 
@@ -30,11 +31,6 @@ Part part_of(const Parameter& parameter) {
   return parameter.own ? Part::own : parameter.used ? Part::used : Part::unused;
 }
 
-std::string head(std::string_view name, std::string_view version, std::string_view summary) {
-  return fmt::format(".TH \"{}\" {} \"\" \"hikyaku {}\" \"Hikyaku\"\n.SH NAME\n{} \\- {}\n", roff(name),
-                     kFormatSection, roff(version), roff(name), roff(summary));
-}
-
 std::string upper(std::string_view text) {
   std::string out(text);
   for (auto& c : out) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
@@ -42,7 +38,7 @@ std::string upper(std::string_view text) {
 }
 
 std::string main_cf(std::string_view version) {
-  auto page = head("hikyaku-main.cf", version, "parameters of the hub");
+  auto page = page_head("hikyaku-main.cf", version, "parameters of the hub");
   page +=
       ".SH DESCRIPTION\nThe file has the syntax of Postfix's main.cf, in the folder that\n.B \\-c\nnames "
       "(default\n"
@@ -81,7 +77,7 @@ std::string master_cf(std::string_view version) {
       Line{"... unix ... pickup", "local mail by sendmail; of the line the -o settings count"},
       Line{"cleanup, qmgr, rewrite, bounce, ...", "part of the hub: accepted, without effect"},
       Line{"pipe, spawn and all others", "told as a warning; mail for such a transport waits in the queue"}};
-  auto page = head("hikyaku-master.cf", version, "services of the hub");
+  auto page = page_head("hikyaku-master.cf", version, "services of the hub");
   page +=
       ".SH DESCRIPTION\nThe file has the syntax of Postfix's master.cf, beside main.cf: lines of\n.PP\n.EX\n"
       "service type private unpriv chroot wakeup maxproc command arguments\n.EE\n.PP\n"
@@ -93,8 +89,11 @@ std::string master_cf(std::string_view version) {
   return page + ".SH SEE ALSO\n.BR hikyaku\\-serve (8),\n.BR hikyaku\\-main.cf (5)\n";
 }
 
-constexpr std::array kPages{FormatPage{"main.cf", "hikyaku-main.cf", main_cf},
-                            FormatPage{"master.cf", "hikyaku-master.cf", master_cf}};
+constexpr std::array kPages{
+    FormatPage{"main.cf", "hikyaku-main.cf", main_cf},
+    FormatPage{"master.cf", "hikyaku-master.cf", master_cf},
+    FormatPage{"greylist.conf", "hikyaku-greylist.conf", greylist_conf_page},
+    FormatPage{"milter-manager.conf", "hikyaku-milter-manager.conf", milter_manager_conf_page}};
 
 /// In a table of Markdown.
 std::string cell(std::string_view text) {

@@ -5,6 +5,7 @@
 
 #include "config/greylist_reader.h"
 #include "config/greylist_values.h"
+#include "config/greylist_words.h"
 
 namespace hikyaku::config {
 namespace {
@@ -188,14 +189,8 @@ void read_retired(GreylistReading& reading, const std::string& word) {
 /// The words that begin a clause.
 bool begins_clause(GreylistScanner& scanner) {
   if (scanner.next_is('$') || scanner.next_is('*')) return true;
-  for (const auto& one : kSubjects)
-    if (scanner.next_is_word(one.word)) return true;
-  for (const auto& one : kDefined)
-    if (scanner.next_is_word(one.word)) return true;
-  for (const std::string_view word : {"addr", "mx", "geoip", "spf", "dkim", "msgsize", "rcptcount", "passed",
-                                      "time", "set", "rset", "log", "tarpit", "p0f", "spamd"})
-    if (scanner.next_is_word(word)) return true;
-  return false;
+  return std::ranges::any_of(greylist_clauses(),
+                             [&](const auto& known) { return scanner.next_is_word(known.word); });
 }
 
 }  // namespace

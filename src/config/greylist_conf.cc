@@ -5,9 +5,11 @@
 #include <iterator>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "config/greylist_reader.h"
 #include "config/greylist_values.h"
+#include "config/greylist_words.h"
 #include "config/spelling.h"
 
 namespace hikyaku::config {
@@ -15,69 +17,6 @@ namespace {
 
 using namespace greylist;
 namespace values = greylist_values;
-
-/// What a statement can begin with.
-constexpr std::array kWords = std::to_array<std::string_view>({"acl",
-                                                               "addr",
-                                                               "autowhite",
-                                                               "dacl",
-                                                               "delayedreject",
-                                                               "dnsrbl",
-                                                               "domain",
-                                                               "domainexact",
-                                                               "drac",
-                                                               "dumpfile",
-                                                               "dumpfreq",
-                                                               "extendedregex",
-                                                               "fixldapcheck",
-                                                               "from",
-                                                               "geoip2db",
-                                                               "geoipdb",
-                                                               "geoipv6db",
-                                                               "greylist",
-                                                               "lazyaw",
-                                                               "ldapcheck",
-                                                               "ldapconf",
-                                                               "list",
-                                                               "localaddr",
-                                                               "logexpired",
-                                                               "logfac",
-                                                               "maxpeek",
-                                                               "multiracl",
-                                                               "noaccessdb",
-                                                               "noauth",
-                                                               "nodetach",
-                                                               "nodrac",
-                                                               "nospf",
-                                                               "nsupdate",
-                                                               "p0fsock",
-                                                               "peer",
-                                                               "pidfile",
-                                                               "quiet",
-                                                               "racl",
-                                                               "ratelimit",
-                                                               "rawfrom",
-                                                               "rcpt",
-                                                               "report",
-                                                               "sm_macro",
-                                                               "socket",
-                                                               "spamdsock",
-                                                               "stat",
-                                                               "subnetmatch",
-                                                               "subnetmatch6",
-                                                               "syncaddr",
-                                                               "syncmaxqlen",
-                                                               "syncsrcaddr",
-                                                               "tarpit",
-                                                               "tarpit_scope",
-                                                               "testmode",
-                                                               "timeout",
-                                                               "tsig",
-                                                               "unbracket",
-                                                               "urlcheck",
-                                                               "user",
-                                                               "verbose",
-                                                               "dump_no_time_translation"});
 
 constexpr std::array kFacilities =
     std::to_array<std::string_view>({"kern",   "user",   "mail",   "daemon",   "auth",   "syslog", "lpr",
@@ -124,7 +63,9 @@ class Reader {
   }
 
   void unknown(const std::string& word) {
-    const auto near = nearest(word, kWords);
+    std::vector<std::string_view> words;
+    for (const auto& known : greylist_statements()) words.push_back(known.word);
+    const auto near = nearest(word, words);
     std::string text = "there is no \"" + word + "\"";
     if (!near.empty()) text.append("; is \"").append(near).append("\" meant?");
     scanner_.error(std::move(text));

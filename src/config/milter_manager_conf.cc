@@ -132,7 +132,7 @@ struct Known {
   const char* name;
   const char* fallback;  ///< what it reads as in Ruby while it is not set; "(call)": it is a call
   std::string (*read)(const PlainValue& value, Target& target, Origin origin);  ///< nullptr: no effect
-  const char* no_effect = "";
+  const char* about;  ///< what it is for; without effect: why
 };
 
 template <auto Member, class Target>
@@ -179,21 +179,27 @@ using SettingOfAll = Known<S>;
 using SettingOfChild = Known<ChildSettings>;
 
 constexpr SettingOfAll kManagerSettings[] = {
-    {"connection_spec", "", manager_spec},
-    {"unix_socket_mode", "0660", listener_mode<kManager>},
-    {"unix_socket_group", "", listener<kManager, &Listener::unix_socket_group>},
-    {"remove_unix_socket_on_create", "true", listener<kManager, &Listener::remove_unix_socket_on_create>},
-    {"remove_unix_socket_on_close", "true", listener<kManager, &Listener::remove_unix_socket_on_close>},
-    {"daemon", "false", into<&S::daemon>},
-    {"pid_file", "", into<&S::pid_file>},
-    {"fallback_status", "accept", into<&S::fallback_status>},
-    {"fallback_status_at_disconnect", "temporary-failure", into<&S::fallback_status_at_disconnect>},
-    {"max_connections", "0", into<&S::max_connections>},
-    {"max_file_descriptors", "0", into<&S::max_file_descriptors>},
-    {"max_open_files", "0", into<&S::max_file_descriptors>},
-    {"suspend_time_on_unacceptable", "5", into<&S::suspend_time_on_unacceptable>},
-    {"n_workers", "0", into<&S::n_workers>},
-    {"chunk_size", "65535", chunk_size},
+    {"connection_spec", "", manager_spec, "where the MTA connects; nil: inet:10025@[127.0.0.1]"},
+    {"unix_socket_mode", "0660", listener_mode<kManager>, "the rights of that socket"},
+    {"unix_socket_group", "", listener<kManager, &Listener::unix_socket_group>, "its group"},
+    {"remove_unix_socket_on_create", "true", listener<kManager, &Listener::remove_unix_socket_on_create>,
+     "one that is left over is removed at the start"},
+    {"remove_unix_socket_on_close", "true", listener<kManager, &Listener::remove_unix_socket_on_close>,
+     "it is removed at the end"},
+    {"daemon", "false", into<&S::daemon>, "the program goes into the background"},
+    {"pid_file", "", into<&S::pid_file>, "the file for the number of the process"},
+    {"fallback_status", "accept", into<&S::fallback_status>,
+     "the answer when the filters together can give none"},
+    {"fallback_status_at_disconnect", "temporary-failure", into<&S::fallback_status_at_disconnect>,
+     "that of a filter whose connection ends within a message"},
+    {"max_connections", "0", into<&S::max_connections>, "so many sessions at a time; 0: no limit"},
+    {"max_file_descriptors", "0", into<&S::max_file_descriptors>,
+     "so many open files; 0: what the system gives"},
+    {"max_open_files", "0", into<&S::max_file_descriptors>, "so many open files; 0: what the system gives"},
+    {"suspend_time_on_unacceptable", "5", into<&S::suspend_time_on_unacceptable>,
+     "how long no connection is taken after one could not be"},
+    {"n_workers", "0", into<&S::n_workers>, "so many threads; 0: one"},
+    {"chunk_size", "65535", chunk_size, "the octets of a body that a filter gets at a time"},
     {"event_loop_backend", "glib", nullptr, "there is one event loop"},
     {"packet_buffer_size", "0", nullptr, "packets are always gathered"},
     {"maintenance_interval", "10", nullptr, "there is no garbage to collect"},
@@ -209,22 +215,25 @@ constexpr SettingOfAll kManagerSettings[] = {
     {"event_loop_created", "(call)", nullptr, "Ruby has no part in the event loop"},
 };
 constexpr SettingOfAll kControllerSettings[] = {
-    {"connection_spec", "", controller_spec},
-    {"unix_socket_mode", "0660", listener_mode<kController>},
-    {"unix_socket_group", "", listener<kController, &Listener::unix_socket_group>},
-    {"remove_unix_socket_on_create", "true", listener<kController, &Listener::remove_unix_socket_on_create>},
-    {"remove_unix_socket_on_close", "true", listener<kController, &Listener::remove_unix_socket_on_close>},
+    {"connection_spec", "", controller_spec, "where hikyaku milters stats asks"},
+    {"unix_socket_mode", "0660", listener_mode<kController>, "the rights of that socket"},
+    {"unix_socket_group", "", listener<kController, &Listener::unix_socket_group>, "its group"},
+    {"remove_unix_socket_on_create", "true", listener<kController, &Listener::remove_unix_socket_on_create>,
+     "one that is left over is removed at the start"},
+    {"remove_unix_socket_on_close", "true", listener<kController, &Listener::remove_unix_socket_on_close>,
+     "it is removed at the end"},
 };
 constexpr SettingOfAll kSecuritySettings[] = {
-    {"privilege_mode", "false", into<&S::privilege_mode>},
-    {"effective_user", "", into<&S::effective_user>},
-    {"effective_group", "", into<&S::effective_group>},
+    {"privilege_mode", "false", into<&S::privilege_mode>, "filters may be started by their command"},
+    {"effective_user", "", into<&S::effective_user>, "the user that the program becomes"},
+    {"effective_group", "", into<&S::effective_group>, "its group"},
 };
 constexpr SettingOfAll kLogSettings[] = {
-    {"level", "default", into<&S::log_level>},
-    {"path", "", into<&S::log_path>},
-    {"use_syslog", "true", into<&S::use_syslog>},
-    {"syslog_facility", "mail", into<&S::syslog_facility>},
+    {"level", "default", into<&S::log_level>,
+     "what the log has: default, all, or words such as info|error|statistics"},
+    {"path", "", into<&S::log_path>, "the file of the log"},
+    {"use_syslog", "true", into<&S::use_syslog>, "the log goes to syslog"},
+    {"syslog_facility", "mail", into<&S::syslog_facility>, "its facility"},
 };
 constexpr SettingOfAll kPackageSettings[] = {
     {"platform", "debian", nullptr, "filters are not looked for"},
@@ -240,25 +249,32 @@ constexpr SettingOfAll kDatabaseSettings[] = {
 };
 using C = ChildSettings;
 constexpr SettingOfChild kMilterSettings[] = {
-    {"connection_spec", "", into<&C::connection>},
-    {"second_connection_spec", "", second_spec},
-    {"description", "", into<&C::description>},
-    {"enabled", "true", into<&C::enabled>},
-    {"fallback_status", "accept", into<&C::fallback_status>},
-    {"evaluation_mode", "false", into<&C::evaluation_mode>},
-    {"reputation_mode", "false", into<&C::evaluation_mode>},  // its older name
-    {"command", "", into<&C::command>},
-    {"command_options", "", into<&C::command_options>},
-    {"user_name", "", into<&C::user_name>},
-    {"working_directory", "", into<&C::working_directory>},
-    {"connection_timeout", "297", into<&C::connection_timeout>},
-    {"writing_timeout", "7", into<&C::writing_timeout>},
-    {"reading_timeout", "7", into<&C::reading_timeout>},
-    {"end_of_message_timeout", "297", into<&C::end_of_message_timeout>},
-    {"max_connections", "0", into<&C::max_connections>},
-    {"breaker_failures", "0", into<&C::breaker_failures>},
-    {"breaker_time", "30", into<&C::breaker_time>},
-    {"ignore_added_headers", "false", into<&C::ignore_added_headers>},
+    {"connection_spec", "", into<&C::connection>, "where the filter listens"},
+    {"second_connection_spec", "", second_spec,
+     "where it listens as well, when it can't be reached there; not in milter-manager"},
+    {"description", "", into<&C::description>, "what it is, for people"},
+    {"enabled", "true", into<&C::enabled>, "it is asked"},
+    {"fallback_status", "accept", into<&C::fallback_status>,
+     "its answer when it fails: accept, temporary-failure, reject, discard"},
+    {"evaluation_mode", "false", into<&C::evaluation_mode>,
+     "it sees all and changes nothing; what it would have done is told"},
+    {"reputation_mode", "false", into<&C::evaluation_mode>, "the older name of evaluation_mode"},
+    {"command", "", into<&C::command>, "the program that is started when it does not run"},
+    {"command_options", "", into<&C::command_options>, "the options of that"},
+    {"user_name", "", into<&C::user_name>, "the user of that"},
+    {"working_directory", "", into<&C::working_directory>, "the folder of that; not in milter-manager"},
+    {"connection_timeout", "297", into<&C::connection_timeout>, "how long connecting may take"},
+    {"writing_timeout", "7", into<&C::writing_timeout>, "how long it may take nothing"},
+    {"reading_timeout", "7", into<&C::reading_timeout>, "how long an answer may take"},
+    {"end_of_message_timeout", "297", into<&C::end_of_message_timeout>,
+     "how long the answer to a message's end may take"},
+    {"max_connections", "0", into<&C::max_connections>,
+     "so many connections to it at a time; 0: no limit; not in milter-manager"},
+    {"breaker_failures", "0", into<&C::breaker_failures>,
+     "after so many failures in a row it is not asked for a while; 0: always; not in milter-manager"},
+    {"breaker_time", "30", into<&C::breaker_time>, "how long that while is; not in milter-manager"},
+    {"ignore_added_headers", "false", into<&C::ignore_added_headers>,
+     "headers that it adds are left out; not in milter-manager"},
 };
 
 struct Section {
@@ -287,6 +303,16 @@ PlainValue names_of(std::span<const Known<T>> settings) {
     names.items.push_back(ruby_default(setting.fallback));
   }
   return names;
+}
+
+template <class T>
+void add_words(std::string_view object, std::span<const Known<T>> settings,
+               std::vector<MilterManagerWord>& words) {
+  for (const auto& setting : settings) {
+    const bool call = std::string_view(setting.fallback) == "(call)";
+    words.push_back(
+        {object, setting.name, call ? "" : setting.fallback, setting.about, setting.read != nullptr, call});
+  }
 }
 
 class Reading {
@@ -334,8 +360,7 @@ class Reading {
   template <class T>
   void set(const Known<T>& known, std::string_view name, const Row& row, T& target) {
     if (known.read == nullptr) {
-      diagnostics_.warning(row.origin, std::string(name) + " has no effect here: " + known.no_effect,
-                           known.name);
+      diagnostics_.warning(row.origin, std::string(name) + " has no effect here: " + known.about, known.name);
       return;
     }
     if (const auto wrong = known.read(row.value(4), target, row.origin); !wrong.empty())
@@ -593,6 +618,13 @@ std::string_view milter_manager_language() {
 #include "config/milter_manager_language.inc"
       ;
   return kLanguage;
+}
+
+std::vector<MilterManagerWord> milter_manager_words() {
+  std::vector<MilterManagerWord> words;
+  for (const auto& section : kSections) add_words(section.name, section.settings, words);
+  add_words("milter", std::span<const SettingOfChild>(kMilterSettings), words);
+  return words;
 }
 
 PlainValue milter_manager_names() {

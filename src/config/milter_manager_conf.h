@@ -1,5 +1,6 @@
 #pragma once
 #include <string_view>
+#include <vector>
 
 #include "base/origin.h"
 #include "base/plain_value.h"
@@ -16,6 +17,18 @@ namespace hikyaku::config {
 /// "environment"(name), "folder"(), "stress"() for the sessions from which on it is stress, "log"(level,
 /// text).
 std::string_view milter_manager_language();
+
+/// A setting, for the manual page.
+struct MilterManagerWord {
+  std::string_view object;    ///< "manager", "milter"
+  std::string_view name;      ///< "connection_spec"
+  std::string_view fallback;  ///< its default as text; empty: nil
+  std::string_view about;     ///< what it is for; of one without effect: why
+  bool counts = true;       ///< false: without effect here
+  bool call = false;        ///< a method, and no setting
+};
+/// All that there are, by object.
+std::vector<MilterManagerWord> milter_manager_words();
 
 /// The second and third argument of configure(): the settings that there are, with their defaults, by
 /// section; and the names of the files in applicable-conditions/ whose conditions are built in.
