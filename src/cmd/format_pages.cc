@@ -6,6 +6,7 @@
 
 #include "cmd/filter_format_pages.h"
 #include "cmd/manual_page.h"
+#include "cmd/table_format_page.h"
 #include "config/parameters.h"
 
 namespace hikyaku::cmd {
@@ -93,7 +94,8 @@ constexpr std::array kPages{
     FormatPage{"main.cf", "hikyaku-main.cf", main_cf},
     FormatPage{"master.cf", "hikyaku-master.cf", master_cf},
     FormatPage{"greylist.conf", "hikyaku-greylist.conf", greylist_conf_page},
-    FormatPage{"milter-manager.conf", "hikyaku-milter-manager.conf", milter_manager_conf_page}};
+    FormatPage{"milter-manager.conf", "hikyaku-milter-manager.conf", milter_manager_conf_page},
+    FormatPage{"tables", "hikyaku-tables", tables_page}};
 
 /// In a table of Markdown.
 std::string cell(std::string_view text) {

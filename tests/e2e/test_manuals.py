@@ -241,6 +241,15 @@ def test_zsh_knows_every_option(lab):
             assert re.search(rf"'(\*|\([^)]*\)){re.escape(name)}[=+]?\[", function.group(1)), (words, name)
 
 
+def test_the_page_of_tables_has_each_type(lab):
+    told = subprocess.run([lab.binary, "table", "query", "nosuch:x", "key"], capture_output=True, text=True, timeout=60).stderr
+    types = told.split("the types are: ")[1].split()
+    page = output(lab, "manual", "tables").split(".SH TYPES")[1].split(".SH FILES")[0]
+    assert len(types) > 15
+    for name in types:
+        assert re.search(rf"(?m)[, B]{name}:", page), name
+
+
 def test_the_reference_of_parameters_is_what_the_program_reads_by(lab):
     said = subprocess.run([lab.binary, "manual", "--reference"], capture_output=True, timeout=60).stdout
     page = Path(__file__).resolve().parents[2] / "docs/parameters.md"
