@@ -119,23 +119,26 @@ int show_confinement(const ShowOptions& options) {
     return exit_code(texts.error());
   }
   const Read read(*texts, options.directory);
-  const auto tell = [&](bool running, bool confined, const std::string& text) {
-    print(options.json ? dumped({{"running", running}, {"confined", confined}, {"text", text}})
-                       : text + '\n');
+  const auto tell_running = [&](const nlohmann::json& told) {
+    auto row = told;
+    row["running"] = true;
+    print(options.json ? dumped(row)
+                       : fmt::format("the hub: {}\nthreads of connections: {}\n", told.value("text", ""),
+                                     told.value("threads", "")));
   };
-  const auto asked = ask_hub(
-      serve::control_path(read.files.main.text("queue_directory").text), {{"command", "confinement"}},
-      [&](const nlohmann::json& row) { tell(true, row.value("confined", false), row.value("text", "")); });
+  const auto asked = ask_hub(serve::control_path(read.files.main.text("queue_directory").text),
+                             {{"command", "confinement"}}, tell_running);
   if (!asked) {
     fmt::print(stderr, "hikyaku config show: {}\n", asked.error().text);
     return EX_UNAVAILABLE;
   }
   if (*asked) return **asked;
   const auto possible = io::possible_confinement();
-  tell(false, false,
-       fmt::format("no hub is running here; the kernel has {}, and {}",
-                   possible.landlock > 0 ? fmt::format("Landlock {}", possible.landlock) : "no Landlock",
-                   possible.refused_calls > 0 ? "seccomp" : "no seccomp"));
+  const auto text = fmt::format(
+      "no hub is running here; the kernel has {}, and {}",
+      possible.landlock > 0 ? fmt::format("Landlock {}", possible.landlock) : std::string("no Landlock"),
+      possible.refused_calls > 0 ? "seccomp" : "no seccomp");
+  print(options.json ? dumped({{"running", false}, {"confined", false}, {"text", text}}) : text + '\n');
   return EX_OK;
 }
 

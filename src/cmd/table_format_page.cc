@@ -74,7 +74,7 @@ std::string tables_page(std::string_view version) {
          ".SS Aliases (alias_maps)\nA line has a name, a colon, and what mail for it becomes, with commas "
          "between: addresses, "
          ":include:FILE. A name with blanks, or a destination with them, stands in quotes.\nA program (|) is "
-         "run where\n\fBallow_mail_to_commands\fR is set; else, and for a file (/), the mail is returned "
+         "run where\n\\fBallow_mail_to_commands\\fR is set; else, and for a file (/), the mail is returned "
          "with the alias named.\n"
          ".SS Rules (regexp, pcre)\n/PATTERN/FLAGS VALUE, where $1 in VALUE is what the first parenthesis "
          "matched; if /PATTERN/ and endif "

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "io/authority_folder.h"
 #include "io/stable_file.h"
 
 namespace hikyaku::io {
@@ -178,14 +179,14 @@ Result<void> use_identities(SSL_CTX* context, const TlsParameters& parameters) {
 }
 
 Result<void> use_trusted(SSL_CTX* context, const TlsParameters& parameters) {
-  if (parameters.system_cas) SSL_CTX_set_default_verify_paths(context);
+  if (parameters.system_cas) use_authorities_of_machine(context);
   if (!parameters.ca_file.empty()) {
     if (SSL_CTX_load_verify_file(context, parameters.ca_file.c_str()) != 1) {
       return bad(parameters.ca_file, "no CA certificates to trust: " + openssl_reason());
     }
     SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(parameters.ca_file.c_str()));
   }
-  if (!parameters.ca_path.empty() && SSL_CTX_load_verify_dir(context, parameters.ca_path.c_str()) != 1) {
+  if (!parameters.ca_path.empty() && !use_authority_folder(context, parameters.ca_path)) {
     return bad(parameters.ca_path, openssl_reason());
   }
   ERR_clear_error();

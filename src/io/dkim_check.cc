@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "io/thread_confinement.h"
 #include "table/fold.h"
 
 namespace hikyaku::io {
@@ -115,7 +116,8 @@ DKIM_CBSTAT DkimCheck::State::key(DKIM_SIGINFO* signature, unsigned char* room, 
   return DKIM_CBSTAT_CONTINUE;
 }
 
-DkimCheck::DkimCheck() : state_(std::make_unique<State>()) {}
+// libopendkim reads /etc/resolv.conf for each of its handles, though it asks nobody here.
+DkimCheck::DkimCheck() : state_(by_opener([] { return std::make_unique<State>(); })) {}
 DkimCheck::~DkimCheck() = default;
 
 void DkimCheck::header(std::string_view name, std::string_view value) {

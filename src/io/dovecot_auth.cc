@@ -9,6 +9,7 @@
 
 #include "base/base64.h"
 #include "io/stream.h"
+#include "io/thread_confinement.h"
 
 namespace hikyaku::io {
 
@@ -230,7 +231,7 @@ DovecotAuth::~DovecotAuth() { state_->idle.clear(); }
 
 Result<std::unique_ptr<DovecotAuth>> DovecotAuth::make(Settings settings, DeadlineSweep& sweep,
                                                        Random& random) {
-  auto place = parse_place(settings.path);
+  auto place = by_opener([&] { return parse_place(settings.path); });
   if (!place) return std::unexpected(std::move(place.error()));
   return std::unique_ptr<DovecotAuth>(
       new DovecotAuth(std::make_shared<State>(std::move(settings), std::move(*place), sweep, random)));

@@ -22,6 +22,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "io/thread_confinement.h"
+
 namespace hikyaku::io {
 namespace {
 
@@ -223,8 +225,12 @@ class Resolver::Questions {
     question.until = std::chrono::steady_clock::now() + timeout_;
     question.done = std::move(done);
     const bool first = open_.size() == 1;
-    const int error = ub_resolve_async(unbound_, name.c_str(), static_cast<int>(type), kInternet, &question,
-                                       answered, &question.id);
+    const auto resolve = [&] {
+      return ub_resolve_async(unbound_, name.c_str(), static_cast<int>(type), kInternet, &question, answered,
+                              &question.id);
+    };
+    // libunbound makes its thread now, which must have sockets, whoever asks first.
+    const int error = number == 1 ? by_opener(resolve) : resolve();
     if (error == 0) {
       if (first) wake();
       return;

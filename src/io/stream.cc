@@ -21,6 +21,7 @@
 
 #include "io/certificate.h"
 #include "io/stream_state.h"
+#include "io/thread_confinement.h"
 #include "io/tls_client.h"
 #include "io/tls_server.h"
 
@@ -339,6 +340,25 @@ asio::awaitable<Result<void>> connect_socket(Stream::Socket& socket,
   co_return Result<void>{};
 }
 
+asio::awaitable<Result<void>> open_socket(Stream::Socket& socket, asio::generic::stream_protocol protocol) {
+  auto open = [protocol] {
+    const int descriptor = ::socket(protocol.family(), protocol.type() | SOCK_CLOEXEC, protocol.protocol());
+    return descriptor < 0 ? -errno : descriptor;
+  };
+  int descriptor = -1;
+  if (thread_is_confined()) {
+    descriptor = co_await opener().run(open);
+  } else {
+    descriptor = open();
+  }
+  if (descriptor < 0) co_return std::unexpected(Error{Fault::temporary, std::strerror(-descriptor)});
+  boost::system::error_code error;
+  socket.assign(protocol, descriptor, error);
+  if (!error) co_return Result<void>{};
+  ::close(descriptor);
+  co_return std::unexpected(Error{Fault::temporary, error.message()});
+}
+
 }  // namespace
 
 asio::awaitable<Result<Stream>> Stream::connect_tcp(DeadlineSweep& sweep, std::string address,
@@ -349,8 +369,10 @@ asio::awaitable<Result<Stream>> Stream::connect_tcp(DeadlineSweep& sweep, std::s
   if (error) co_return std::unexpected(Error{Fault::malformed, "'" + address + "' is no IP address"});
   const asio::ip::tcp::endpoint to(ip, port);
   Socket socket(co_await asio::this_coro::executor);
-  socket.open(asio::generic::stream_protocol(to.protocol()), error);
-  if (!error && !bind_address.empty()) {
+  const asio::generic::stream_protocol protocol(to.protocol());
+  if (auto opened = co_await open_socket(socket, protocol); !opened)
+    co_return std::unexpected(std::move(opened.error()));
+  if (!bind_address.empty()) {
     const auto own = asio::ip::make_address(bind_address, error);
     if (!error && own.is_v4() == ip.is_v4()) {
       const asio::generic::stream_protocol::endpoint from{asio::ip::tcp::endpoint(own, 0)};
@@ -369,9 +391,9 @@ asio::awaitable<Result<Stream>> Stream::connect_unix(DeadlineSweep& sweep, std::
     co_return std::unexpected(Error{Fault::malformed, "the path of the socket is too long: " + path});
   const asio::local::stream_protocol::endpoint to(path);
   Socket socket(co_await asio::this_coro::executor);
-  boost::system::error_code error;
-  socket.open(asio::generic::stream_protocol(to.protocol()), error);
-  if (error) co_return std::unexpected(Error{Fault::temporary, error.message()});
+  const asio::generic::stream_protocol protocol(to.protocol());
+  if (auto opened = co_await open_socket(socket, protocol); !opened)
+    co_return std::unexpected(std::move(opened.error()));
   auto connected = co_await connect_socket(socket, to, limit);
   if (!connected) co_return std::unexpected(std::move(connected.error()));
   co_return Stream(std::move(socket), sweep);

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "io/certificate.h"
+#include "io/thread_confinement.h"
 
 namespace hikyaku::io {
 namespace {
@@ -94,14 +95,20 @@ struct TlsServer::State {
       const std::lock_guard lock(mutex);
       if (const auto found = named.find(**files); found != named.end()) return found->second.context;
     }
+    auto made = by_opener([&] { return read_named(**files); });
+    if (!made) return std::unexpected(std::move(made.error()));
+    const std::lock_guard lock(mutex);
+    return named.insert_or_assign(**files, *std::move(made)).first->second.context;
+  }
+
+  Result<Named> read_named(const std::string& files) const {
     Named made;
-    made.files.chain_files = split_files(**files);
+    made.files.chain_files = split_files(files);
     made.stamp = files_stamp(made.files);
     auto context_made = make_context(parameters, made.files);
-    if (!context_made) return context_made;
-    made.context = *context_made;
-    const std::lock_guard lock(mutex);
-    return named.insert_or_assign(**files, std::move(made)).first->second.context;
+    if (!context_made) return std::unexpected(std::move(context_made.error()));
+    made.context = *std::move(context_made);
+    return made;
   }
 };
 

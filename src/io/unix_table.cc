@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/escape.h"
+#include "io/thread_confinement.h"
 #include "table/fold.h"
 
 namespace hikyaku::io {
@@ -56,7 +57,9 @@ class UnixTable final : public table::Table {
     for (;;) {
       Entry entry{};
       Entry* found = nullptr;
-      const int error = ask_(user.c_str(), &entry, buffer.data(), buffer.size(), &found);
+      // Reads /etc/passwd, or asks what nsswitch.conf(5) names.
+      const int error =
+          by_opener([&] { return ask_(user.c_str(), &entry, buffer.data(), buffer.size(), &found); });
       if (found != nullptr) return std::optional(table::Found{line_of(entry), {}});
       if (means_absent(error)) return std::optional<table::Found>{};
       if (error == EINTR) continue;

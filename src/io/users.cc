@@ -15,6 +15,7 @@
 #include <set>
 
 #include "base/utf8.h"
+#include "io/thread_confinement.h"
 
 namespace hikyaku::io {
 namespace {
@@ -188,7 +189,7 @@ void Users::refresh() {
   if (looked_ && stamp == stamp_) return;
   looked_ = true;
   stamp_ = stamp;
-  auto read = read_users(file_);
+  auto read = by_opener([this] { return read_users(file_); });
   fault_.reset();
   if (!read) {
     fault_ = std::move(read.error());

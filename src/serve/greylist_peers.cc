@@ -16,6 +16,7 @@
 
 #include "base/escape.h"
 #include "io/interfaces.h"
+#include "io/thread_confinement.h"
 #include "milter/endpoint.h"
 #include "serve/milter_connection.h"
 #include "serve/read_room.h"
@@ -152,7 +153,8 @@ void GreylistPeers::note_wanted() {
   // Blocks for a moment, seldom: it must be in order.
   std::error_code error;
   if (wanted) {
-    if (!std::ofstream(options_.tables_wanted)) error = std::make_error_code(std::errc::io_error);
+    const bool made = io::by_opener([&] { return std::ofstream(options_.tables_wanted).good(); });
+    if (!made) error = std::make_error_code(std::errc::io_error);
   } else {
     std::filesystem::remove(options_.tables_wanted, error);
   }
@@ -217,7 +219,7 @@ asio::awaitable<Result<io::Stream>> GreylistPeers::connect(Peer& peer) {
   };
   const auto addresses = co_await pool_.run(std::move(look_up));
   if (!addresses) co_return std::unexpected(addresses.error());
-  const auto ours = io::interface_addresses();
+  const auto ours = io::by_opener(io::interface_addresses);
   const auto rules = rules_;
   const auto& listening = rules->configuration->syncaddr.value.ip;
   const auto& sender = rules->configuration->syncsrcaddr;

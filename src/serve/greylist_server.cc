@@ -153,14 +153,16 @@ int GreylistServer::run(const std::function<void()>& ready) {
   auto reload = [&state] { state.greylisting->reload("SIGHUP"); };
   auto stop = [&state] { return state.stop(); };
   asio::co_spawn(state.main, handle_signals(signals, reload, stop), asio::detached);
+  bool confined = false;
   for (auto& worker : state.workers) {
-    worker->thread.start();
+    confined = worker->thread.start();
     state.listener->start(
         worker->thread.context(),
         [&state, &one = *worker](io::Stream::Socket socket) { state.begin(one, std::move(socket)); },
         [] { return false; });
   }
   state.greylisting->start();
+  state.log->info("greylist", "threads of connections: " + IoThread::text(confined));
   state.log->info("greylist",
                   "started -- " + state.listener->spec().text() + ", " + state.greylisting->text());
   sd_notify(0, "READY=1");

@@ -128,6 +128,7 @@ struct Hub::State {
   std::atomic<bool> scan_wanted{false};
   std::unique_ptr<Doors> doors;
   std::optional<io::Confinement> confinement;
+  bool threads_confined = false;  // those of connections
   int exit_code = EX_OK;
   bool stopping = false;
 
@@ -253,7 +254,9 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running, Begun begu
                        const ControlServer::Body& body) {
     if (request.value("command", std::string()) == "confinement") {
       row({{"confined", confinement.has_value()},
-           {"text", confinement ? confinement->text() : io::Confinement{}.text()}});
+           {"text", confinement ? confinement->text() : io::Confinement{}.text()},
+           {"threads_confined", threads_confined},
+           {"threads", IoThread::text(threads_confined)}});
       return Result<int>(EX_OK);
     }
     return administration->answer(request, row, body);
@@ -515,7 +518,8 @@ int Hub::run(const std::function<void()>& ready) {
   auto reload = [&state] { state.reload(); };
   auto stop = [&state] { return state.stop(); };
   asio::co_spawn(state.main, handle_signals(signals, reload, stop), asio::detached);
-  for (auto& thread : state.threads) thread->start();
+  for (auto& thread : state.threads) state.threads_confined = thread->start();
+  state.log->info("master", "threads of connections: " + IoThread::text(state.threads_confined));
   state.control->start();
   if (state.greylisting) state.greylisting->start();
   asio::co_spawn(state.main, state.scan_loop(), asio::detached);

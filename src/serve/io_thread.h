@@ -1,6 +1,7 @@
 #pragma once
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include "base/random.h"
 #include "io/deadline.h"
 #include "io/dovecot_auth.h"
+#include "io/thread_confinement.h"
 
 namespace hikyaku::serve {
 
@@ -19,9 +21,22 @@ class IoThread {
   explicit IoThread(Random& random)
       : random_(random), context_(1), work_(context_.get_executor()), sweep_(context_) {}
 
-  void start() {
+  /// Comes back when the thread is confined, for all that comes from outside is read on it. false: the kernel
+  /// has nothing to confine it by.
+  bool start() {
     sweep_.start();
-    thread_ = std::thread([this] { context_.run(); });
+    std::promise<bool> confined;
+    auto begun = confined.get_future();
+    thread_ = std::thread([this, confined = std::move(confined)]() mutable {
+      confined.set_value(io::confine_thread());
+      context_.run();
+    });
+    return begun.get();
+  }
+  /// What start() said, in words.
+  static std::string text(bool confined) {
+    return confined ? "open no file and no socket, start no program (seccomp)"
+                    : "not confined: the kernel has no seccomp";
   }
   /// Ends the thread once nothing is under way in it any more, or at once.
   void release() { work_.reset(); }

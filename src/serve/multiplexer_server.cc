@@ -290,7 +290,9 @@ int MultiplexerServer::run(const std::function<void()>& ready) {
   auto stop = [&state] { return state.stop(); };
   asio::co_spawn(state.main, handle_signals(signals, reload, stop), asio::detached);
   asio::co_spawn(state.main, state.look_at_files(), asio::detached);
-  for (auto& worker : state.workers) worker->thread.start();
+  bool confined = false;
+  for (auto& worker : state.workers) confined = worker->thread.start();
+  state.log->info("manager", "threads of connections: " + IoThread::text(confined));
   state.serve(*state.listener);
   if (state.control) state.control->start();
   state.log->info("manager", "started -- " + state.listener->spec().text() + ", " +

@@ -38,10 +38,25 @@ def test_it_is_told_in_the_log_and_by_the_command(lab):
 
 def test_without_it_nothing_is_in_force(lab):
     hub = lab.hub()
-    assert confinement(hub) == {"running": True, "confined": False, "text": "nothing is in force"}
+    told = confinement(hub)
+    assert (told["running"], told["confined"], told["text"]) == (True, False, "nothing is in force"), told
     hub.stop()
     told = confinement(hub)
     assert not told["running"] and told["text"].startswith("no hub is running here; the kernel has "), told
+
+
+def test_the_threads_of_connections_are_confined_in_any_case(lab):
+    hub = lab.hub("hikyaku_threads = 3\n")
+    told = confinement(hub)
+    if not told["threads_confined"]:
+        raise Skip("the kernel has no seccomp")
+    assert told["threads"] == "open no file and no socket, start no program (seccomp)", told
+    hub.wait_log("threads of connections: open no file and no socket, start no program")
+    statuses = [(task / "status").read_text() for task in Path(f"/proc/{hub.pid}/task").iterdir()]
+    filtered = [text for text in statuses if re.search(r"^Seccomp:\t2$", text, re.M)]
+    assert len(filtered) == 3 and all(re.search(r"^NoNewPrivs:\t1$", text, re.M) for text in filtered), statuses
+    said = hub.run("config", "show", "--confinement")
+    assert said == "the hub: nothing is in force\nthreads of connections: open no file and no socket, start no program (seccomp)\n", said
 
 
 def test_mail_goes_its_way(lab):

@@ -1,0 +1,52 @@
+#include "io/thread_confinement.h"
+
+#include <seccomp.h>
+#include <sys/prctl.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+
+namespace hikyaku::io {
+namespace {
+
+constexpr std::array kRefused{"open",   "openat", "openat2",  "creat",         "open_by_handle_at",
+                              "socket", "execve", "execveat", "io_uring_setup"};
+
+thread_local bool confined = false;
+
+struct FilterEnd {
+  void operator()(void* filter) const { seccomp_release(filter); }
+};
+
+bool refuse_calls() {
+  if (::prctl(PR_GET_SECCOMP) < 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
+  const std::unique_ptr<void, FilterEnd> filter(seccomp_init(SCMP_ACT_ALLOW));
+  if (filter == nullptr) return false;
+  for (const auto* name : kRefused) {
+    const int number = seccomp_syscall_resolve_name(name);
+    if (number != __NR_SCMP_ERROR && seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), number, 0) != 0)
+      return false;
+  }
+  return seccomp_load(filter.get()) == 0;
+}
+
+}  // namespace
+
+// More than one: a directory that /etc/nsswitch.conf names may be slow.
+constexpr std::size_t kOpeners = 4;
+
+WorkerPool& opener() {
+  static WorkerPool pool(kOpeners);
+  return pool;
+}
+
+bool confine_thread() {
+  opener();  // begins before the first is confined: it would inherit that
+  confined = confined || refuse_calls();
+  return confined;
+}
+
+bool thread_is_confined() { return confined; }
+
+}  // namespace hikyaku::io

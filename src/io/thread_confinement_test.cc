@@ -1,0 +1,85 @@
+#include "io/thread_confinement.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace hikyaku::io {
+namespace {
+
+/// errno of what gives a descriptor; 0: it did.
+int failure(int descriptor) {
+  if (descriptor < 0) return errno;
+  ::close(descriptor);
+  return 0;
+}
+int open_file() { return failure(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+int open_socket() { return failure(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
+int start_program() {
+  char name[] = "/bin/true";
+  char* arguments[] = {name, nullptr};
+  const pid_t child = ::vfork();
+  if (child == 0) {
+    ::execve(name, arguments, nullptr);
+    ::_exit(errno);
+  }
+  return child < 0 ? errno : 0;
+}
+
+class ThreadConfinementTest : public testing::Test {
+ protected:
+  /// In a confined thread of its own.
+  static void confined(const std::function<void()>& in) {
+    bool has = false;
+    std::thread([&] {
+      has = confine_thread();
+      if (has) in();
+    }).join();
+    if (!has) GTEST_SKIP() << "the kernel has no seccomp";
+  }
+};
+
+TEST_F(ThreadConfinementTest, NeitherFileNorSocketNorProgramIsOpened) {
+  int descriptors[2];
+  ASSERT_EQ(::pipe(descriptors), 0);
+  confined([&] {
+    EXPECT_TRUE(thread_is_confined());
+    EXPECT_EQ(open_file(), EPERM);
+    EXPECT_EQ(open_socket(), EPERM);
+    // What is open goes on.
+    EXPECT_EQ(::write(descriptors[1], "x", 1), 1);
+    char octet = 0;
+    EXPECT_EQ(::read(descriptors[0], &octet, 1), 1);
+  });
+  ::close(descriptors[0]);
+  ::close(descriptors[1]);
+}
+
+TEST_F(ThreadConfinementTest, AThreadThatItMakesIsConfinedToo) {
+  confined([] { std::thread([] { EXPECT_EQ(open_file(), EPERM); }).join(); });
+}
+
+TEST_F(ThreadConfinementTest, OthersAreNot) {
+  confined([] {});
+  EXPECT_FALSE(thread_is_confined());
+  EXPECT_EQ(open_file(), 0);
+  EXPECT_EQ(start_program(), 0);
+}
+
+TEST_F(ThreadConfinementTest, TheOpenerOpensForIt) {
+  confined([] {
+    EXPECT_EQ(by_opener(open_file), 0);
+    EXPECT_EQ(by_opener(open_socket), 0);
+    EXPECT_EQ(by_opener([] { return std::string("and gives what it likes"); }), "and gives what it likes");
+  });
+  EXPECT_EQ(by_opener([] { return std::this_thread::get_id(); }), std::this_thread::get_id());
+}
+
+}  // namespace
+}  // namespace hikyaku::io
