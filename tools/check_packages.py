@@ -2,7 +2,8 @@
 """What ./check --packages runs: builds the Debian packages three times, and lives with them in a folder of debootstrap.
 
 The first two builds are of the same version in different folders, and must be the same octets. The third is a rebuild
-as an administrator makes one (dch --local, parts left out), to which the first is upgraded. Needs root."""
+as an administrator makes one, on a clean Debian, by the commands of docs/packages.md; the first is upgraded to it.
+Needs root."""
 import ctypes
 import os
 import re
@@ -14,8 +15,13 @@ from pathlib import Path
 
 import check
 
+sys.path.insert(0, str(check.TOP / "tests/e2e"))
+import documentation  # noqa: E402
+
 WORK = check.TOP / "build/packages"
 MAIN_CF = "\n# mine\nrelayhost = [127.0.0.1]:2\nmyhostname = mail.hub.test\n"
+PROFILES = "nogeoip,nopgsql,nosqlite"
+PARALLEL = {"DEB_BUILD_OPTIONS": f"parallel={os.cpu_count() or 2}"}
 UNITS = ("hikyaku", "hikyaku-greylist", "hikyaku-milters")
 
 
@@ -37,17 +43,36 @@ def sources(folder):
             shutil.copy2(check.TOP / name, folder / name)
 
 
-def build(name, profiles="", local=""):
+def built_in(folder):
+    return {p.name.split("_")[0]: p for p in sorted(folder.glob("*.deb"))}
+
+
+def build(name):
     """The packages by name; empty when they could not be built."""
     folder = WORK / name / "hikyaku"
     sources(folder)
-    if local:
-        subprocess.run(["dch", "--local", local, "Rebuilt with other parts."], cwd=folder, check=True, stderr=subprocess.DEVNULL,
-                       env={**os.environ, "DEBEMAIL": "postmaster@mail.hub.test", "DEBFULLNAME": "The postmaster"})
-    command = ["dpkg-buildpackage", "-us", "-uc", "-b", *([f"-P{profiles}"] if profiles else [])]
-    good, _ = check.step(f"packages {name}", command, limit=3600, folder=folder,
-                         env={"DEB_BUILD_OPTIONS": f"parallel={os.cpu_count() or 2}"})
-    return {p.name.split("_")[0]: p for p in sorted((WORK / name).glob("*.deb"))} if good else {}
+    good, _ = check.step(f"packages {name}", ["dpkg-buildpackage", "-us", "-uc", "-b"], limit=3600, folder=folder, env=PARALLEL)
+    return built_in(WORK / name) if good else {}
+
+
+def documented(start):
+    """The command of docs/packages.md that begins so."""
+    return next(c.text for c in documentation.commands(check.TOP / "docs/packages.md") if c.text.startswith(start))
+
+
+def rebuild(clean):
+    """As docs/packages.md has it, on a machine where nothing is installed; all parts that can be left out are."""
+    sources(clean.root / "build/hikyaku")
+    commands = [documented(start) for start in ("apt-get install devscripts", "mk-build-deps", "dch ", "dpkg-buildpackage -us -uc -b -P")]
+    commands[-1] = commands[-1].replace("-Pnopgsql", f"-P{PROFILES}")
+    environment = {"DEBEMAIL": "postmaster@mail.hub.test", "DEBFULLNAME": "The postmaster", **PARALLEL}
+    for command in commands:
+        words = " ".join(f"{name}='{value}'" for name, value in environment.items())
+        good, _ = check.step(f"on a clean Debian {command.split('#')[0].strip()}", clean.inside("sh", "-ec", f"cd /build/hikyaku; {words}; export {' '.join(environment)}; {command}"),
+                             limit=3600, env=clean.ENVIRONMENT)
+        if not good:
+            return {}
+    return built_in(clean.root / "build")
 
 
 def compare(one, other):
@@ -101,6 +126,7 @@ def write_filter(calls, path):
 
 class Machine:
     """A Debian in a folder, with a network of its own: nothing there meets what runs here."""
+    ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 
     def __init__(self, root):
         self.root, self.hub = root, None
@@ -117,6 +143,7 @@ class Machine:
         for keys in Path("/usr/share/keyrings").glob("*"):
             shutil.copy2(keys, self.root / "usr/share/keyrings")
         shutil.copy2("/etc/resolv.conf", self.root / "etc/resolv.conf")
+        (self.root / "etc/apt/apt.conf.d/90answers").write_text('APT::Get::Assume-Yes "true";\nAPT::Install-Recommends "false";\n')
         policy = self.root / "usr/sbin/policy-rc.d"
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
@@ -125,14 +152,23 @@ class Machine:
         subprocess.run(["gcc", "-static", "-O1", "-o", self.root / "seccomp_exec", check.TOP / "tools/seccomp_exec.c"], check=True)
         return self.run("apt-get", "update", "-qq")[0] == 0
 
+    def inside(self, *command):
+        """A command there, with a /proc of its own."""
+        return ["unshare", "--mount", "--pid", "--fork", "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', str(self.root), *command]
+
+    def copy(self, root):
+        """The same once more."""
+        shutil.rmtree(root, ignore_errors=True)
+        subprocess.run(["cp", "-a", self.root, root], check=True)
+        return Machine(root)
+
     def run(self, *command, stdin="", user=None, network=True):
         """The exit code, and all that it said. Without `network` it sees the hub's loopback alone."""
         as_user = ["setpriv", f"--reuid={user}", f"--regid={'nogroup' if user == 'nobody' else user}", "--init-groups"] if user else []
         inside = ["chroot", str(self.root), *as_user, *map(str, command)]
         if not network:
             inside = ["nsenter", f"--net=/proc/{self.hub.pid}/ns/net", *inside]
-        done = subprocess.run(inside, input=stdin, capture_output=True, text=True, timeout=900,
-                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"})
+        done = subprocess.run(inside, input=stdin, capture_output=True, text=True, timeout=900, env=self.ENVIRONMENT)
         return done.returncode, done.stdout + done.stderr
 
     def install(self, *packages):
@@ -277,9 +313,11 @@ def main():
     if first:
         judge("first")
         compare(first, build("second/in-another-folder"))
-        rebuilt = build("rebuilt", "nogeoip,nopgsql,nosqlite", "+local")
         machine = Machine(WORK / "machine")
-        if machine.make() and install_hub(machine, first):
+        if not machine.make():
+            return check.verdict()
+        rebuilt = rebuild(machine.copy(WORK / "clean"))
+        if install_hub(machine, first):
             use_hub(machine)
             if rebuilt:
                 upgrade(machine, rebuilt)

@@ -58,13 +58,15 @@ Result<void> make_room_for(const fs::path& path, bool replace, const SetupReport
 }
 
 /// As the original was, but to be read by the hub, whose tables Postfix opens as root.
-Result<void> give_to_hub(const fs::path& copy, const struct ::stat& original) {
+Result<void> give_to_hub(const fs::path& copy, const struct ::stat& original, const SetupReport& report) {
   const auto* group = ::geteuid() == 0 ? ::getgrnam(kGroup) : nullptr;
   auto mode = original.st_mode & 0777;
   if (group != nullptr) {
     mode |= (mode & 0400) >> 3;
     if (::chown(copy.c_str(), 0, group->gr_gid) != 0)
       return failed("change the group of", copy, {errno, std::generic_category()});
+  } else if (::geteuid() == 0 && (mode & 0004) == 0) {
+    report.for_root_alone(copy.string());
   }
   if (::chmod(copy.c_str(), mode) != 0)
     return failed("change the mode of", copy, {errno, std::generic_category()});
@@ -109,7 +111,7 @@ class Import {
     report_.written(path.string());
     struct ::stat original;
     if (::stat((fs::path(wish_.from) / name).c_str(), &original) != 0) return {};
-    return give_to_hub(path, original);
+    return give_to_hub(path, original, report_);
   }
 
   Result<void> copy_tables() {
@@ -138,7 +140,7 @@ class Import {
       if (::stat(file.c_str(), &original) != 0) return failed("read", file, {errno, std::generic_category()});
       if (auto copied = io::copy_synced(file, to.parent_path(), wish_.to); !copied)
         return std::unexpected(copied.error());
-      if (auto given = give_to_hub(to, original); !given) return given;
+      if (auto given = give_to_hub(to, original, report_); !given) return given;
     }
     report_.copied(file.string(), to.string());
     return {};
@@ -171,6 +173,14 @@ void SetupReport::kept(const std::string& file, const std::string& as) const {
 void SetupReport::copied(const std::string& file, const std::string& to) const {
   if (as_json_) return put({{"kind", "copied"}, {"file", file}, {"to", to}});
   std::printf("copied: %s\n", escaped(file).c_str());
+}
+
+void SetupReport::for_root_alone(const std::string& file) const {
+  constexpr std::string_view kWhy =
+      "only root reads it, and there is no group hikyaku yet to give it to: a hub that does not run as root "
+      "can't open it";
+  if (as_json_) return put({{"kind", "for root alone"}, {"file", file}, {"why", kWhy}});
+  std::printf("%s: %.*s\n", escaped(file).c_str(), static_cast<int>(kWhy.size()), kWhy.data());
 }
 
 void SetupReport::left_out(const std::string& file, std::string_view why) const {

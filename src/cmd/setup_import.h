@@ -14,6 +14,8 @@ class SetupReport {
   void written(const std::string& file) const;
   void kept(const std::string& file, const std::string& as) const;
   void copied(const std::string& file, const std::string& to) const;
+  /// A copy that only root reads, where there is no group of the hub's yet.
+  void for_root_alone(const std::string& file) const;
   void left_out(const std::string& file, std::string_view why) const;
   void changed(const std::string& file, const config::ImportChange& change) const;
 

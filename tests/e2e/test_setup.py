@@ -218,9 +218,17 @@ def test_an_import_keeps_or_refuses_what_is_there(lab):
     assert "not taken: it is a folder of Postfix's" in said and not dry.exists(), said
 
 
+def test_copies_that_the_hub_may_not_read_are_told(lab):
+    if os.geteuid() != 0 or subprocess.run(["getent", "group", "hikyaku"], capture_output=True).returncode == 0:
+        raise Skip("needs root and no group hikyaku")
+    old, new = old_postfix(lab), lab.folder / "hikyaku"
+    rows = [json.loads(line) for line in setup(lab, "--from", old, "-c", new, "--json").splitlines()]
+    assert [row["file"] for row in rows if row.get("kind") == "for root alone"] == [str(new / "logins")], rows
+
+
 def test_the_copies_are_for_the_hub_to_read(lab):
     if os.geteuid() != 0 or subprocess.run(["getent", "group", "hikyaku"], capture_output=True).returncode:
         raise Skip("needs root and the group hikyaku")
     old, new = old_postfix(lab), lab.folder / "hikyaku"
-    setup(lab, "--from", old, "-c", new)
+    assert "for root alone" not in setup(lab, "--from", old, "-c", new, "--json")
     assert (new / "logins").group() == "hikyaku" and (new / "logins").stat().st_mode & 0o777 == 0o640
