@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import check
+from booted_machine import BootedMachine
 
 sys.path.insert(0, str(check.TOP / "tests/e2e"))
 import documentation  # noqa: E402
@@ -304,6 +305,67 @@ def services_alone(machine, built):
     holds("purged, nothing of them is left", code == 0 and not machine.listed("*hikyaku*"), machine.listed("*hikyaku*") or said[-300:])
 
 
+def edit(booted, command, text):
+    """By a documented `systemctl edit`, which wants an editor and a terminal."""
+    (booted.root / "root/editor").write_text(f"#!/bin/sh\ncat > \"$1\" <<'END'\n{text}END\n")
+    (booted.root / "root/editor").chmod(0o755)
+    return booted.run(documented(command), terminal=True)
+
+
+def service_restarts(booted, name, signal):
+    before = booted.shown("hikyaku.service", "MainPID")
+    booted.run(f"kill -{signal} {before}")
+    holds(name, booted.wait_for(lambda: booted.shown("hikyaku.service", "ActiveState") == "active" and booted.shown("hikyaku.service", "MainPID") not in ("0", before)),
+          booted.run("systemctl status hikyaku.service")[1][-1500:])
+
+
+def under_systemd(machine, built):
+    """The units as systemd itself runs them."""
+    (machine.root / "usr/sbin/policy-rc.d").unlink()
+    code, said = machine.run("apt-get", "install", "-qq", "systemd", "systemd-sysv", "dbus", "bsdutils")
+    code2, said2 = machine.install(built["hikyaku-common"], built["hikyaku"], built["hikyaku-greylist"], built["hikyaku-milters"])
+    if not holds("systemd and all services install together", code == code2 == 0, said[-300:] + said2[-500:]):
+        return
+    booted = BootedMachine(machine.root, check.LOGS / "booted.log")
+    try:
+        if not booted.boot():
+            print(f"   skipped: systemd does not come up in a namespace here: {booted.log}", flush=True)
+            check.add(skipped=1)
+            return
+        use_units(booted)
+    finally:
+        booted.stop()
+
+
+def use_units(booted):
+    for unit in UNITS:
+        booted.run(f"systemctl start {unit}.service")
+        holds(f"systemd runs {unit}.service", booted.shown(f"{unit}.service", "ActiveState") == "active", booted.run(f"systemctl status {unit}.service")[1][-1500:])
+    pid = booted.shown("hikyaku.service", "MainPID")
+    status = booted.run(f"cat /proc/{pid}/status")[1]
+    holds("the hub is not root, has no capability and its name", re.search(r"^Name:\thikyaku$", status, re.M) and re.search(r"^CapEff:\t0+$", status, re.M)
+          and not re.search(r"^Uid:\t0\t", status, re.M), status)
+    code, said = booted.run("printf 'Subject: one\\n\\nhello\\n' | sendmail root && hikyaku config show --confinement")
+    holds("it takes mail, and says how it is confined", code == 0 and "alone (Landlock " in said and "threads of connections: open no file and no socket" in said, said)
+    code, said = booted.run("systemctl reload hikyaku.service && journalctl --unit hikyaku.service --no-pager")
+    holds("systemctl reload reads the configuration anew", code == 0 and "reload -- configuration" in said, said[-500:])
+    service_restarts(booted, "killed, it is started again", "KILL")
+    booted.run("mkdir -p /run/systemd/system/hikyaku.service.d; printf '[Service]\\nWatchdogSec=2\\nTimeoutAbortSec=1\\n' > /run/systemd/system/hikyaku.service.d/soon.conf; "
+               "systemctl daemon-reload; systemctl restart hikyaku.service")
+    service_restarts(booted, "when it hangs, the watchdog has it started again", "STOP")
+    code, said = edit(booted, "systemctl edit hikyaku.socket", "[Socket]\nListenStream=\nListenStream=127.0.0.1:25\nListenStream=[::1]:25\n")
+    holds("the documented edit of the socket", code == 0 and booted.run("systemctl cat hikyaku.socket")[1].count("127.0.0.1:25") == 2, said)
+    for start in ("systemctl stop", "systemctl enable", "systemctl start"):
+        code, said = booted.run(documented(start))
+        holds(documented(start), code == 0, said + booted.run("journalctl --unit hikyaku.service --no-pager --lines 5")[1])
+    code, said = booted.run("systemctl stop hikyaku.service && exec 3<>/dev/tcp/127.0.0.1/25 && read -t 60 -u 3 greeting && echo \"$greeting\"")
+    holds("a client that comes while the hub is down has it started, and is greeted", code == 0 and "\n220 " in said, said)
+    code, said = edit(booted, "systemctl edit hikyaku ", "[Service]\nReadWritePaths=/srv/backup\nCapabilityBoundingSet=\nAmbientCapabilities=\n")
+    booted.run("mkdir -p /srv/backup; chown hikyaku /srv/backup; echo 'hikyaku_writable_directories = /srv/backup' >> /etc/hikyaku/main.cf; systemctl restart hikyaku.service")
+    code2, said2 = booted.run("hikyaku store backup /srv/backup")
+    holds("a folder named in both places takes a backup, without any capability", code == code2 == 0, said + said2)
+
+
 def main():
     check.LOGS.mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0:
@@ -316,6 +378,7 @@ def main():
         machine = Machine(WORK / "machine")
         if not machine.make():
             return check.verdict()
+        under_systemd(machine.copy(WORK / "booted"), first)
         rebuilt = rebuild(machine.copy(WORK / "clean"))
         if install_hub(machine, first):
             use_hub(machine)

@@ -1,3 +1,4 @@
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -90,6 +91,7 @@ int serve_command(int argc, char** argv) {
   if (const auto end = app.parse(argc, argv)) return *end;
 
   std::signal(SIGPIPE, SIG_IGN);
+  ::prctl(PR_SET_NAME, "hikyaku");  // begun once more, it would be called "exe"
   raise_file_limit();
   io::SystemRandom random;
   auto loaded = load_configuration(directory, random, true);

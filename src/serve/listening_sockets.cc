@@ -157,7 +157,16 @@ Result<void> ListeningSockets::open(const std::string& host, std::uint16_t port)
   if (std::ranges::any_of(sockets_, [&](const Socket& one) { return one.host == host && one.port == port; }))
     return {};
   const auto opened = listen_on(host, port);
-  if (!opened) return std::unexpected(opened.error());
+  if (!opened) {
+    auto error = opened.error();
+    for (const auto& one : sockets_) {
+      if (one.of_systemd && one.port == port)
+        error.text +=
+            "; systemd has opened " + place(one.host, one.port) +
+            ": ListenStream= of hikyaku.socket and master.cf (with inet_interfaces) must name the same";
+    }
+    return std::unexpected(std::move(error));
+  }
   sockets_.push_back({*opened, host, port, false});
   return {};
 }

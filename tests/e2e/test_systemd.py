@@ -144,6 +144,7 @@ def test_where_no_capability_can_be_given_up_the_hub_begins_once_more_without_it
         raise Skip("needs Debian's python3")
     hub = nobodys_hub(lab, "/usr/bin/python3", "-c", NO_CAPSET)
     holds_nothing(hub)
+    assert Path(f"/proc/{hub.pid}/comm").read_text() == "hikyaku\n"
     # The port is its own, and is closed when no line wants it any more.
     before, hub.ports["smtp"] = hub.port, free_port()
     hub.configure("")
@@ -159,3 +160,12 @@ def test_a_port_that_is_taken_ends_the_start_with_its_name(lab):
     with listening(port=hub.port):
         done = subprocess.run([lab.binary, "serve", "-c", str(hub.conf)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 71 and f"listen on 127.0.0.1 port {hub.port}: Address already in use" in done.stderr, done
+
+
+def test_a_socket_of_another_address_that_takes_the_port_is_named(lab):
+    hub = lab.hub(start=False)
+    with listening(host="0.0.0.0", port=hub.port) as door:
+        begin = f'exec 3<&{door.fileno()}; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve -c "$1"'
+        done = subprocess.run(["bash", "-c", begin, lab.binary, str(hub.conf)], pass_fds=[door.fileno()], capture_output=True, text=True, timeout=60)
+    told = f"listen on 127.0.0.1 port {hub.port}: Address already in use; systemd has opened 0.0.0.0 port {hub.port}: ListenStream="
+    assert done.returncode == 71 and told in done.stderr, done
