@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <memory>
 
 namespace hikyaku::io {
@@ -42,7 +43,8 @@ WorkerPool& opener() {
 }
 
 bool confine_thread() {
-  opener();  // begins before the first is confined: it would inherit that
+  opener();   // begins before the first is confined: it would inherit that
+  ::tzset();  // reads /etc/localtime now: the first to ask for the local time may be a confined thread
   confined = confined || refuse_calls();
   return confined;
 }

@@ -80,6 +80,12 @@ def test_tutorial(lab):
          [("QUEUE-ID", lambda: last_id(machine))])
 
 
+def test_by_hand(lab):
+    machine = mail_server(lab, "example.com")
+    machine.succeed("hikyaku user add username", "password\n")
+    play(machine, "docs/by-hand.md")
+
+
 def test_header_from(lab):
     machine = machine_of(lab)
     play(machine, "docs/header-from.md", [("hikyaku config diff", Special(before=lambda m: m.start("hikyaku serve", "^ready$")))])
