@@ -24,8 +24,8 @@ struct MilterManagerWord {
   std::string_view name;      ///< "connection_spec"
   std::string_view fallback;  ///< its default as text; empty: nil
   std::string_view about;     ///< what it is for; of one without effect: why
-  bool counts = true;       ///< false: without effect here
-  bool call = false;        ///< a method, and no setting
+  bool counts = true;         ///< false: without effect here
+  bool call = false;          ///< a method, and no setting
 };
 /// All that there are, by object.
 std::vector<MilterManagerWord> milter_manager_words();
