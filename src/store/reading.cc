@@ -106,10 +106,9 @@ Result<Store::Counts> Store::counts(std::string_view mailbox) const {
     if (!open) return std::unexpected(open.error());
     record::Usage sum;
     std::optional<std::string> base;
-    auto rows = scan_all(kv_, kAccount, prefix, prefix_end(prefix),
+    auto rows = scan_all(kv_, kAccount, prefix, usage_key(account_of(mailbox), found->record.id, *open),
                          [&](const std::string& key, const std::string& value) -> Result<void> {
                            if (key == base_key) base = value;
-                           if (key >= usage_key(account_of(mailbox), found->record.id, *open)) return {};
                            const auto one = record::decode_usage(value);
                            if (!one) return std::unexpected(one.error());
                            sum += *one;
