@@ -1,5 +1,6 @@
 #include "io/authority_folder.h"
 
+#include <openssl/err.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
@@ -11,8 +12,13 @@ namespace hikyaku::io {
 namespace {
 
 int find_in_folder(X509_LOOKUP* lookup, X509_LOOKUP_TYPE type, const X509_NAME* name, X509_OBJECT* found) {
-  return by_opener(
-      [&] { return X509_LOOKUP_meth_get_get_by_subject(X509_LOOKUP_hash_dir())(lookup, type, name, found); });
+  return by_opener([&] {
+    // What is not found leaves an error behind, on a thread whose next work is another's.
+    ERR_set_mark();
+    const int got = X509_LOOKUP_meth_get_get_by_subject(X509_LOOKUP_hash_dir())(lookup, type, name, found);
+    ERR_pop_to_mark();
+    return got;
+  });
 }
 
 /// OpenSSL's own, but for the thread that reads.
@@ -38,7 +44,7 @@ bool use_authority_folder(SSL_CTX* context, const std::string& folder) {
 
 void use_authorities_of_machine(SSL_CTX* context) {
   SSL_CTX_set_default_verify_file(context);
-  const char* folder = std::getenv(X509_get_default_cert_dir_env());
+  const char* folder = ::secure_getenv(X509_get_default_cert_dir_env());
   use_authority_folder(context, folder != nullptr ? folder : X509_get_default_cert_dir());
 }
 

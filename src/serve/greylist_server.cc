@@ -162,7 +162,8 @@ int GreylistServer::run(const std::function<void()>& ready) {
         [] { return false; });
   }
   state.greylisting->start();
-  state.log->info("greylist", "threads of connections: " + IoThread::text(confined));
+  const auto told = "threads of connections: " + IoThread::text(confined);
+  confined ? state.log->info("greylist", told) : state.log->warning("greylist", told);
   state.log->info("greylist",
                   "started -- " + state.listener->spec().text() + ", " + state.greylisting->text());
   sd_notify(0, "READY=1");

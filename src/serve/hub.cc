@@ -519,7 +519,8 @@ int Hub::run(const std::function<void()>& ready) {
   auto stop = [&state] { return state.stop(); };
   asio::co_spawn(state.main, handle_signals(signals, reload, stop), asio::detached);
   for (auto& thread : state.threads) state.threads_confined = thread->start();
-  state.log->info("master", "threads of connections: " + IoThread::text(state.threads_confined));
+  const auto told = "threads of connections: " + IoThread::text(state.threads_confined);
+  state.threads_confined ? state.log->info("master", told) : state.log->warning("master", told);
   state.control->start();
   if (state.greylisting) state.greylisting->start();
   asio::co_spawn(state.main, state.scan_loop(), asio::detached);

@@ -21,7 +21,7 @@ class IoThread {
   explicit IoThread(Random& random)
       : random_(random), context_(1), work_(context_.get_executor()), sweep_(context_) {}
 
-  /// Comes back when the thread is confined, for all that comes from outside is read on it. false: the kernel
+  /// Comes back when the thread is confined, for what comes over connections is read on it. false: the kernel
   /// has nothing to confine it by.
   bool start() {
     sweep_.start();
@@ -36,7 +36,7 @@ class IoThread {
   /// What start() said, in words.
   static std::string text(bool confined) {
     return confined ? "open no file and no socket, start no program (seccomp)"
-                    : "not confined: the kernel has no seccomp";
+                    : "not confined: seccomp can't be had";
   }
   /// Ends the thread once nothing is under way in it any more, or at once.
   void release() { work_.reset(); }

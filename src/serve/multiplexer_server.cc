@@ -292,7 +292,8 @@ int MultiplexerServer::run(const std::function<void()>& ready) {
   asio::co_spawn(state.main, state.look_at_files(), asio::detached);
   bool confined = false;
   for (auto& worker : state.workers) confined = worker->thread.start();
-  state.log->info("manager", "threads of connections: " + IoThread::text(confined));
+  const auto told = "threads of connections: " + IoThread::text(confined);
+  confined ? state.log->info("manager", told) : state.log->warning("manager", told);
   state.serve(*state.listener);
   if (state.control) state.control->start();
   state.log->info("manager", "started -- " + state.listener->spec().text() + ", " +
