@@ -1,4 +1,7 @@
 """The seed's questions: who rewrites which header, and which way a sender's mail takes."""
+import shutil
+import subprocess
+
 from client import Client, queue_id, sample
 from sink import server_tls
 from test_smtp import relay
@@ -106,6 +109,20 @@ def test_relay_is_talked_to_over_tls_when_it_must_be(lab):
     mail = send(hub, "a@b.example", "bob@plain.example")
     hub.wait_log(f"{mail}.*status=deferred")
     assert not plain.messages
+
+
+def test_authorities_in_a_folder_are_read_when_they_are_wanted(lab):
+    sink = lab.sink(tls=server_tls(*lab.certificates["mail.hub.test"]))
+    folder = lab.folder / "authorities"
+    folder.mkdir()
+    hub = lab.hub(f"relayhost = {sink.next_hop}\nsmtp_tls_security_level = secure\nsmtp_tls_secure_cert_match = mail.hub.test\nsmtp_tls_CApath = {folder}\n")
+    mail = send(hub, "a@b.example", "bob@secure.example")
+    hub.wait_log(f"{mail}.*status=deferred")
+    assert not sink.messages
+    name = subprocess.run(["openssl", "x509", "-hash", "-noout", "-in", lab.certificates["ca"]], check=True, capture_output=True, text=True).stdout.strip()
+    shutil.copy(lab.certificates["ca"], folder / f"{name}.0")
+    hub.run("queue", "retry", mail)
+    assert sink.wait(1)[0].tls == "TLSv1.3"
 
 
 def test_certificate_of_the_relay_is_verified(lab):
