@@ -1,6 +1,7 @@
 #pragma once
 // For tests only: a Kv and a Blob whose machine can lose its power at any step.
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,6 +54,8 @@ class CrashingKv : public Kv {
   std::size_t unsynced() const { return unsynced_.size(); }
   /// For damage by hand.
   std::map<std::string, std::string>& rows(Space space) { return current_[space]; }
+  /// What others do right after a scan has read its rows.
+  std::function<void()> after_scan;
 
   Result<std::optional<std::string>> get(Space space, std::string_view key) const override {
     if (!power_.on()) return dead();
@@ -79,6 +82,7 @@ class CrashingKv : public Kv {
       if (!to.empty() && at->first >= to) break;
       found.emplace_back(*at);
     }
+    if (after_scan) after_scan();
     return found;
   }
   Result<void> commit(Batch batch, Durability durability) override {

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;  // of each of them but
 constexpr std::uint8_t kUsageVersion = 2;
+constexpr std::uint8_t kFoldedUsageVersion = 3;
 
 }  // namespace
 
@@ -63,14 +64,30 @@ std::string encode(const Usage& usage) {
   return std::move(out).finish();
 }
 
-Result<Usage> decode_usage(std::string_view stored) {
-  FrameReader in(stored, kUsageVersion, "row of usage");
-  Usage usage;
-  usage.octets = in.signed_number();
-  usage.messages = in.signed_number();
-  if (in.version() >= 2) usage.unseen = in.signed_number();
+std::string encode(const FoldedUsage& usage) {
+  FrameWriter out(kFoldedUsageVersion, 24);
+  out.signed_number(usage.sum.octets);
+  out.signed_number(usage.sum.messages);
+  out.signed_number(usage.sum.unseen);
+  out.number(usage.below);
+  return std::move(out).finish();
+}
+
+Result<FoldedUsage> decode_folded_usage(std::string_view stored) {
+  FrameReader in(stored, kFoldedUsageVersion, "row of usage");
+  FoldedUsage usage;
+  usage.sum.octets = in.signed_number();
+  usage.sum.messages = in.signed_number();
+  if (in.version() >= 2) usage.sum.unseen = in.signed_number();
+  if (in.version() >= 3) usage.below = in.number();
   if (auto done = in.finish(); !done) return std::unexpected(done.error());
   return usage;
+}
+
+Result<Usage> decode_usage(std::string_view stored) {
+  const auto usage = decode_folded_usage(stored);
+  if (!usage) return std::unexpected(usage.error());
+  return usage->sum;
 }
 
 std::string encode(const Quota& quota) {

@@ -41,6 +41,13 @@ struct Usage {
   bool operator==(const Usage&) const = default;
 };
 
+/// What changes added to a mailbox, added up. Version 3 of a row of usage; in those before it `below` is 0.
+struct FoldedUsage {
+  Usage sum;
+  std::uint64_t below = 0;  ///< every change with a lower MODSEQ is in it, and has no row of its own any more
+  bool operator==(const FoldedUsage&) const = default;
+};
+
 /// What one message adds.
 inline Usage usage_of_message(const MessageRecord& message) {
   return {static_cast<std::int64_t>(message.prefix.size() + message.body_size), 1,
@@ -75,7 +82,10 @@ Result<RemovedMessage> decode_removed_message(std::string_view stored);
 std::string encode(const RemovedMailbox& removed);
 Result<RemovedMailbox> decode_removed_mailbox(std::string_view stored);
 std::string encode(const Usage& usage);
+/// Of a FoldedUsage: its sum.
 Result<Usage> decode_usage(std::string_view stored);
+std::string encode(const FoldedUsage& usage);
+Result<FoldedUsage> decode_folded_usage(std::string_view stored);
 std::string encode(const Quota& quota);
 Result<Quota> decode_quota(std::string_view stored);
 std::string encode(const MailboxFloors& floors);

@@ -39,6 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try_one(stored, decode_removed_message, kEncode);
     try_one(stored, decode_removed_mailbox, kEncode);
     try_one(stored, decode_usage, kEncode);
+    try_one(stored, decode_folded_usage, kEncode);
     try_one(stored, decode_quota, kEncode);
     try_one(stored, decode_mailbox_floors, kEncode);
     try_one(stored, decode_moved_account, kEncode);

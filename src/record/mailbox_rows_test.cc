@@ -45,6 +45,13 @@ TEST(Usage, ThatOfVersion1HasNoUnseenMessages) {
   EXPECT_EQ(decode_usage("\x01\xff\x3f\x01\xaa\x51\x7b\x51").value(), (Usage{-4096, -1, 0}));
 }
 
+TEST(Usage, ThatOfVersion3TellsUpToWhichChangeItWasAddedUp) {
+  const FoldedUsage usage{{4096, 1, 1}, 300};
+  expect_stored_form(usage, decode_folded_usage, "0380400202ac02a978876e");
+  EXPECT_EQ(decode_usage(encode(usage)).value(), usage.sum);
+  EXPECT_EQ(decode_folded_usage(encode(Usage{4096, 1, 1})).value(), (FoldedUsage{{4096, 1, 1}, 0}));
+}
+
 TEST(Quota, TheStoredFormIsTheGoldenOneAndNoDamagePasses) {
   expect_stored_form(Quota{1000, 3}, decode_quota, "01e8070385e94869");
 }

@@ -456,7 +456,8 @@ std::string counts_text(const record::Usage& usage) {
 Result<void> Checker::accounts() {
   struct Kept {
     record::Usage sum;
-    std::optional<record::Usage> base;
+    record::FoldedUsage base;
+    bool behind = false;  // a row stands before what the base says that it holds
   };
   const auto format = format_of(kv_);
   if (!format) return std::unexpected(format.error());
@@ -485,7 +486,11 @@ Result<void> Checker::accounts() {
     if (!usage) return problem(Kind::unreadable, name, 0, usage.error().text);
     auto& one = kept[{name, whole ? 0 : place->mailbox}];
     one.sum += counted_as(*usage);
-    if (place->modseq == 0 && (!whole || place->mailbox == 0)) one.base = *usage;
+    if (place->modseq == 0 && (!whole || place->mailbox == 0)) {
+      one.base = record::decode_folded_usage(value).value();
+    } else if (place->modseq < one.base.below) {
+      one.behind = true;
+    }
   });
   if (!rows) return rows;
   std::map<std::pair<std::string, std::uint32_t>, record::Usage> counted;
@@ -497,14 +502,17 @@ Result<void> Checker::accounts() {
   for (const auto& [place, one] : kept) {
     const auto& [account, id] = place;
     const auto& wanted = counted[place];
-    if (one.sum == wanted) continue;
+    if (one.sum == wanted && !one.behind) continue;
     const auto* const box = box_of(id);
     problem(Kind::usage, box != nullptr && account_of(box->name) == account ? box->name : account, 0,
-            "it has " + counts_text(wanted) + "; kept are " + counts_text(one.sum), all_read_);
+            one.sum != wanted ? "it has " + counts_text(wanted) + "; kept are " + counts_text(one.sum)
+                              : "changes that are said to be added up have rows of their own",
+            all_read_);
     if (!all_read_) continue;
-    auto right = one.base.value_or(record::Usage{});
-    right += wanted;
-    right += -one.sum;
+    auto right = one.base;
+    if (one.behind) right.below = 0;
+    right.sum += wanted;
+    right.sum += -one.sum;
     put(kAccount, id == 0 ? usage_key(account) : usage_key(account, id, 0), encode(right));
   }
   return {};

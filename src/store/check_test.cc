@@ -105,6 +105,13 @@ INSTANTIATE_TEST_SUITE_P(
                    {"usage v@d 0: it has 1 messages, 1 unseen, of 16 octets; kept are 2 messages, "
                     "1 unseen, of 21 octets"},
                    0},
+        DamageCase{"usage_of_a_change_that_is_said_to_be_added_up",
+                   [](Full& at) {
+                     auto& rows = at.kv.rows(kAccount);
+                     rows[usage_key("v@d", 2, 0)] = encode(record::FoldedUsage{{}, 9});
+                   },
+                   {"usage v@d 0: changes that are said to be added up have rows of their own"},
+                   0},
         DamageCase{"a_change_that_is_missing",
                    [](Full& at) { at.kv.rows(kChange).erase(changed_key(2, 2, 1)); },
                    {"changes v@d 1: clients are not told of its last change"},

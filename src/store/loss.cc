@@ -223,7 +223,11 @@ Result<void> skip_given(Kv& kv, std::uint64_t changes) {
         if (!modseq) return std::unexpected(modseq.error());
         const auto room = std::uint64_t{UINT32_MAX} - *uid;
         record->uid_floor = static_cast<Uid>(*uid + std::min(changes, room));
-        record->modseq_floor = *modseq + changes;
+        // Changes may be lost whose sum is kept: no later one may have their number (FoldedUsage::below).
+        const auto usage = kv.get(kAccount, usage_key(account_of(name), record->id, 0));
+        if (!usage) return std::unexpected(usage.error());
+        const auto folded = *usage ? record::decode_folded_usage(**usage) : record::FoldedUsage{};
+        record->modseq_floor = std::max(*modseq, folded ? folded->below : 0) + changes;
         batch.put(kMailbox, name, encode(*record));
         return {};
       });

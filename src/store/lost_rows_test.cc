@@ -210,5 +210,17 @@ TEST(LostRowsTest, ARangeIsToldByMailboxAndUid) {
   EXPECT_EQ(between_messages(at.kv, {}, message_key(7, 9)), "? to mailbox number 7, UID 9");
 }
 
+TEST(SkipGiven, WhatWasAddedUpOfLostChangesIsBehindAllLaterOnes) {
+  OpenedStore at;
+  at.deliver(1, {"u@d"}, "12");
+  const auto id = at.store->find_mailbox("u@d").value().id;
+  at.kv.rows(kAccount)[usage_key("u@d", id, 0)] = encode(record::FoldedUsage{{}, 300});
+  at.kv.rows(kAccount).erase(usage_key("u@d", id, 2));
+  ASSERT_TRUE(skip_given(at.kv, 0).has_value());
+  ASSERT_TRUE(at.open());
+  at.deliver(2, {"u@d"}, "12");
+  EXPECT_EQ(at.store->counts("u@d").value().messages, 1U);
+}
+
 }  // namespace
 }  // namespace hikyaku::store

@@ -474,6 +474,50 @@ TEST_F(Mailboxes, EachMailboxIsFoldedByItselfInBoundedSteps) {
   EXPECT_TRUE(batch.empty());
 }
 
+TEST_F(Mailboxes, ACountBeginsBehindWhatWasFolded) {
+  for (std::uint64_t id = 1; id <= 5; ++id) at.deliver(id, {kInbox}, "12");
+  Kv::Batch batch;
+  EXPECT_FALSE(fold_usage(*at.store, batch, kInbox).value());
+  const auto removed = at.kv.rows(kAccount);
+  ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
+  at.deliver(6, {kInbox}, "12");
+  // To the engine what was removed is there for long, as something to step over.
+  at.kv.rows(kAccount).insert(removed.begin(), removed.end());
+  EXPECT_EQ(counted(at, kInbox), (Store::Counts{6, 12, 6}));
+  batch = {};
+  EXPECT_FALSE(fold_usage(*at.store, batch, kInbox).value());
+  ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
+  EXPECT_EQ(counted(at, kInbox), (Store::Counts{6, 12, 6}));
+  for (const auto& [key, value] : removed) at.kv.rows(kAccount).erase(key);
+}
+
+TEST_F(Mailboxes, AFoldMissesNothingThatIsAnsweredWhileItReads) {
+  for (int look = 1; look <= 4; ++look) {
+    OpenedStore one;
+    for (std::uint64_t id = 1; id <= 3; ++id) one.deliver(id, {kInbox}, "12");
+    Store::Message message;
+    message.queue_id = record::QueueId(4);
+    message.size = 1;
+    Kv::Batch batch;
+    auto slow = one.store->deliver(batch, {{kInbox, kInbox, {}}}, message, "x");
+    ASSERT_TRUE(slow);
+    one.deliver(5, {kInbox}, "12");
+    int looks = 0;
+    one.kv.after_scan = [&] {
+      if (++looks != look) return;
+      EXPECT_TRUE(one.kv.commit(std::move(batch), Kv::Durability::synced));
+      slow->committed();
+    };
+    Kv::Batch fold;
+    EXPECT_FALSE(fold_usage(*one.store, fold, kInbox).value());
+    one.kv.after_scan = nullptr;
+    ASSERT_TRUE(one.kv.commit(std::move(fold), Kv::Durability::synced));
+    if (looks < look) break;
+    EXPECT_EQ(counted(one, kInbox), (Store::Counts{5, 9, 5})) << look;
+    EXPECT_EQ(one.problems(), Strings{}) << look;
+  }
+}
+
 TEST_F(Mailboxes, WhatCountedAPurgedMailboxGoesWithIt) {
   at.create(kOld);
   at.deliver(1, {kOld}, "x");

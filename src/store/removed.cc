@@ -167,8 +167,10 @@ Result<void> remove_usage(const Store& store, Kv::Batch& batch, std::string_view
   const auto prefix = usage_key(account, id);
   const auto rows = store.kv().scan(kAccount, prefix, prefix_end(prefix), 2);
   if (!rows) return std::unexpected(rows.error());
-  if (rows->size() == 1 && rows->front().second == encode(record::Usage{}))
-    batch.remove(kAccount, rows->front().first);
+  if (rows->size() != 1) return {};
+  const auto usage = record::decode_usage(rows->front().second);
+  if (!usage) return std::unexpected(usage.error());
+  if (*usage == record::Usage{}) batch.remove(kAccount, rows->front().first);
   return {};
 }
 

@@ -166,23 +166,66 @@ std::vector<std::string> accounts_to_fold(const Store& store) { return Quotas(st
 
 namespace {
 
-/// The rows of one mailbox, while they are added up.
-struct MailboxRows {
-  std::uint32_t mailbox = 0;
-  std::optional<ModSeq> open;  ///< rows from it on stay as they are; looked for when there is a row
-  record::Usage sum;
-  std::optional<std::string> base;
-  std::vector<std::string> keys;  ///< but the base's
+/// Adds up what changes of one mailbox have rows of their own.
+class MailboxFold {
+ public:
+  MailboxFold(const Store& store, std::string_view account, std::uint32_t mailbox)
+      : store_(store), account_(account), mailbox_(mailbox) {}
 
-  std::size_t fold(Kv::Batch& batch, std::string_view account) {
-    if (keys.empty()) return 0;
-    auto key = usage_key(account, mailbox, 0);
-    // Rows are only ever removed together with a change of the first.
-    batch.preconditions.push_back({kAccount, key, base});
-    batch.put(kAccount, std::move(key), encode(sum));
-    for (auto& one : keys) batch.remove(kAccount, std::move(one));
-    return keys.size();
+  /// Reads its rows; removes at most `limit`. True: there are more. `total` grows by what was read.
+  Result<bool> read(std::size_t limit, Usage& total) {
+    // Before the rows: what is written later with a lower MODSEQ would be neither in the sum nor behind it.
+    const auto open = store_.registry().first_open_modseq(mailbox_);
+    if (!open) return std::unexpected(open.error());
+    auto base = store_.kv().get(kAccount, key(0));
+    if (!base) return std::unexpected(base.error());
+    base_ = std::move(*base);
+    if (base_) {
+      const auto folded = record::decode_folded_usage(*base_);
+      if (!folded) return std::unexpected(folded.error());
+      folded_ = *folded;
+      total += folded_.sum;
+    }
+    const auto end = prefix_end(usage_key(account_, mailbox_));
+    for (auto from = key(std::max<std::uint64_t>(folded_.below, 1));;) {
+      const auto rows = store_.kv().scan(kAccount, from, end, kScanRows);
+      if (!rows) return std::unexpected(rows.error());
+      for (const auto& [key, value] : *rows) {
+        const auto place = usage_place_of(std::string_view(key).substr(usage_key(account_).size()));
+        if (!place) return unreadable("the key of a row of usage");
+        const auto usage = record::decode_usage(value);
+        if (!usage) return std::unexpected(usage.error());
+        total += *usage;
+        if (place->modseq >= *open) continue;
+        folded_.sum += *usage;
+        folded_.below = place->modseq + 1;
+        keys_.push_back(key);
+        if (keys_.size() >= limit) return true;
+      }
+      if (rows->size() < kScanRows) return false;
+      from = rows->back().first + '\0';
+    }
   }
+
+  std::size_t rows() const { return keys_.size(); }
+
+  void compose(Kv::Batch& batch) && {
+    if (keys_.empty()) return;
+    // Rows are only ever removed together with a change of the first.
+    batch.preconditions.push_back({kAccount, key(0), base_});
+    batch.put(kAccount, key(0), encode(folded_));
+    for (auto& one : keys_) batch.remove(kAccount, std::move(one));
+  }
+
+ private:
+  std::string key(std::uint64_t modseq) const { return usage_key(account_, mailbox_, modseq); }
+
+  const Store& store_;
+  std::string_view account_;
+  std::uint32_t mailbox_;
+  std::optional<std::string> base_;
+  record::FoldedUsage folded_;
+  std::vector<std::string> keys_;
 };
 
 }  // namespace
@@ -190,43 +233,29 @@ struct MailboxRows {
 Result<bool> fold_usage(Store& store, Kv::Batch& batch, std::string_view account) {
   const auto prefix = usage_key(account), end = prefix_end(prefix);
   Usage total;
-  MailboxRows box;
   std::size_t folded = 0;
   for (std::string from = prefix;;) {
-    const auto rows = store.kv().scan(kAccount, from, end, kScanRows);
-    if (!rows) return std::unexpected(rows.error());
-    for (const auto& [key, value] : *rows) {
-      const auto place = usage_place_of(std::string_view(key).substr(prefix.size()));
-      if (!place) return unreadable("the key of a row of usage");
+    const auto next = store.kv().scan(kAccount, from, end, 1);
+    if (!next) return std::unexpected(next.error());
+    if (next->empty()) break;
+    const auto& [key, value] = next->front();
+    const auto place = usage_place_of(std::string_view(key).substr(prefix.size()));
+    if (!place) return unreadable("the key of a row of usage");
+    if (place->mailbox == 0) {  // stays until the database is counted
       const auto usage = record::decode_usage(value);
       if (!usage) return std::unexpected(usage.error());
       total += *usage;
-      if (place->mailbox == 0) continue;  // stays until the database is counted
-      if (place->mailbox != box.mailbox) {
-        folded += box.fold(batch, account);
-        box = {};
-        box.mailbox = place->mailbox;
-      }
-      if (place->modseq > 0 && !box.open) {
-        const auto open = store.registry().first_open_modseq(place->mailbox);
-        if (!open) return std::unexpected(open.error());
-        box.open = *open;
-      }
-      if (place->modseq > 0 && place->modseq >= *box.open) continue;
-      box.sum += *usage;
-      if (place->modseq == 0) {
-        box.base = value;
-      } else {
-        box.keys.push_back(key);
-      }
-      if (folded + box.keys.size() < kFoldAtOnce) continue;
-      box.fold(batch, account);
-      return true;
+      from = key + '\0';
+      continue;
     }
-    if (rows->size() < kScanRows) break;
-    from = rows->back().first + '\0';
+    MailboxFold mailbox(store, account, place->mailbox);
+    const auto more = mailbox.read(kFoldAtOnce - folded, total);
+    if (!more) return std::unexpected(more.error());
+    folded += mailbox.rows();
+    std::move(mailbox).compose(batch);
+    if (*more) return true;
+    from = prefix_end(usage_key(account, place->mailbox));
   }
-  box.fold(batch, account);
   Quotas(store).folded(account, total);
   return false;
 }
@@ -297,9 +326,9 @@ void put_right(Kv::Batch& batch, std::string_view account, std::uint32_t mailbox
     batch.remove(kAccount, usage_key(account));
     return;
   }
-  auto right = stored ? record::decode_usage(*stored).value() : Usage{};
-  right += counted;
-  right += -kept.sums.at(mailbox);
+  auto right = stored ? record::decode_folded_usage(*stored).value() : record::FoldedUsage{};
+  right.sum += counted;
+  right.sum += -kept.sums.at(mailbox);
   auto key = usage_key(account, mailbox, 0);
   batch.preconditions.push_back({kAccount, key, stored});
   batch.put(kAccount, std::move(key), encode(right));

@@ -33,7 +33,8 @@ class Greylist:
         mark = self.mark()
         self.process = subprocess.Popen([self.lab.binary, "greylist", "serve", "-f", str(self.conf), "--log", "-", *self.options],
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self.reader.start()
         self.wait_log("^(ready|--- end)$", since=mark)
         assert "ready" in self.lines[mark:], "it did not come up:\n" + "\n".join(self.lines)
         return self
@@ -44,7 +45,6 @@ class Greylist:
         process, self.process = self.process, None
         if process is None:
             return
-        mark = self.mark()
         process.send_signal(signal.SIGTERM)
         try:
             code = process.wait(10)
@@ -52,15 +52,14 @@ class Greylist:
             process.kill()
             process.wait()
             raise AssertionError("it did not end within 10 s of SIGTERM") from None
-        self.wait_log("^--- end$", since=mark)
+        self.reader.join(10)
         assert code == 0, f"it ended with {code}:\n" + "\n".join(self.lines[-30:])
 
     def kill(self):
         process, self.process = self.process, None
-        mark = self.mark()
         process.kill()
         process.wait()
-        self.wait_log("^--- end$", since=mark)
+        self.reader.join(10)
 
     def tell(self, *arguments, client="192.0.2.7", timeout=60):
         """A message of joe to kim through it: the JSON of `milters test`."""

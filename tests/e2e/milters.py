@@ -42,7 +42,8 @@ class Multiplexer:
         mark = self.mark()
         self.process = subprocess.Popen([self.lab.binary, "milters", "serve", *self.source, "--log", "-", "--spool-directory", str(self.folder),
                                          *self.options], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self.reader.start()
         self.wait_log("^(ready|--- end)$", since=mark)
         assert "ready" in self.lines[mark:], "it did not come up:\n" + "\n".join(self.lines)
         return self
@@ -63,6 +64,7 @@ class Multiplexer:
             process.kill()
             process.wait()
             raise AssertionError("the multiplexer did not end within 10 s of SIGTERM") from None
+        self.reader.join(10)  # its last lines belong before those of the next start
         assert code == 0, f"the multiplexer ended with {code}:\n" + "\n".join(self.lines[-30:])
         return code
 
