@@ -116,7 +116,7 @@ class Loader {
     message.received = now();
     message.sender = need(mail::Address::from_internal("a" + std::to_string(number) + "@s.example"));
     message.size = body.size();
-    message.header = header;
+    message.envelope = record::summarize(header);
     if (large) {
       message.blob = "large-" + std::to_string(number);
       auto writer = need(database_.blob->put(message.blob));

@@ -56,7 +56,7 @@ hikyaku_library(log fmt::fmt)
 hikyaku_library(json nlohmann_json::nlohmann_json)
 hikyaku_library(cli CLI11::CLI11)
 hikyaku_library(systemd PkgConfig::SYSTEMD)
-hikyaku_library(prometheus PkgConfig::PROMETHEUS)
+hikyaku_library(prometheus PkgConfig::PROMETHEUS civetweb-cpp)  # which serves its pages
 
 hikyaku_library(asio)
 # g++ 12 takes the frame allocator of a coroutine for a mismatched pair.

@@ -4,6 +4,7 @@
 
 #include "base/escape.h"
 #include "io/stable_file.h"
+#include "io/thread_confinement.h"
 #include "table/fold.h"
 
 namespace hikyaku::io {
@@ -38,7 +39,8 @@ table::Answer AskedTable::find(std::string_view key) const {
     if (!match) return fail(Fault::temporary, common_.name + ": domain: " + match.error().text);
     if (!*match) return std::optional<table::Found>{};
   }
-  auto values = ask(text);
+  // Libraries open what they like, when they like.
+  auto values = by_asker([&] { return ask(text); });
   if (!values) return fail(Fault::temporary, values.error().text);
   std::string joined;
   std::size_t count = 0;

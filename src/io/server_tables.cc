@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "io/blocking_socket.h"
 #include "io/idle_connections.h"
+#include "io/thread_confinement.h"
 #include "table/lookup_reply.h"
 
 namespace hikyaku::io {
@@ -35,7 +36,7 @@ class ServerTable final : public table::Table {
       auto reply = ask(std::move(*kept), key, deadline);
       if (reply) return answer(std::move(*reply));
     }
-    auto fresh = BlockingSocket::connect(endpoint_, deadline);
+    auto fresh = by_asker([&] { return BlockingSocket::connect(endpoint_, deadline); });
     if (!fresh) return fail(Fault::temporary, fresh.error().text);
     auto reply = ask(std::move(*fresh), key, deadline);
     if (!reply) return fail(Fault::temporary, "asking " + endpoint_ + ": " + reply.error().text);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <functional>
 #include <memory>
 
 namespace hikyaku::io {
@@ -36,9 +37,25 @@ bool refuse_calls() {
 
 // More than one: a directory that /etc/nsswitch.conf names may be slow.
 constexpr std::size_t kOpeners = 4;
+constexpr std::size_t kAskers = 32;  // they wait: idle but for that
+constexpr std::size_t kReaders = 2;  // what they do is short, and waits for nothing
 
 WorkerPool& opener() {
   static WorkerPool pool(kOpeners);
+  return pool;
+}
+
+WorkerPool& asker() {
+  // A thread inherits the confinement of the one that makes it.
+  static auto& pool = by_opener([]() -> std::reference_wrapper<WorkerPool> {
+                        static WorkerPool made(kAskers);
+                        return made;
+                      }).get();
+  return pool;
+}
+
+WorkerPool& reader() {
+  static WorkerPool pool(kReaders, WorkerPool::Confined{});
   return pool;
 }
 

@@ -20,20 +20,42 @@ bool thread_is_confined();
 
 /// The threads that open for those that are confined. They are there once a thread was confined.
 WorkerPool& opener();
+/// More of them, for what may wait long: tables whose servers are asked.
+WorkerPool& asker();
+/// Confined threads, for what those that are not have to read from outside.
+WorkerPool& reader();
 
-/// Runs `work` where files and sockets can be opened, and waits for it: here, where this thread is not
-/// confined. For what is rare and short, such as the certificate of a name. `work` must not throw.
+/// Runs `work` on the pool and waits for it. It must not throw.
 template <class Work>
-std::invoke_result_t<Work&> by_opener(Work work) {
-  if (!thread_is_confined()) return work();
+std::invoke_result_t<Work&> run_there(WorkerPool& pool, Work work) {
   std::optional<std::invoke_result_t<Work&>> result;
   std::binary_semaphore done{0};
-  opener().post([&] {
+  pool.post([&] {
     result.emplace(work());
     done.release();
   });
   done.acquire();
   return *std::move(result);
+}
+
+/// Runs `work` where files and sockets can be opened, and waits for it: here, where this thread is not
+/// confined. For what is rare and short, such as the certificate of a name. `work` must not throw.
+template <class Work>
+std::invoke_result_t<Work&> by_opener(Work work) {
+  return thread_is_confined() ? run_there(opener(), std::move(work)) : work();
+}
+
+/// The same for what may wait long.
+template <class Work>
+std::invoke_result_t<Work&> by_asker(Work work) {
+  return thread_is_confined() ? run_there(asker(), std::move(work)) : work();
+}
+
+/// Runs `work`, which reads what comes from outside, where nothing can be opened, and waits for it: here, where
+/// this thread is confined. `work` must not throw.
+template <class Work>
+std::invoke_result_t<Work&> by_reader(Work work) {
+  return thread_is_confined() ? work() : run_there(reader(), std::move(work));
 }
 
 }  // namespace hikyaku::io

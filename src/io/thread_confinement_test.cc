@@ -72,6 +72,28 @@ TEST_F(ThreadConfinementTest, OthersAreNot) {
   EXPECT_EQ(start_program(), 0);
 }
 
+TEST_F(ThreadConfinementTest, WhoIsNotCanHaveConfinedOnesReadForIt) {
+  confined([] {});
+  EXPECT_EQ(by_reader(open_file), EPERM);
+  EXPECT_EQ(by_reader([] { return std::string("and they give what it is"); }), "and they give what it is");
+  WorkerPool pool(2, WorkerPool::Confined{});
+  EXPECT_EQ(run_there(pool, open_socket), EPERM);
+}
+
+TEST_F(ThreadConfinementTest, AConfinedOneReadsByItself) {
+  confined([] {
+    const auto here = std::this_thread::get_id();
+    EXPECT_TRUE(by_reader([here] { return std::this_thread::get_id() == here; }));
+  });
+}
+
+TEST_F(ThreadConfinementTest, TheAskersThreadsAreNotConfinedWhoeverAsksFirst) {
+  confined([] {
+    EXPECT_EQ(by_asker(open_socket), 0);
+    EXPECT_EQ(by_asker(start_program), 0);
+  });
+}
+
 TEST_F(ThreadConfinementTest, TheOpenerOpensForIt) {
   confined([] {
     EXPECT_EQ(by_opener(open_file), 0);

@@ -1,16 +1,32 @@
 #include "io/worker_pool.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "io/thread_confinement.h"
 
 namespace hikyaku::io {
 
 WorkerPool::WorkerPool(std::size_t threads, int niceness) {
+  begin(threads, [niceness] {
+    // Of this thread alone: Linux keeps the value for each. Without it the work is done all the same.
+    if (niceness != 0) (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+  });
+}
+
+WorkerPool::WorkerPool(std::size_t threads, Confined) {
+  begin(threads, [] {
+    (void)::prctl(PR_SET_NAME, "reader");
+    (void)confine_thread();  // where it can't be, that is told of the connections' threads
+  });
+}
+
+void WorkerPool::begin(std::size_t threads, const std::function<void()>& first) {
   threads_.reserve(threads);
   for (std::size_t i = 0; i < threads; ++i) {
-    threads_.emplace_back([this, niceness] {
-      // Of this thread alone: Linux keeps the value for each. Without it the work is done all the same.
-      if (niceness != 0) (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+    threads_.emplace_back([this, first] {
+      first();
       work();
     });
   }

@@ -22,6 +22,9 @@ class WorkerPool {
   /// `niceness`: how far these threads stand back behind the others when there is too little CPU time, 0
   /// to 19.
   explicit WorkerPool(std::size_t threads, int niceness = 0);
+  /// One whose threads open nothing (io/thread_confinement.h): for what reads from outside.
+  struct Confined {};
+  WorkerPool(std::size_t threads, Confined);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -53,6 +56,7 @@ class WorkerPool {
   void stop(Waiting waiting = Waiting::finish);
 
  private:
+  void begin(std::size_t threads, const std::function<void()>& first);
   void work();
 
   std::mutex mutex_;

@@ -99,7 +99,7 @@ struct Hub::State {
   io::SystemRandom random;
   std::unique_ptr<io::Log> log;
   Metrics metrics;
-  std::unique_ptr<io::WorkerPool> pool, waiting, refreshing;
+  std::unique_ptr<io::WorkerPool> pool, waiting, lookups, refreshing;
   std::unique_ptr<io::Resolver> resolver;
   std::unique_ptr<io::SaslLibrary> sasl;
   std::unique_ptr<io::Users> users;
@@ -186,6 +186,7 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running, Begun begu
 
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
   waiting = std::make_unique<io::WorkerPool>(kWaitingThreads);
+  lookups = std::make_unique<io::WorkerPool>(kWaitingThreads, io::WorkerPool::Confined{});
   refreshing = std::make_unique<io::WorkerPool>(1, kRefreshNiceness);
   io::Resolver::Settings dns;
   dns.forward = main_cf.text("hikyaku_dns_server").text;
@@ -209,7 +210,7 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running, Begun begu
 
   ids = std::make_unique<record::IdSource>(queue->queue->last_id());
   services = std::unique_ptr<Services>(new Services{
-      clock, random, *log, *pool, *waiting, metrics, *resolver, *sasl, *users, credentials, auth_throttle,
+      clock, random, *log, *pool, *waiting, *lookups, metrics, *resolver, *sasl, *users, credentials, auth_throttle,
       client_rates, *ids, *queue->queue, *queue->blob, *queue->commits, mailboxes});
   services->use(running);
   at_start.reset();
@@ -543,7 +544,9 @@ void Hub::State::close() {
   for (auto& thread : threads) thread->stop();
   for (auto& thread : threads) thread->join();
   // Nobody is there any more for what a server would answer: the mail is in the queue.
-  if (waiting) waiting->stop(io::WorkerPool::Waiting::drop);
+  for (auto* const one : {lookups.get(), waiting.get()}) {
+    if (one != nullptr) one->stop(io::WorkerPool::Waiting::drop);
+  }
   if (refreshing) refreshing->stop();
   if (greylisting) greylisting->stop_peers();
   if (pool) pool->stop();

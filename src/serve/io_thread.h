@@ -1,4 +1,6 @@
 #pragma once
+#include <sys/prctl.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <future>
@@ -28,6 +30,7 @@ class IoThread {
     std::promise<bool> confined;
     auto begun = confined.get_future();
     thread_ = std::thread([this, confined = std::move(confined)]() mutable {
+      (void)::prctl(PR_SET_NAME, "connections");
       confined.set_value(io::confine_thread());
       context_.run();
     });

@@ -1,9 +1,9 @@
 #include "serve/local_recipients.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/escape.h"
-#include "mail/header.h"
 #include "table/address_lookup.h"
 #include "table/fold.h"
 #include "table/logical_lines.h"
@@ -24,15 +24,11 @@ bool same_address(const mail::Address& a, const mail::Address& b) {
 }
 
 /// The message has been at this recipient before (RFC 5321 s. 6.3).
-std::optional<DeliveryResult> loop(const record::Recipient& recipient, std::string_view header,
-                                   Explanation& why) {
+std::optional<DeliveryResult> loop(const record::Recipient& recipient,
+                                   const std::vector<std::string>& delivered_to, Explanation& why) {
   const auto own = recipient.address.text();
-  bool found = false;
-  mail::HeaderFields fields(header);
-  while (const auto field = fields.next()) {
-    found = found || (mail::header_kind(field->name).name == mail::HeaderName::delivered_to &&
-                      table::equal_ascii_nocase(table::trim(field->value), own));
-  }
+  const bool found = std::ranges::any_of(
+      delivered_to, [&](const std::string& value) { return table::equal_ascii_nocase(value, own); });
   why.add({.step = "store.loop",
            .rule = "Delivered-To: " + own,
            .origin = {},
@@ -191,13 +187,14 @@ class LocalPlanning {
 }  // namespace
 
 LocalPlan plan_local(const Running& running, const mail::Address& sender, const record::Recipient& recipient,
-                     std::string_view header, Time now, Explanation& why) {
-  if (auto failure = loop(recipient, header, why)) return {.failure = std::move(failure)};
+                     const std::vector<std::string>& delivered_to, Time now, Explanation& why) {
+  if (auto failure = loop(recipient, delivered_to, why)) return {.failure = std::move(failure)};
   return LocalPlanning(running, sender, recipient, now, why).run();
 }
 
-LocalPlan plan_virtual(const record::Recipient& recipient, std::string_view header, Explanation& why) {
-  if (auto failure = loop(recipient, header, why)) return {.failure = std::move(failure)};
+LocalPlan plan_virtual(const record::Recipient& recipient, const std::vector<std::string>& delivered_to,
+                       Explanation& why) {
+  if (auto failure = loop(recipient, delivered_to, why)) return {.failure = std::move(failure)};
   return {.mailboxes = {recipient.address}};
 }
 

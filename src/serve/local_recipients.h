@@ -1,7 +1,6 @@
 #pragma once
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/explanation.h"
@@ -23,12 +22,13 @@ struct LocalPlan {
 };
 
 /// Decides it for a recipient of `local`, as local(8) does: loop by Delivered-To, alias_maps, and whether
-/// there is such a user (local_recipient_maps without the alias tables). `header` is the header section of
-/// the message. Blocks as the tables and include files do.
+/// there is such a user (local_recipient_maps without the alias tables). `delivered_to` are the values of the
+/// message's Delivered-To headers. Blocks as the tables and include files do.
 LocalPlan plan_local(const Running& running, const mail::Address& sender, const record::Recipient& recipient,
-                     std::string_view header, Time now, Explanation& why);
+                     const std::vector<std::string>& delivered_to, Time now, Explanation& why);
 
 /// The same for `virtual`, as virtual(8): the loop check alone.
-LocalPlan plan_virtual(const record::Recipient& recipient, std::string_view header, Explanation& why);
+LocalPlan plan_virtual(const record::Recipient& recipient, const std::vector<std::string>& delivered_to,
+                       Explanation& why);
 
 }  // namespace hikyaku::serve

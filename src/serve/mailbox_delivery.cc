@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/escape.h"
+#include "io/thread_confinement.h"
 #include "serve/command_delivery.h"
 #include "serve/forwarded_message.h"
 #include "serve/local_recipients.h"
@@ -68,12 +69,14 @@ class MailboxDelivery {
  public:
   using Done = std::move_only_function<void(std::vector<DeliveryResult>)>;
 
-  MailboxDelivery(Services& services, bool whole_address, const Job& job, Done done)
+  MailboxDelivery(Services& services, bool whole_address, const Job& job, std::optional<HeaderFacts> header,
+                  Done done)
       : services_(services),
         whole_address_(whole_address),
         job_(job),
         stored_(job.message->stored),
         done_(std::move(done)),
+        header_(std::move(header)),
         shares_(job.recipients.size()) {}
 
   static void begin(std::unique_ptr<MailboxDelivery> self, const Running& running) {
@@ -100,14 +103,17 @@ class MailboxDelivery {
   Result<void> read_content() {
     if (job_.message->content) {
       content_ = job_.message->content;
-      header_ = std::string_view(*content_).substr(0, static_cast<std::size_t>(stored_.header_size));
-      return {};
+    } else {
+      const auto wanted = stored_.blob.empty() ? stored_.size : stored_.header_size;
+      auto octets = services_.queue.read_body(stored_, 0, static_cast<std::size_t>(wanted));
+      if (!octets) return std::unexpected(std::move(octets.error()));
+      content_ = std::make_shared<const std::string>(std::move(*octets));
     }
-    const auto wanted = stored_.blob.empty() ? stored_.size : stored_.header_size;
-    auto octets = services_.queue.read_body(stored_, 0, static_cast<std::size_t>(wanted));
-    if (!octets) return std::unexpected(std::move(octets.error()));
-    content_ = std::make_shared<const std::string>(std::move(*octets));
-    header_ = std::string_view(*content_).substr(0, static_cast<std::size_t>(stored_.header_size));
+    if (!header_) {
+      const auto section =
+          std::string_view(*content_).substr(0, static_cast<std::size_t>(stored_.header_size));
+      header_ = io::by_reader([section] { return read_header(section); });
+    }
     return {};
   }
 
@@ -118,9 +124,9 @@ class MailboxDelivery {
   void plan(const Running& running) {
     for (std::size_t i = 0; i < shares_.size(); ++i) {
       auto& share = shares_[i];
-      share.plan = whole_address_ ? plan_virtual(recipient(i), header_, share.why)
-                                  : plan_local(running, stored_.sender, recipient(i), header_,
-                                               services_.clock.now(), share.why);
+      share.plan = whole_address_ ? plan_virtual(recipient(i), header_->delivered_to, share.why)
+                                  : plan_local(running, stored_.sender, recipient(i),
+                                               header_->delivered_to, services_.clock.now(), share.why);
       const std::lock_guard lock(job_.message->mutex);
       job_.message->ledger.append(share.why.bytes());
     }
@@ -238,7 +244,7 @@ class MailboxDelivery {
     message.sender = stored_.sender;
     message.size = stored_.size;
     message.header_size = stored_.header_size;
-    message.header = header_;
+    message.envelope = header_->envelope;
     std::string body;
     if (stored_.blob.empty()) {
       body = *content_;
@@ -429,7 +435,7 @@ class MailboxDelivery {
   std::vector<Group> groups_;
   std::size_t next_group_ = 0;                  // to be delivered
   std::shared_ptr<const std::string> content_;  // the whole message, or, when it is a blob, its headers
-  std::string_view header_;
+  std::optional<HeaderFacts> header_;
   std::vector<Share> shares_;  // as job_.recipients
   std::vector<store::Store::Target> targets_;
   std::vector<store::Store::Outcome> outcomes_;  // as targets_
@@ -438,9 +444,11 @@ class MailboxDelivery {
 }  // namespace
 
 void deliver_to_mailboxes(Services& services, const Running& running, bool whole_address, const Job& job,
+                          std::optional<HeaderFacts> header,
                           std::move_only_function<void(std::vector<DeliveryResult>)> done) {
-  MailboxDelivery::begin(std::make_unique<MailboxDelivery>(services, whole_address, job, std::move(done)),
-                         running);
+  MailboxDelivery::begin(
+      std::make_unique<MailboxDelivery>(services, whole_address, job, std::move(header), std::move(done)),
+      running);
 }
 
 }  // namespace hikyaku::serve

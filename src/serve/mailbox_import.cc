@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "io/thread_confinement.h"
 #include "mail/header.h"
 #include "store/folders.h"
 #include "store/messages.h"
@@ -150,8 +151,10 @@ store::NewMessage MailboxImport::finished() {
   message.queue_id = arrived.head.queue_id;
   message.known_by = std::move(arrived.head.known_by);
   message.size = arrived.size;
-  message.header_size = mail::find_header_end(beginning).body;
-  message.envelope = record::summarize(beginning.substr(0, static_cast<std::size_t>(message.header_size)));
+  message.envelope = io::by_reader([beginning] {
+    return record::summarize(beginning.substr(0, static_cast<std::size_t>(mail::find_header_end(beginning).body)));
+  });
+  message.header_size = message.envelope->header_size;
   message.blob = std::move(arrived.blob);
   message.body = std::move(arrived.body);
   return message;

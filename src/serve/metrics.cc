@@ -2,12 +2,13 @@
 
 #include <prometheus/collectable.h>
 #include <prometheus/counter.h>
-#include <prometheus/exposer.h>
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
 #include <mutex>
 #include <vector>
+
+#include "serve/metrics_page.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -88,7 +89,7 @@ Metrics::~Metrics() = default;
 
 Result<void> Metrics::listen(const std::string& address) {
   try {
-    state_->exposer = std::make_unique<prometheus::Exposer>(address, 1);
+    state_->exposer = serve_metrics(address);
     state_->exposer->RegisterCollectable(state_->registry);
     state_->exposer->RegisterCollectable(state_->asked);
   } catch (const std::exception& error) {

@@ -72,7 +72,7 @@ Result<void> Mailboxes::deliver(std::uint64_t number, History& acknowledged) {
   message.received = kBegin;
   message.sender = mail::Address::from_internal("a@s.example").value();
   message.size = body.size();
-  message.header = body;
+  message.envelope = record::summarize(body);
   message.blob = blob_name(number, body.size());
   const auto sum = crc32c(body);
   if (!message.blob.empty()) {
@@ -82,9 +82,7 @@ Result<void> Mailboxes::deliver(std::uint64_t number, History& acknowledged) {
   std::vector<store::Store::Target> targets;
   for (const auto& name : names) targets.push_back({name, name, {}});
   Kv::Batch batch;
-  const auto copy = message.header;
-  auto delivery =
-      opened_->store->deliver(batch, targets, message, message.blob.empty() ? std::string(copy) : "");
+  auto delivery = opened_->store->deliver(batch, targets, message, std::move(body));
   if (!delivery) return std::unexpected(delivery.error());
   if (batch.empty()) return {};
   const auto first = kv().engine().GetLatestSequenceNumber() + 1;

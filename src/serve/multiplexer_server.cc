@@ -71,7 +71,7 @@ struct MultiplexerServer::State {
   io::SystemClock clock;
   io::SystemRandom random;
   std::unique_ptr<io::Log> log;
-  std::unique_ptr<io::WorkerPool> pool;
+  std::unique_ptr<io::WorkerPool> pool, spooling;
   std::unique_ptr<io::Resolver> resolver;
   std::unique_ptr<VerdictFile> verdicts;
   std::unique_ptr<MultiplexerServices> services;
@@ -132,6 +132,7 @@ Result<void> MultiplexerServer::State::open(Loaded loaded) {
   if (!opened_log) return std::unexpected(std::move(opened_log.error()));
   log = std::move(*opened_log);
   pool = std::make_unique<io::WorkerPool>(kPoolThreads);
+  spooling = std::make_unique<io::WorkerPool>(kPoolThreads, io::WorkerPool::Confined{});
   processes = std::make_unique<FilterProcesses>(main, *log);
   registry = std::make_unique<FilterRegistry>(*processes);
   io::Resolver::Settings dns;
@@ -147,7 +148,7 @@ Result<void> MultiplexerServer::State::open(Loaded loaded) {
     verdicts = std::move(*file);
   }
   services = std::unique_ptr<MultiplexerServices>(new MultiplexerServices{
-      clock, *log, *pool, *resolver, verdicts.get(), options.spool_folder, options.record_folder});
+      clock, *log, *pool, *spooling, *resolver, verdicts.get(), options.spool_folder, options.record_folder});
 
   auto count = *loaded.settings.n_workers;
   if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
@@ -313,7 +314,9 @@ void MultiplexerServer::State::close() {
   for (auto& worker : workers) worker->thread.stop();
   for (auto& worker : workers) worker->thread.join();
   if (resolver) resolver->stop();
-  if (pool) pool->stop();
+  for (auto* const one : {spooling.get(), pool.get()}) {
+    if (one != nullptr) one->stop();
+  }
   // Before the contexts that their sockets belong to.
   for (auto& worker : workers) worker->sessions.clear();
   listener.reset();

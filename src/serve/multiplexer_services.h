@@ -15,7 +15,8 @@ namespace hikyaku::serve {
 struct MultiplexerServices {
   Clock& clock;
   io::Log& log;
-  io::WorkerPool& pool;  ///< for what blocks: spooled bodies, names of hosts, Ruby
+  io::WorkerPool& pool;  ///< for what blocks: names of hosts, Ruby
+  io::WorkerPool& spooling;  ///< for messages whose bodies are in files: confined
   io::Resolver& resolver;
   VerdictFile* verdicts;        ///< null: none is kept
   std::string spool_folder;     ///< for messages that are too large for memory

@@ -88,7 +88,7 @@ void MultiplexerSession::step() {
 /// Reads and writes of the spool may wait for a disk.
 asio::awaitable<void> MultiplexerSession::next_on_pool() {
   auto work = [this] { return core_.next(Clock::now()); };
-  auto event = co_await services_.pool.run(std::move(work));
+  auto event = co_await services_.spooling.run(std::move(work));
   busy_ = false;
   if (over_) co_return;
   const bool more = handle(std::move(event));

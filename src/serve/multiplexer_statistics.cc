@@ -2,7 +2,6 @@
 
 #include <prometheus/client_metric.h>
 #include <prometheus/collectable.h>
-#include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/metric_type.h>
 #include <sysexits.h>
@@ -10,6 +9,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "serve/metrics_page.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -195,7 +196,7 @@ MultiplexerMetrics::~MultiplexerMetrics() = default;
 
 Result<void> MultiplexerMetrics::listen(const std::string& address) {
   try {
-    state_->exposer = std::make_unique<prometheus::Exposer>(address, 1);
+    state_->exposer = serve_metrics(address);
     state_->exposer->RegisterCollectable(state_->asked);
   } catch (const std::exception& error) {
     return fail(Fault::permanent, "serve metrics on " + address + ": " + error.what());

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/escape.h"
+#include "io/thread_confinement.h"
 #include "serve/mailbox_delivery.h"
 #include "serve/notices.h"
 
@@ -217,10 +218,16 @@ void Outbound::hand_over(const Running& running, const Transport& transport, con
     }
     case config::Service::Role::local: {
       const bool whole_address = transport.command != "local";
-      services_.pool.post([this, whole_address, job = std::move(job)]() mutable {
+      const auto& stored = job.message->stored;
+      std::optional<HeaderFacts> header;
+      if (io::thread_is_confined() && job.message->content) {
+        header = read_header(
+            std::string_view(*job.message->content).substr(0, static_cast<std::size_t>(stored.header_size)));
+      }
+      services_.pool.post([this, whole_address, job = std::move(job), header = std::move(header)]() mutable {
         const auto current = services_.running();
         deliver_to_mailboxes(
-            services_, *current, whole_address, job,
+            services_, *current, whole_address, job, std::move(header),
             [this, job](std::vector<DeliveryResult> results) { finished(job, std::move(results)); });
       });
       return;
@@ -409,7 +416,7 @@ void Outbound::settle_with_notices(std::shared_ptr<ActiveMessage> message) {
       facts.id = services_.ids.next(now);
       facts.now = now;
       if (action == mail::DsnAction::delayed) facts.retry_until = entry.arrival + running->retry.lifetime;
-      notices.push_back(make_notice(entry, owed, action, content, facts));
+      notices.push_back(io::by_reader([&] { return make_notice(entry, owed, action, content, facts); }));
       message->ledger.add({.step = "notice",
                            .rule = action == mail::DsnAction::failed    ? "bounce"
                                    : action == mail::DsnAction::delayed ? "delay notice"

@@ -8,6 +8,7 @@
 #include "policy/access.h"
 #include "serve/access_decision.h"
 #include "serve/greylist_rehearsal.h"
+#include "serve/header_facts.h"
 #include "serve/incoming_message.h"
 #include "serve/local_recipients.h"
 #include "serve/milter_chain.h"
@@ -221,9 +222,10 @@ class Stage {
                 const Transport& transport, Rehearsal::Delivery& delivery) {
     auto resolved = recipient;
     resolved.address = delivery.address;
+    const auto delivered_to = read_header(result_.header).delivered_to;
     auto plan = transport.command == "local"
-                    ? plan_local(running_, entry.sender, resolved, result_.header, now_, result_.why)
-                    : plan_virtual(resolved, result_.header, result_.why);
+                    ? plan_local(running_, entry.sender, resolved, delivered_to, now_, result_.why)
+                    : plan_virtual(resolved, delivered_to, result_.why);
     delivery.mailboxes = std::move(plan.mailboxes);
     delivery.forwards = std::move(plan.forwards);
     delivery.commands = std::move(plan.commands);

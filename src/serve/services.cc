@@ -5,7 +5,7 @@
 namespace hikyaku::serve {
 
 io::WorkerPool* Services::lookups_for(const Running& running) const {
-  return running.tables_ask_others ? &waiting : nullptr;
+  return running.tables_ask_others ? &lookups : nullptr;
 }
 
 }  // namespace hikyaku::serve

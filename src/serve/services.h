@@ -34,7 +34,8 @@ struct Services {
   Random& random;
   io::Log& log;
   io::WorkerPool& pool;
-  io::WorkerPool& waiting;  ///< for what waits for others: lookups at servers, commands
+  io::WorkerPool& waiting;  ///< for what waits for others: commands, and what takes hours
+  io::WorkerPool& lookups;  ///< for lookups at servers, and what reads messages for them: confined
   Metrics& metrics;
   io::Resolver& resolver;
   io::SaslLibrary& sasl;

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "io/thread_confinement.h"
+
 namespace hikyaku::serve {
 namespace {
 
@@ -28,7 +30,7 @@ Error SpoolFile::error(const char* doing) const {
 }
 
 Result<void> SpoolFile::append(std::string_view octets) {
-  if (descriptor_ < 0) descriptor_ = open_unnamed(folder_);
+  if (descriptor_ < 0) descriptor_ = io::by_opener([this] { return open_unnamed(folder_); });
   if (descriptor_ < 0) return std::unexpected(error("make"));
   while (!octets.empty()) {
     const auto written = ::pwrite(descriptor_, octets.data(), octets.size(), static_cast<off_t>(size_));

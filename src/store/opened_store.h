@@ -73,7 +73,7 @@ struct OpenedStore {
     message.queue_id = record::QueueId(id);
     message.received = kNow;
     message.size = body.size();
-    message.header = body;
+    message.envelope = record::summarize(body);
     if (large) {
       message.blob = "blob" + std::to_string(id);
       auto writer = blob.put(message.blob).value();

@@ -4,7 +4,6 @@
 #include <map>
 #include <utility>
 
-#include "record/envelope.h"
 #include "store/bodies.h"
 #include "store/keys.h"
 #include "store/registry.h"
@@ -110,8 +109,7 @@ Result<Store::Delivery> Store::deliver(Kv::Batch& batch, const std::vector<Targe
     batch.put(kFile, message.blob, count_value(message.size));
   }
   if (record.shared) batch.put(kReferences, record.body_key, count_value(fresh));
-  if (!message.header.empty())
-    batch.put(kEnvelope, record.body_key, encode(record::summarize(message.header)));
+  if (message.envelope) batch.put(kEnvelope, record.body_key, encode(*message.envelope));
   return delivery;
 }
 

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "mail/address.h"
+#include "record/envelope.h"
 #include "record/mailbox_rows.h"
 #include "record/message_record.h"
 #include "record/queue_id.h"
@@ -59,8 +60,7 @@ class Store {
     /// A finished blob of this store's Blob, under a name that no other delivery has; empty: the body is
     /// handed in.
     std::string blob;
-    /// The header section, from which an envelope is kept for listings; empty: none is.
-    std::string_view header;
+    std::optional<record::Envelope> envelope;  ///< kept for listings
   };
   struct Outcome {
     enum class Kind : unsigned char {

@@ -2,10 +2,11 @@
 import ctypes
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 from client import Client
-from hub import CONFINED
+from hub import CONFINED, free_port
 from marks import Skip
 
 YES = "hikyaku_confinement = yes\n"
@@ -45,8 +46,8 @@ def test_without_it_nothing_is_in_force(lab):
     assert not told["running"] and told["text"].startswith("no hub is running here; the kernel has "), told
 
 
-def test_the_threads_of_connections_are_confined_in_any_case(lab):
-    hub = lab.hub("hikyaku_threads = 3\n")
+def test_the_threads_that_read_from_outside_are_confined_in_any_case(lab):
+    hub = lab.hub(f"hikyaku_threads = 3\nhikyaku_http_listen = 127.0.0.1:{free_port()}\n")
     told = confinement(hub)
     if not told["threads_confined"]:
         raise Skip("the kernel has no seccomp")
@@ -54,7 +55,9 @@ def test_the_threads_of_connections_are_confined_in_any_case(lab):
     hub.wait_log("threads of connections: open no file and no socket, start no program")
     statuses = [(task / "status").read_text() for task in Path(f"/proc/{hub.pid}/task").iterdir()]
     filtered = [text for text in statuses if re.search(r"^Seccomp:\t2$", text, re.M)]
-    assert len(filtered) == 3 and all(re.search(r"^NoNewPrivs:\t1$", text, re.M) for text in filtered), statuses
+    names = Counter(text.split()[1] for text in filtered)
+    assert names["connections"] == 3 and names["reader"] == 32 and names["civetweb-master"] == names["civetweb-worker"] == 1, names
+    assert sum(names.values()) == 37 and all(re.search(r"^NoNewPrivs:\t1$", text, re.M) for text in filtered), statuses
     said = hub.run("config", "show", "--confinement")
     assert said == "the hub: nothing is in force\nthreads of connections: open no file and no socket, start no program (seccomp)\n", said
 

@@ -44,7 +44,7 @@ def test_tcp_table(lab):
     hub = lab.hub(relay(sink) + f"sender_canonical_maps = {names.spec()}\n")
     send(hub, "joe@b.example", "x@d.example")
     send(hub, "odd%@b.example", "x@d.example")
-    assert [mail.sender() for mail in sink.wait(2)] == ["joe@new.example", "even@new.example"], names.asked
+    assert {mail.sender() for mail in sink.wait(2)} == {"joe@new.example", "even@new.example"}, names.asked
 
 
 def test_no_answer_defers_and_is_never_a_miss(lab):
