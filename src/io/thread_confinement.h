@@ -51,8 +51,8 @@ std::invoke_result_t<Work&> by_asker(Work work) {
   return thread_is_confined() ? run_there(asker(), std::move(work)) : work();
 }
 
-/// Runs `work`, which reads what comes from outside, where nothing can be opened, and waits for it: here, where
-/// this thread is confined. `work` must not throw.
+/// Runs `work`, which reads what comes from outside, where nothing can be opened, and waits for it: here,
+/// where this thread is confined. `work` must not throw.
 template <class Work>
 std::invoke_result_t<Work&> by_reader(Work work) {
   return thread_is_confined() ? work() : run_there(reader(), std::move(work));
