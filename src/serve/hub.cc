@@ -210,8 +210,8 @@ Result<void> Hub::State::open(std::shared_ptr<const Running> running, Begun begu
 
   ids = std::make_unique<record::IdSource>(queue->queue->last_id());
   services = std::unique_ptr<Services>(new Services{
-      clock, random, *log, *pool, *waiting, *lookups, metrics, *resolver, *sasl, *users, credentials, auth_throttle,
-      client_rates, *ids, *queue->queue, *queue->blob, *queue->commits, mailboxes});
+      clock, random, *log, *pool, *waiting, *lookups, metrics, *resolver, *sasl, *users, credentials,
+      auth_throttle, client_rates, *ids, *queue->queue, *queue->blob, *queue->commits, mailboxes});
   services->use(running);
   at_start.reset();
   for (const auto* name : kReadAtStart) as_at_start.emplace(name, main_cf.text(name).text);

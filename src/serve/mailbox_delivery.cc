@@ -125,8 +125,8 @@ class MailboxDelivery {
     for (std::size_t i = 0; i < shares_.size(); ++i) {
       auto& share = shares_[i];
       share.plan = whole_address_ ? plan_virtual(recipient(i), header_->delivered_to, share.why)
-                                  : plan_local(running, stored_.sender, recipient(i),
-                                               header_->delivered_to, services_.clock.now(), share.why);
+                                  : plan_local(running, stored_.sender, recipient(i), header_->delivered_to,
+                                               services_.clock.now(), share.why);
       const std::lock_guard lock(job_.message->mutex);
       job_.message->ledger.append(share.why.bytes());
     }

@@ -152,7 +152,8 @@ store::NewMessage MailboxImport::finished() {
   message.known_by = std::move(arrived.head.known_by);
   message.size = arrived.size;
   message.envelope = io::by_reader([beginning] {
-    return record::summarize(beginning.substr(0, static_cast<std::size_t>(mail::find_header_end(beginning).body)));
+    return record::summarize(
+        beginning.substr(0, static_cast<std::size_t>(mail::find_header_end(beginning).body)));
   });
   message.header_size = message.envelope->header_size;
   message.blob = std::move(arrived.blob);

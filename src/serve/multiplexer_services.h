@@ -15,7 +15,7 @@ namespace hikyaku::serve {
 struct MultiplexerServices {
   Clock& clock;
   io::Log& log;
-  io::WorkerPool& pool;  ///< for what blocks: names of hosts, Ruby
+  io::WorkerPool& pool;      ///< for what blocks: names of hosts, Ruby
   io::WorkerPool& spooling;  ///< for messages whose bodies are in files: confined
   io::Resolver& resolver;
   VerdictFile* verdicts;        ///< null: none is kept
