@@ -347,8 +347,10 @@ def use_units(booted):
           and not re.search(r"^Uid:\t0\t", status, re.M), status)
     code, said = booted.run("printf 'Subject: one\\n\\nhello\\n' | sendmail root && hikyaku config show --confinement")
     holds("it takes mail, and says how it is confined", code == 0 and "alone (Landlock " in said and "threads of connections: open no file and no socket" in said, said)
-    code, said = booted.run("systemctl reload hikyaku.service && journalctl --unit hikyaku.service --no-pager")
-    holds("systemctl reload reads the configuration anew", code == 0 and "reload -- configuration" in said, said[-500:])
+    code, said = booted.run("systemctl reload hikyaku.service")
+    journal = "journalctl --unit hikyaku.service --no-pager"  # the signal is sent, and the hub at work, when systemctl ends
+    read_anew = code == 0 and booted.wait_for(lambda: "reload -- configuration" in booted.run(journal)[1])
+    holds("systemctl reload reads the configuration anew", read_anew, said + booted.run(journal)[1][-500:])
     service_restarts(booted, "killed, it is started again", "KILL")
     booted.run("mkdir -p /run/systemd/system/hikyaku.service.d; printf '[Service]\\nWatchdogSec=2\\nTimeoutAbortSec=1\\n' > /run/systemd/system/hikyaku.service.d/soon.conf; "
                "systemctl daemon-reload; systemctl restart hikyaku.service")
