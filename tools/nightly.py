@@ -7,7 +7,7 @@ from pathlib import Path
 
 import check
 
-# Names of tests that do more when HIKYAKU_NIGHTLY is set. What a sanitizer is for is a file that is read wrong; 500 starts of a program that is ten
+# Names of tests that do more when HIKYAKU_NIGHTLY is set. What a sanitizer is for is a file that is read wrong; 500 starts of a program that is many
 # times as slow would show nothing that the 30 of ./check don't.
 LONG = {"release": {"serve_test": "*MountDamage*:*MountCrash*:*PowerFailure*"}, "asan": {"serve_test": "*MountDamage*"}}
 

@@ -224,6 +224,7 @@ Result<void> skip_given(Kv& kv, std::uint64_t changes) {
         const auto room = std::uint64_t{UINT32_MAX} - *uid;
         record->uid_floor = static_cast<Uid>(*uid + std::min(changes, room));
         // Changes may be lost whose sum is kept: no later one may have their number (FoldedUsage::below).
+        // Where the sum can't be read, counting fails, and check() names it.
         const auto usage = kv.get(kAccount, usage_key(account_of(name), record->id, 0));
         if (!usage) return std::unexpected(usage.error());
         const auto folded = *usage ? record::decode_folded_usage(**usage) : record::FoldedUsage{};

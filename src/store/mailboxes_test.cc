@@ -379,14 +379,19 @@ TEST_F(Mailboxes, AllFoldersOfAnAccountCountTogetherAndACopyNeedsRoom) {
   EXPECT_EQ(at.contents(kOld), (Strings{"1 x", "2 x"}));
 }
 
+/// A delivery of one octet that is under way: neither committed nor answered.
+Result<Store::Delivery> composed(OpenedStore& at, Kv::Batch& batch, std::uint64_t id) {
+  Store::Message message;
+  message.queue_id = record::QueueId(id);
+  message.size = 1;
+  return at.store->deliver(batch, {{kInbox, kInbox, {}}}, message, "x");
+}
+
 TEST_F(Mailboxes, WhatIsUnderWayCountsAndWhatFailedDoesNot) {
   at.store->set_default_quota({0, 1});
-  Store::Message message;
-  message.queue_id = record::QueueId(1);
-  message.size = 1;
   {
     Kv::Batch batch;
-    auto delivery = at.store->deliver(batch, {{kInbox, kInbox, {}}}, message, "x");
+    auto delivery = composed(at, batch, 1);
     ASSERT_TRUE(delivery);
     EXPECT_EQ(at.deliver(2, {kInbox}, "x")[0].kind, Kind::over_quota);
   }
@@ -444,11 +449,8 @@ TEST_F(Mailboxes, AMailboxIsCountedWithoutReadingItsMessages) {
 
 TEST_F(Mailboxes, WhatIsNotAnsweredYetDoesNotCountAlsoWhenItIsWritten) {
   at.deliver(1, {kInbox}, "one");
-  Store::Message message;
-  message.queue_id = record::QueueId(2);
-  message.size = 1;
   Kv::Batch batch;
-  auto delivery = at.store->deliver(batch, {{kInbox, kInbox, {}}}, message, "x");
+  auto delivery = composed(at, batch, 2);
   ASSERT_TRUE(delivery);
   ASSERT_TRUE(at.kv.commit(std::move(batch), Kv::Durability::synced));
   EXPECT_EQ(counted(at, kInbox), (Store::Counts{1, 3, 1}));
@@ -495,11 +497,8 @@ TEST_F(Mailboxes, AFoldMissesNothingThatIsAnsweredWhileItReads) {
   for (int look = 1; look <= 4; ++look) {
     OpenedStore one;
     for (std::uint64_t id = 1; id <= 3; ++id) one.deliver(id, {kInbox}, "12");
-    Store::Message message;
-    message.queue_id = record::QueueId(4);
-    message.size = 1;
     Kv::Batch batch;
-    auto slow = one.store->deliver(batch, {{kInbox, kInbox, {}}}, message, "x");
+    auto slow = composed(one, batch, 4);
     ASSERT_TRUE(slow);
     one.deliver(5, {kInbox}, "12");
     int looks = 0;
