@@ -30,7 +30,15 @@ Error SpoolFile::error(const char* doing) const {
 }
 
 Result<void> SpoolFile::append(std::string_view octets) {
-  if (descriptor_ < 0) descriptor_ = io::by_opener([this] { return open_unnamed(folder_); });
+  if (descriptor_ < 0) {
+    int why = 0;  // errno is of the thread that opened
+    descriptor_ = io::by_opener([this, &why] {
+      const int opened = open_unnamed(folder_);
+      why = errno;
+      return opened;
+    });
+    errno = why;
+  }
   if (descriptor_ < 0) return std::unexpected(error("make"));
   while (!octets.empty()) {
     const auto written = ::pwrite(descriptor_, octets.data(), octets.size(), static_cast<off_t>(size_));

@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <filesystem>
+#include <thread>
 
 #include "io/loopback.h"
+#include "io/thread_confinement.h"
 
 namespace hikyaku::serve {
 namespace {
@@ -38,6 +41,17 @@ TEST(SpoolFile, tells_the_folder_that_it_can_not_use) {
   ASSERT_FALSE(appended);
   EXPECT_EQ(appended.error().fault, Fault::temporary);
   EXPECT_THAT(appended.error().text, HasSubstr("/nowhere/at/all"));
+}
+
+TEST(SpoolFile, tells_why_also_where_another_thread_opens_for_it) {
+  std::thread([] {
+    if (!io::confine_thread()) return;
+    SpoolFile spool("/nowhere/at/all");
+    errno = 0;
+    const auto appended = spool.append("x");
+    ASSERT_FALSE(appended);
+    EXPECT_THAT(appended.error().text, HasSubstr("No such file"));
+  }).join();
 }
 
 }  // namespace
