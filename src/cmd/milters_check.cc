@@ -75,6 +75,7 @@ json child_row(const config::ChildSettings& child, const config::MultiplexerSett
   placed.add("breaker_failures", child.breaker_failures);
   placed.add("breaker_time", child.breaker_time);
   placed.add("ignore_added_headers", child.ignore_added_headers);
+  placed.add("tell_ahead", child.tell_ahead);
   if (!child.command->empty()) {
     placed.add("command", child.command);
     placed.add("command_options", child.command_options);

@@ -275,6 +275,8 @@ constexpr SettingOfChild kMilterSettings[] = {
     {"breaker_time", "30", into<&C::breaker_time>, "how long that while is; not in milter-manager"},
     {"ignore_added_headers", "false", into<&C::ignore_added_headers>,
      "headers that it adds are left out; not in milter-manager"},
+    {"tell_ahead", "true", into<&C::tell_ahead>,
+     "it is told headers and a short body without waiting for each answer; not in milter-manager"},
 };
 
 struct Section {

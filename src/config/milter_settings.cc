@@ -114,6 +114,7 @@ class Reader {
     const auto& version = main_.text("milter_protocol");
     if (const auto read = set_protocol(defaults, version.text); !read)
       fault("milter_protocol", version.origin, 0, read.error().text);
+    defaults.tell_ahead = main_.boolean("hikyaku_milter_tell_ahead");
     macros(out);
     out.header_checks = {"milter_header_checks", "milter.header_checks", maps("milter_header_checks"),
                          main_.origin("milter_header_checks")};

@@ -29,6 +29,7 @@ struct Milter {
   milter::DefaultAction default_action = milter::DefaultAction::tempfail;
   std::uint32_t protocol = milter::kVersion;
   bool no_header_reply = false;  ///< "6 no_header_reply": it does not answer headers
+  bool tell_ahead = true;        ///< hikyaku_milter_tell_ahead (milter::ClientSession)
   std::string fault;             ///< of read_milters(): what is wrong with it, so that nobody can ask it
 };
 

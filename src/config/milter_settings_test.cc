@@ -69,6 +69,7 @@ TEST(MilterSettings, filters_keep_their_order_and_have_what_is_said_for_all_or_f
   EXPECT_EQ(filters[0].command_timeout, std::chrono::seconds{10});
   EXPECT_EQ(filters[0].protocol, 2U);
   EXPECT_TRUE(filters[0].no_header_reply);
+  EXPECT_TRUE(filters[0].tell_ahead);
   EXPECT_EQ(read.sources.text(filters[0].origin), "main.cf:5");
   EXPECT_EQ(filters[1].name, "unix:private/filter");
   EXPECT_EQ(filters[1].endpoint.path, "/q/private/filter");

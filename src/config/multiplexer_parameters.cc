@@ -15,12 +15,26 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kAttributes[] = {
-    "accounts",   "breaker_failures",     "breaker_time",    "command",
-    "conditions", "description",          "enabled",         "end_of_message_timeout",
-    "evaluation", "ignore_added_headers", "fallback_status", "max_connections",
-    "name",       "connection_timeout",   "reading_timeout", "second",
-    "user",       "working_directory",    "writing_timeout"};
+constexpr std::string_view kAttributes[] = {"accounts",
+                                            "breaker_failures",
+                                            "breaker_time",
+                                            "command",
+                                            "conditions",
+                                            "description",
+                                            "enabled",
+                                            "end_of_message_timeout",
+                                            "evaluation",
+                                            "ignore_added_headers",
+                                            "fallback_status",
+                                            "max_connections",
+                                            "name",
+                                            "connection_timeout",
+                                            "reading_timeout",
+                                            "second",
+                                            "tell_ahead",
+                                            "user",
+                                            "working_directory",
+                                            "writing_timeout"};
 
 /// "remote-network" and "Remote Network" are one name.
 bool same_name(std::string_view left, std::string_view right) {
@@ -238,6 +252,7 @@ class Reader {
     if (name == "description") return text(child.description);
     if (name == "enabled") return truth(child.enabled);
     if (name == "evaluation") return truth(child.evaluation_mode);
+    if (name == "tell_ahead") return truth(child.tell_ahead);
     if (name == "ignore_added_headers") return truth(child.ignore_added_headers);
     if (name == "connection_timeout") return time(child.connection_timeout);
     if (name == "reading_timeout") return time(child.reading_timeout);

@@ -94,7 +94,7 @@ hikyaku_milters_fallback_status = temporary-failure
 hikyaku_milters =
   { unix:/run/greylist.sock, name=greylist, { conditions = S25R, remote-network | Unauthenticated },
     fallback_status=reject, reading_timeout=30s, max_connections=50 }
-  inet:127.0.0.1:10027
+  { inet:127.0.0.1:10027, tell_ahead=no }
   { inet:10028@localhost, name=clamav, second=inet:10029@localhost, evaluation=yes, enabled=no,
     { accounts = bob@example.com /@example\.jp\z/i }, breaker_failures=3, ignore_added_headers=yes,
     { command = /usr/sbin/clamav-milter --config '/etc/a b' }, user=clamav, working_directory=/var/lib/clamav }
@@ -118,6 +118,8 @@ hikyaku_milters =
   for (const auto use : greylist.uses()) names.push_back(settings.conditions.all()[use].name);
   EXPECT_THAT(names, ElementsAre("S25R", "Remote Network", "Unauthenticated"));
   EXPECT_EQ(settings.children[1].name, "inet:10027@[127.0.0.1]");
+  EXPECT_FALSE(*settings.children[1].tell_ahead);
+  EXPECT_TRUE(*greylist.tell_ahead);
   const auto& clamav = settings.children[2];
   EXPECT_EQ(clamav.second_connection->value.text(), "inet:10029@localhost");
   EXPECT_TRUE(*clamav.evaluation_mode);

@@ -59,6 +59,8 @@ struct Stream::State : DeadlineSweep::Watched {
   std::unique_ptr<SSL, SslFree> ssl;
   const char* what = "the peer";
   std::chrono::seconds limit{0};
+  /// The last read took all that there was: to try again at once would be in vain.
+  bool drained = false;
 };
 
 Stream::Stream(Socket socket, DeadlineSweep& sweep)
@@ -114,7 +116,7 @@ bool Stream::has_input() const {
 }
 
 asio::awaitable<Result<void>> Stream::wait_readable() {
-  if (has_input()) co_return Result<void>{};
+  if (!std::exchange(state_->drained, false) && has_input()) co_return Result<void>{};
   state_->idle = true;
   auto waited = co_await wait(false);
   if (state_) state_->idle = false;
@@ -124,7 +126,9 @@ asio::awaitable<Result<void>> Stream::wait_readable() {
 asio::awaitable<Result<std::size_t>> Stream::read_some(std::span<char> room) {
   for (;;) {
     bool to_write = false;
-    if (state_->ssl) {
+    if (std::exchange(state_->drained, false)) {
+      // Waits.
+    } else if (state_->ssl) {
       ERR_clear_error();
       errno = 0;
       std::size_t got = 0;
@@ -137,7 +141,11 @@ asio::awaitable<Result<std::size_t>> Stream::read_some(std::span<char> room) {
       to_write = error == SSL_ERROR_WANT_WRITE;
     } else {
       const auto got = ::recv(state_->socket.native_handle(), room.data(), room.size(), 0);
-      if (got >= 0) co_return static_cast<std::size_t>(got);
+      if (got >= 0) {
+        // Not the end of the stream, which is there as often as it is asked for.
+        state_->drained = got > 0 && static_cast<std::size_t>(got) < room.size();
+        co_return static_cast<std::size_t>(got);
+      }
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) co_return std::unexpected(last_error("read"));
     }
@@ -345,10 +353,10 @@ asio::awaitable<Result<void>> open_socket(Stream::Socket& socket, asio::generic:
     const int descriptor = ::socket(protocol.family(), protocol.type() | SOCK_CLOEXEC, protocol.protocol());
     return descriptor < 0 ? -errno : descriptor;
   };
-  int descriptor = -1;
-  if (thread_is_confined()) {
+  int descriptor = protocol.family() == AF_UNIX ? take_unix_socket() : -1;
+  if (descriptor < 0 && thread_is_confined()) {
     descriptor = co_await opener().run(open);
-  } else {
+  } else if (descriptor < 0) {
     descriptor = open();
   }
   if (descriptor < 0) co_return std::unexpected(Error{Fault::temporary, std::strerror(-descriptor)});
@@ -394,6 +402,11 @@ asio::awaitable<Result<Stream>> Stream::connect_unix(DeadlineSweep& sweep, std::
   const asio::generic::stream_protocol protocol(to.protocol());
   if (auto opened = co_await open_socket(socket, protocol); !opened)
     co_return std::unexpected(std::move(opened.error()));
+  // Where there is room in the line it is done at once, and there is nothing to wait for.
+  boost::system::error_code error;
+  socket.non_blocking(true, error);
+  if (!error && ::connect(socket.native_handle(), to.data(), static_cast<socklen_t>(to.size())) == 0)
+    co_return Stream(std::move(socket), sweep);
   auto connected = co_await connect_socket(socket, to, limit);
   if (!connected) co_return std::unexpected(std::move(connected.error()));
   co_return Stream(std::move(socket), sweep);

@@ -2,12 +2,15 @@
 
 #include <seccomp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <ctime>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 namespace hikyaku::io {
 namespace {
@@ -43,6 +46,48 @@ constexpr std::size_t kReaders = 2;  // what they do is short, and waits for not
 WorkerPool& opener() {
   static WorkerPool pool(kOpeners);
   return pool;
+}
+
+namespace {
+
+/// Sockets that are there before a connection is to be made: to ask the opener takes two changes of thread.
+class SocketStock {
+ public:
+  int take() {
+    const std::lock_guard lock(mutex_);
+    if (sockets_.size() <= kLow && !std::exchange(filling_, true)) opener().post([this] { fill(); });
+    if (sockets_.empty()) return -1;
+    const int taken = sockets_.back();
+    sockets_.pop_back();
+    return taken;
+  }
+
+ private:
+  static constexpr std::size_t kLow = 8, kFull = 32;
+
+  void fill() {
+    for (bool more = true; more;) {
+      const int made = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      const std::lock_guard lock(mutex_);
+      if (made >= 0) sockets_.push_back(made);
+      // Without a descriptor left it is the caller's affair to say so.
+      more = made >= 0 && sockets_.size() < kFull;
+      filling_ = more;
+    }
+  }
+
+  std::mutex mutex_;
+  std::vector<int> sockets_;
+  bool filling_ = false;
+};
+
+}  // namespace
+
+int take_unix_socket() {
+  if (!thread_is_confined()) return -1;
+  // For ever: the opener may be at it when the program ends.
+  static auto& stock = *new SocketStock;
+  return stock.take();
 }
 
 WorkerPool& asker() {

@@ -20,6 +20,10 @@ bool thread_is_confined();
 
 /// The threads that open for those that are confined. They are there once a thread was confined.
 WorkerPool& opener();
+/// A Unix socket that is not connected to anything, of a few that the opener keeps in stock for confined
+/// threads; -1: none is there now, or this thread is not confined. The caller closes it. A socket that could
+/// reach the network is not kept so.
+int take_unix_socket();
 /// More of them, for what may wait long: tables whose servers are asked.
 WorkerPool& asker();
 /// Confined threads, for what those that are not have to read from outside.

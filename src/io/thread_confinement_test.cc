@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <functional>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -101,6 +102,26 @@ TEST_F(ThreadConfinementTest, TheOpenerOpensForIt) {
     EXPECT_EQ(by_opener([] { return std::string("and gives what it likes"); }), "and gives what it likes");
   });
   EXPECT_EQ(by_opener([] { return std::this_thread::get_id(); }), std::this_thread::get_id());
+}
+
+TEST_F(ThreadConfinementTest, UnixSocketsAreInStockForIt) {
+  EXPECT_EQ(take_unix_socket(), -1) << "it can open its own";
+  confined([] {
+    std::set<int> taken;
+    while (taken.size() < 100) {
+      const int one = take_unix_socket();
+      if (one < 0) {
+        std::this_thread::yield();  // the opener is at it
+        continue;
+      }
+      EXPECT_TRUE(taken.insert(one).second) << "nobody else has it";
+      int family = 0;
+      socklen_t size = sizeof family;
+      EXPECT_EQ(::getsockopt(one, SOL_SOCKET, SO_DOMAIN, &family, &size), 0);
+      EXPECT_EQ(family, AF_UNIX);
+    }
+    for (const int one : taken) ::close(one);
+  });
 }
 
 }  // namespace

@@ -8,6 +8,8 @@ namespace hikyaku::milter {
 namespace {
 
 constexpr std::size_t kNotes = 20;
+/// Answers that may be due at once: what they take in the filter's socket must be little.
+constexpr std::size_t kAhead = 100;
 
 /// Of the default action; a filter's own is SmtpReply::rejection().
 SmtpReply unavailable() { return {550, "5.5.0", "Service unavailable"}; }
@@ -77,6 +79,12 @@ void ClientSession::begin(Command command) {
   if (waiting_)
     static_cast<void>(
         failed(std::string(text(event_)) + " was not answered before " + std::string(text(command))));
+  // The caller should have made another connection: answers to a message before may be on their way.
+  if (out_of_step_ || (owes_answers() && !of_content(command)))
+    static_cast<void>(
+        failed("the filter decided before the end of a message, and its connection was not made "
+               "anew before " +
+               std::string(text(command))));
   // The chunk before, if nobody has taken it yet: the caller may not keep it any longer.
   out_ += std::exchange(body_, {});
   event_ = command;
@@ -120,17 +128,22 @@ bool ClientSession::send_macros(Command command, Stage stage, const MacroTable& 
   return wants(command);
 }
 
-void ClientSession::sent(Command command) {
+void ClientSession::sent(Command command, Wait wait) {
   if (command == Command::mail || command == Command::rcpt || command == Command::data ||
       command == Command::header || command == Command::end_of_headers || command == Command::body ||
       command == Command::end_of_message)
     message_open_ = true;
-  end_sent_ = command == Command::end_of_message;
-  waiting_ = agreement_.answers(command);
-  renewed_ = true;
+  end_sent_ = passed_end_ = command == Command::end_of_message;
+  waiting_ = false;
+  if (!agreement_.answers(command)) return;
   // An answer that was there before its event would be taken for the answer to another one.
-  if (waiting_ && reader_.pending() > 0)
-    static_cast<void>(failed("the filter spoke before " + std::string(text(command)) + ", out of turn"));
+  if (unanswered_.empty() && reader_.pending() > 0)
+    return static_cast<void>(
+        failed("the filter spoke before " + std::string(text(command)) + ", out of turn"));
+  unanswered_.push_back(command);
+  const bool ahead = ahead_.has(command) && wait == Wait::may_come_later && unanswered_.size() < kAhead;
+  told_ahead_ = told_ahead_ || ahead;
+  waiting_ = renewed_ = !ahead;
 }
 
 /// `text` as far as it fits. What is cut is only what the filter sees; the mail keeps it.
@@ -147,7 +160,7 @@ void ClientSession::put_command(Command command, std::string_view text, Stage st
   begin(command);
   if (!send_macros(command, stage, macros)) return;
   PacketWriter(out_, command).string(cut(text, agreement_.data_size() - 1, milter::text(command)));
-  sent(command);
+  sent(command, Wait::may_come_later);
 }
 
 void ClientSession::put_path(Command command, Stage stage, std::string_view path,
@@ -185,7 +198,7 @@ void ClientSession::connect(std::string_view name, const ClientAddress& address,
     if (address.family != ClientAddress::Family::unknown)
       packet.number16(address.port).string(cut(address.address, 1024, "a client's address"));
   }
-  sent(Command::connect);
+  sent(Command::connect, Wait::may_come_later);
 }
 
 void ClientSession::helo(std::string_view name, const MacroTable& macros) {
@@ -211,7 +224,7 @@ void ClientSession::data(const MacroTable& macros) {
   begin(Command::data);
   if (!send_macros(Command::data, Stage::data, macros)) return;
   PacketWriter(out_, Command::data);
-  sent(Command::data);
+  sent(Command::data, Wait::may_come_later);
 }
 
 void ClientSession::unknown(std::string_view command, const MacroTable& macros) {
@@ -230,26 +243,27 @@ void ClientSession::header(std::string_view text, const MacroTable& macros) {
   const auto name = cut(seen.name, room, "the name of a header");
   const auto value = cut(seen.value, room - name.size(), "the header " + escaped(name, 100));
   PacketWriter(out_, Command::header).string(name).string(value);
-  sent(Command::header);
+  sent(Command::header, Wait::may_come_later);
 }
 
 void ClientSession::end_of_headers(const MacroTable& macros) {
   begin(Command::end_of_headers);
   if (!send_macros(Command::end_of_headers, Stage::end_of_headers, macros)) return;
   PacketWriter(out_, Command::end_of_headers);
-  sent(Command::end_of_headers);
+  sent(Command::end_of_headers, Wait::may_come_later);
 }
 
-std::size_t ClientSession::body(std::string_view octets, const MacroTable& macros) {
+std::size_t ClientSession::body(std::string_view octets, const MacroTable& macros, Behind behind) {
   begin(Command::body);
   const auto chunk = octets.substr(0, body_size());
+  const bool whole = behind == Behind::nothing && chunk.size() == octets.size() && !macros_of_body_sent_;
   const bool send =
       macros_of_body_sent_ ? wants(Command::body) : send_macros(Command::body, Stage::end_of_message, macros);
   macros_of_body_sent_ = true;
   if (!send || chunk.empty()) return chunk.size();
   PacketWriter(out_, Command::body).follows(chunk.size());
   body_ = chunk;
-  sent(Command::body);
+  sent(Command::body, whole ? Wait::may_come_later : Wait::for_answer);
   return chunk.size();
 }
 
@@ -266,7 +280,8 @@ void ClientSession::abort() {
   if (state_ == State::message_done) state_ = State::talking;
   skipped_.reset();
   edits_ = edit_octets_ = 0;
-  macros_of_headers_sent_ = macros_of_body_sent_ = false;
+  macros_of_headers_sent_ = macros_of_body_sent_ = told_ahead_ = false;
+  out_of_step_ = out_of_step_ || owes_answers();
   if (!std::exchange(message_open_, false) || state_ != State::talking) return;
   out_ += std::exchange(body_, {});
   PacketWriter(out_, Command::abort);
@@ -282,15 +297,38 @@ void ClientSession::quit() {
 
 // ---- answers ----
 
+bool ClientSession::Ahead::has(Command command) const {
+  if (command == Command::connect) return connect;
+  if (command == Command::helo) return helo;
+  if (command == Command::data) return data;
+  return of_content(command) && content;
+}
+
+void ClientSession::Ahead::forget(Command command) {
+  if (command == Command::connect) connect = false;
+  if (command == Command::helo) helo = false;
+  if (command == Command::data) data = false;
+  if (of_content(command)) content = false;
+}
+
+bool ClientSession::owes_answers() const {
+  return !unanswered_.empty() && !of_connection(unanswered_.back());
+}
+
+bool ClientSession::owes(Command command) const {
+  return std::ranges::find(unanswered_, command) != unanswered_.end();
+}
+
 ClientSession::Timeout ClientSession::timeout() const {
-  return of_content(event_) ? Timeout::content : Timeout::command;
+  return of_content(asked()) ? Timeout::content : Timeout::command;
 }
 
 ClientSession::Event ClientSession::next() {
   while (waiting_) {
     const auto packet = reader_.next();
     if (!packet) return failed(packet.error().text);
-    if (!*packet) return NeedBytes{timeout(), std::exchange(renewed_, false)};
+    if (!*packet)
+      return NeedBytes{timeout(), std::exchange(renewed_, false), std::exchange(progress_, false)};
     if (auto event = handle(**packet)) return *std::move(event);
   }
   return answered();
@@ -304,17 +342,32 @@ ClientSession::Event ClientSession::answered() {
   return Verdict{};
 }
 
+std::optional<ClientSession::Event> ClientSession::passed() {
+  answered_ = asked();
+  if (!unanswered_.empty()) unanswered_.pop_front();
+  if (unanswered_.empty()) return told_ahead_ ? in_step(answered()) : answered();
+  renewed_ = true;
+  return std::nullopt;
+}
+
+/// `event`, or a failure: an answer too many was taken for one of those that came behind.
+ClientSession::Event ClientSession::in_step(Event event) {
+  if (answered_ != Command::end_of_message || reader_.pending() == 0) return event;
+  return failed("the filter spoke out of turn after end of message");
+}
+
 std::optional<ClientSession::Event> ClientSession::handle(const Packet& packet) {
   const auto response = response_of(packet.kind);
+  const auto asked_for = asked();
   if (!response)
     return failed("the octet '" + escaped(std::string_view(&packet.kind, 1)) + "' is no answer to " +
-                  std::string(text(event_)));
+                  std::string(text(asked_for)));
   if (state_ == State::negotiating) return handle_negotiation(*response, packet.data);
   if (is_edit(*response)) {
-    if (event_ == Command::end_of_message || *response == Response::quarantine)
+    if (asked_for == Command::end_of_message || *response == Response::quarantine)
       return handle_edit(*response, packet.data);
     return failed("the filter asks for '" + std::string(text(*response)) + "' after " +
-                  std::string(text(event_)) + ", not at the end of the message");
+                  std::string(text(asked_for)) + ", not at the end of the message");
   }
   if (*response == Response::reply_code) {
     auto reply = SmtpReply::parse(packet.data);
@@ -322,7 +375,7 @@ std::optional<ClientSession::Event> ClientSession::handle(const Packet& packet) 
     return refused(*std::move(reply));
   }
   if (!packet.data.empty())
-    return failed("the answer '" + std::string(text(*response)) + "' to " + std::string(text(event_)) +
+    return failed("the answer '" + std::string(text(*response)) + "' to " + std::string(text(asked_for)) +
                   " came with " + std::to_string(packet.data.size()) + " octets that it does not have");
   return handle_final(*response);
 }
@@ -348,20 +401,20 @@ std::optional<ClientSession::Event> ClientSession::handle_negotiation(Response r
 std::optional<ClientSession::Event> ClientSession::handle_final(Response response) {
   switch (response) {
     case Response::progress:
-      renewed_ = true;
+      renewed_ = progress_ = true;
       return std::nullopt;
     case Response::go_on:
-      return answered();
+      return passed();
     case Response::skip:
-      skipped_ = event_;
-      return answered();
+      if (asked() == event_) skipped_ = event_;
+      return passed();
     case Response::accept:
       return verdict(Verdict::Kind::accept);
     case Response::discard:
-      if (of_connection(event_)) {
-        note("DISCARD after " + std::string(text(event_)) +
+      if (of_connection(asked())) {
+        note("DISCARD after " + std::string(text(asked())) +
              ", where there is no message: taken for continue");
-        return answered();
+        return passed();
       }
       return verdict(Verdict::Kind::discard);
     case Response::reject:
@@ -371,11 +424,14 @@ std::optional<ClientSession::Event> ClientSession::handle_final(Response respons
     case Response::shutdown:
       standing_ = Verdict{Verdict::Kind::shutdown, SmtpReply::closing(), {}};
       state_ = State::connection_done;
+      answered_ = asked();
+      if (unanswered_.size() > 1) decided_early_ = answered_;
+      unanswered_.clear();
       return answered();
     case Response::connection_failure:
-      return failed("the filter gave the connection up (CONN_FAIL) after " + std::string(text(event_)));
+      return failed("the filter gave the connection up (CONN_FAIL) after " + std::string(text(asked())));
     default:
-      return failed("the filter answered " + std::string(text(event_)) + " with '" +
+      return failed("the filter answered " + std::string(text(asked())) + " with '" +
                     std::string(text(response)) + "'");
   }
 }
@@ -405,20 +461,27 @@ ClientSession::Event ClientSession::handle_edit(Response response, std::string_v
 
 ClientSession::Event ClientSession::verdict(Verdict::Kind kind, SmtpReply reply) {
   Verdict given{kind, std::move(reply), {}};
+  answered_ = asked();
+  if (unanswered_.size() > 1) decided_early_ = answered_;
+  out_of_step_ = unanswered_.size() > 1 && !of_connection(answered_);
+  unanswered_.clear();
   waiting_ = false;
-  if (of_connection(event_)) {
+  if (of_connection(answered_)) {
     standing_ = given;
     state_ = State::connection_done;
-  } else if (event_ == Command::end_of_message) {
+  } else if (answered_ == Command::end_of_message) {
     answered();
+    if (told_ahead_) return in_step(std::move(given));
+  } else if (out_of_step_) {
+    state_ = State::message_done;
   } else if (kind == Verdict::Kind::accept || kind == Verdict::Kind::discard) {
     state_ = State::message_done;
   }
   return given;
 }
 
-ClientSession::Event ClientSession::refused(SmtpReply reply) {
-  if (rejected_recipient_) return answered();
+std::optional<ClientSession::Event> ClientSession::refused(SmtpReply reply) {
+  if (rejected_recipient_) return passed();
   // 421 closes the connection, as any reply with this code has to.
   const auto kind = reply.code == 421 ? Verdict::Kind::shutdown : Verdict::Kind::reply;
   return verdict(kind, std::move(reply));
@@ -427,6 +490,9 @@ ClientSession::Event ClientSession::refused(SmtpReply reply) {
 ClientSession::Event ClientSession::failed(std::string why) {
   standing_ = default_verdict(settings_.default_action);
   standing_->failure = std::move(why);
+  answered_ = asked();
+  unanswered_.clear();
+  out_of_step_ = false;
   state_ = State::connection_done;
   out_.clear();
   body_ = {};
@@ -438,24 +504,24 @@ ClientSession::Event ClientSession::unusable(std::string why) {
   auto verdict = configuration_verdict(settings_.default_action);
   verdict.failure = standing_->failure;
   // After a message's content Postfix knows no more of the filter than that it is gone.
-  if (!of_content(event_)) standing_ = verdict;
+  if (!of_content(answered_)) standing_ = verdict;
   return verdict;
 }
 
 void ClientSession::timed_out() {
   if (!waiting_) return;
   const auto* setting = timeout() == Timeout::content ? "milter_content_timeout" : "milter_command_timeout";
-  static_cast<void>(failed("no answer to " + std::string(text(event_)) + " within " + setting));
+  static_cast<void>(failed("no answer to " + std::string(text(asked())) + " within " + setting));
 }
 
 void ClientSession::connection_lost(std::string_view what) {
   if (state_ == State::quit || broken()) return;
-  static_cast<void>(failed(escaped(what, 300) + " (at " + std::string(text(event_)) + ")"));
+  static_cast<void>(failed(escaped(what, 300) + " (at " + std::string(text(asked())) + ")"));
 }
 
 void ClientSession::give_up() {
   if (state_ == State::quit || broken()) return;
-  static_cast<void>(failed(std::string(text(event_)) + " was not answered before the end of the hub"));
+  static_cast<void>(failed(std::string(text(asked())) + " was not answered before the end of the hub"));
   standing_->kind = Verdict::Kind::shutdown;
   standing_->reply = SmtpReply::ending();
 }

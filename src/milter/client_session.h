@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,6 +39,14 @@ struct ClientAddress {
 /// NeedBytes send take_output(), wait for octets, feed() them; note each Edit and Modified; at Verdict the
 /// event is answered. When quit() was called send take_output() and close.
 ///
+/// TOLD AHEAD. Most filters pass the headers and the body of a message and decide at its end. With
+/// tell_ahead() the headers, their end and a body of one packet are not waited for one by one, nor, where
+/// that is asked for, the client, HELO and DATA: their Verdict is go_on at once, and what the filter answers
+/// to them is the Verdict of an event behind them, at latest of MAIL and of the message's end. The filter
+/// gets the same octets and gives the same answers, but in one turn. A filter that did make up its mind
+/// earlier (decided_early()) may answer what it was told meanwhile, or may not (libmilter does not): see
+/// out_of_step().
+///
 /// Keeps one packet of the filter at most, and the output that was not taken.
 class ClientSession {
  public:
@@ -65,8 +74,10 @@ class ClientSession {
   enum class Timeout : unsigned char { command, content };
   struct NeedBytes {
     Timeout timeout;
-    bool renewed;  ///< the deadline begins anew: nothing was waited for before, or the filter said PROGRESS,
-                   ///< which it may do without end: a limit of the whole is the caller's
+    bool
+        renewed;  ///< the deadline begins anew: nothing was waited for before, something else was, or the
+                  ///< filter said PROGRESS, which it may do without end: a limit of the whole is the caller's
+    bool progress = false;  ///< it did say PROGRESS
   };
   /// What the filter makes of the event, or of the rest of the connection.
   struct Verdict {
@@ -113,14 +124,30 @@ class ClientSession {
   /// the headers, which Postfix sends before the first header too.
   void header(std::string_view text, const MacroTable& macros);
   void end_of_headers(const MacroTable& macros);
+  /// What is known of the body behind the octets that are at hand.
+  enum class Behind : unsigned char {
+    unknown,  ///< more of it may come
+    nothing,  ///< the end of the message follows
+  };
   /// Takes a part off the front of `octets` (lines end in CR LF) and returns its size: at most body_size(),
-  /// and 0 only for none. Not copied: `octets` must stay until take_output() or the next event.
-  std::size_t body(std::string_view octets, const MacroTable& macros);
+  /// and 0 only for none. Not copied: `octets` must stay until take_output() or the next event. Told ahead
+  /// only where this is all of the body, since a filter may want no more of it (SKIP).
+  std::size_t body(std::string_view octets, const MacroTable& macros, Behind behind = Behind::unknown);
   void end_of_message(const MacroTable& macros);
   /// The message was given up, or is through. No Verdict. Costs nothing where the filter saw no message.
   void abort();
   /// The last event. No Verdict.
   void quit();
+
+  /// What is told ahead.
+  struct Ahead {
+    bool connect = false, helo = false, data = false;
+    bool content = false;  ///< headers, their end, and a body of one packet
+    bool has(Command command) const;
+    /// No more from here on.
+    void forget(Command command);
+  };
+  void tell_ahead(const Ahead& what) { ahead_ = what; }
 
   /// Nothing came before the deadline; the connection could not be made, ended, or broke. Then next() gives
   /// the Verdict. `what` says so, for the log.
@@ -131,6 +158,28 @@ class ClientSession {
   /// What the configuration says of this filter is nonsense, so that nobody can ask it. In place of the
   /// negotiation.
   void misconfigured(std::string_view what);
+
+  /// Answers to what was told ahead of the message are still to come.
+  bool owes_answers() const;
+  bool owes(Command command) const;
+  /// Waits for them, though no event follows: a Verdict comes when all are there.
+  void await_answers() { waiting_ = renewed_ = owes_answers(); }
+  /// An answer may come now, also while none is waited for.
+  bool may_speak() const { return !unanswered_.empty(); }
+  /// It decided while it was told more, and is told nothing else on this connection: what it says to that is
+  /// nobody's.
+  bool unheard() const { return decided_early_ && (out_of_step_ || state_ == State::connection_done); }
+  /// The last event that it decided at while it was told more.
+  std::optional<Command> decided_early() const { return decided_early_; }
+  /// Octets of the filter that are not looked at yet.
+  std::size_t unread() const { return reader_.pending(); }
+  /// The filter made up its mind while it was told more, or what it was told ahead was given up: nobody can
+  /// know which answer belongs to which event. The last Verdict counts; the connection is to be closed, and
+  /// another one made before the next message.
+  bool out_of_step() const { return out_of_step_; }
+  /// The event that the last Verdict of the filter answers: where events are told ahead, one that came
+  /// earlier.
+  Command answered_event() const { return answered_; }
 
   /// What is to be sent: `head`, then `body`, which is part of what was given to body().
   struct Output {
@@ -149,6 +198,10 @@ class ClientSession {
   std::size_t body_size() const { return agreement_.data_size(); }
   /// The filter still wants to see something of this message: what it does not need not be read for it.
   bool active() const { return state_ == State::talking; }
+  /// It is in the middle of a message, or of the beginning of the connection: more is going to be sent soon.
+  bool expects_more() const {
+    return state_ == State::negotiating || (state_ == State::talking && !passed_end_);
+  }
   /// The filter failed: the default action holds for all events that follow, and the connection is to be
   /// closed.
   bool broken() const { return standing_ && !standing_->failure.empty(); }
@@ -170,7 +223,10 @@ class ClientSession {
   void begin(Command command);
   void put_macros(Command command, Stage stage, const MacroTable& macros);
   bool send_macros(Command command, Stage stage, const MacroTable& macros);
-  void sent(Command command);
+  enum class Wait : unsigned char { for_answer, may_come_later };
+  void sent(Command command, Wait wait = Wait::for_answer);
+  /// The event that an answer that comes now belongs to.
+  Command asked() const { return unanswered_.empty() ? event_ : unanswered_.front(); }
   void put_command(Command command, std::string_view text, Stage stage, const MacroTable& macros);
   void put_path(Command command, Stage stage, std::string_view path, std::span<const std::string> parameters,
                 const MacroTable& macros);
@@ -182,8 +238,11 @@ class ClientSession {
   std::optional<Event> handle_final(Response response);
   Event handle_edit(Response response, std::string_view data);
   Event verdict(Verdict::Kind kind, SmtpReply reply = {});
-  Event refused(SmtpReply reply);
+  std::optional<Event> refused(SmtpReply reply);
   Event answered();
+  /// The filter has nothing against the event that it answered. nullopt: another one is waited for.
+  std::optional<Event> passed();
+  Event in_step(Event event);
   /// The filter is of no use any more: the default action holds from here on.
   Event failed(std::string why);
   /// The same of what Postfix takes for a fault of the configuration: no SMTP reply where one is due, other
@@ -200,10 +259,16 @@ class ClientSession {
   std::vector<std::string> notes_;
   std::size_t edits_ = 0, edit_octets_ = 0;
   std::optional<Command> skipped_;  // SKIP: this event comes no more in this message
-  Command event_ = Command::negotiate;
+  std::deque<Command> unanswered_;  // told, in this order, each with an answer to come
+  Command event_ = Command::negotiate, answered_ = Command::negotiate;
   State state_ = State::negotiating;
   bool waiting_ = true, renewed_ = true;
+  bool progress_ = false;
+  Ahead ahead_;
+  std::optional<Command> decided_early_;
+  bool told_ahead_ = false /* in this message */, out_of_step_ = false;
   bool rejected_recipient_ = false;
+  bool passed_end_ = false;  // the end of a message was told, and no other event since
   bool message_open_ = false, end_sent_ = false, macros_of_headers_sent_ = false,
        macros_of_body_sent_ = false;
   enum class Body : unsigned char { kept, being_replaced, replaced } new_body_ = Body::kept;

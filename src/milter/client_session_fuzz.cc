@@ -17,8 +17,10 @@ void check(bool holds) {
 
 class Mta {
  public:
-  Mta(const Session::Settings& settings, std::string_view filter, std::size_t cut)
-      : settings_(settings), session_(settings), filter_(filter), cut_(cut) {}
+  Mta(const Session::Settings& settings, bool ahead, std::string_view filter, std::size_t cut)
+      : settings_(settings), session_(settings), filter_(filter), cut_(cut) {
+    if (ahead) session_.tell_ahead({true, true, true, true});
+  }
 
   void run() {
     answer();
@@ -39,10 +41,12 @@ class Mta {
       session_.header("A: b", macros), answer();
       session_.end_of_headers(macros), answer();
       for (int chunk = 0; chunk < 2; ++chunk) {
-        check(session_.body("body\r\n", macros) == 6);
+        const auto behind = message + chunk == 2 ? Session::Behind::nothing : Session::Behind::unknown;
+        check(session_.body("body\r\n", macros, behind) == 6);
         answer();
       }
       session_.end_of_message(macros), answer();
+      check(!session_.may_speak());
       if (message == 1) session_.abort();
     }
     session_.quit();
@@ -110,7 +114,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   settings.limits.packet = 1000;
   settings.default_action = static_cast<DefaultAction>(data[0] % 5);
   settings.offer = Offer::of_version(2 + (data[0] >> 5));
+  const bool ahead = (data[0] & 16) != 0;
   const std::string_view filter(reinterpret_cast<const char*>(data + 2), size - 2);
-  Mta(settings, filter, data[1] == 0 ? filter.size() + 1 : data[1]).run();
+  Mta(settings, ahead, filter, data[1] == 0 ? filter.size() + 1 : data[1]).run();
   return 0;
 }

@@ -337,6 +337,17 @@ bool FilterSession::progress() {
   return true;
 }
 
+bool FilterSession::end_follows() const {
+  if (held_) return true;
+  const auto of = [](const std::optional<Packet>& packet, Command command) {
+    return packet && packet->kind == static_cast<char>(command);
+  };
+  const auto next = reader_.peek(0);
+  const bool macros =
+      of(next, Command::macros) && next->data.starts_with(static_cast<char>(Command::end_of_message));
+  return of(macros ? reader_.peek(1) : next, Command::end_of_message);
+}
+
 std::optional<std::string_view> FilterSession::macro(std::string_view name) const {
   for (const auto stage : kLatestFirst)
     if (const auto value = macros(stage).value(name)) return value;

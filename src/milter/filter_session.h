@@ -110,6 +110,9 @@ class FilterSession {
   /// More time is needed for the answer. Returns false when none is due.
   bool progress();
 
+  /// After Body: the end of the message is there already, right behind it.
+  bool end_follows() const;
+
   /// What the MTA said this macro is worth, by either form of its name: the value of the latest stage that
   /// has it.
   std::optional<std::string_view> macro(std::string_view name) const;

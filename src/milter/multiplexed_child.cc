@@ -8,6 +8,8 @@ namespace hikyaku::milter {
 namespace {
 
 constexpr std::size_t kAnswers = 100, kNotes = 20;
+constexpr std::size_t kHeld = 65536;    // octets from which on they are sent though nothing is waited for
+constexpr std::size_t kUnread = 65536;  // octets that may come before they are waited for
 
 ClientSession::Verdict fallback_verdict(Multiplexer::Fallback fallback) {
   using Kind = ClientSession::Verdict::Kind;
@@ -44,11 +46,22 @@ MultiplexedChild::MultiplexedChild(const Multiplexer::Child& settings, const Mul
       limits_(limits),
       parent_(parent),
       bodies_(bodies),
-      session_settings_(session_settings(limits)) {}
+      session_settings_(session_settings(limits)),
+      ahead_(settings.tell_ahead ? ClientSession::Ahead{true, true, true, true} : ClientSession::Ahead{}) {}
 
 // ---- the connection ----
 
 void MultiplexedChild::connect(const Offer& offer, Moment now) {
+  extra_connection_.clear();
+  connection_ = {};
+  connection_.evaluated = evaluated();
+  ruled_out_connection_ = false;
+  begin_connecting(offer, now);
+}
+
+void MultiplexedChild::connect_again(const Offer& offer, Moment now) { begin_connecting(offer, now); }
+
+void MultiplexedChild::begin_connecting(const Offer& offer, Moment now) {
   session_settings_.offer = offer;
   session_.reset();
   link_ = Link::connecting;
@@ -60,19 +73,17 @@ void MultiplexedChild::connect(const Offer& offer, Moment now) {
   standing_.reset();
   final_.reset();
   last_ = {};
-  extra_connection_.clear();
   extra_message_.clear();
-  connection_ = {};
-  connection_.evaluated = evaluated();
   session_notes_ = 0;
   macros_told_ = 0;
-  waiting_ = closing_ = ruled_out_connection_ = abort_due_ = false;
+  waiting_ = closing_ = abort_due_ = false;
 }
 
 void MultiplexedChild::connected(Moment now) {
   if (link_ != Link::connecting) return;
   link_ = Link::negotiating;
   session_.emplace(session_settings_);
+  session_->tell_ahead(ahead_);
   begin(Command::negotiate, now);
   collect(now);
 }
@@ -105,6 +116,11 @@ void MultiplexedChild::drop_edits() {
   new_body_.reset();
 }
 
+void MultiplexedChild::tell_one_by_one(Command command) {
+  ahead_.forget(command);
+  if (session_) session_->tell_ahead(ahead_);
+}
+
 std::optional<std::string> MultiplexedChild::quit() {
   if (link_ == Link::gone) return std::nullopt;
   if (link_ == Link::ready && !waiting_) {
@@ -119,13 +135,21 @@ std::optional<std::string> MultiplexedChild::quit() {
 
 void MultiplexedChild::feed(std::string_view octets) {
   if (link_ != Link::negotiating && link_ != Link::ready) return;
-  if (!waiting_)
+  if (session_->unheard()) return;
+  if (!waiting_ && (!session_->may_speak() || session_->unread() > kUnread))
     return fail(Failure::protocol, "the filter spoke out of turn after " + std::string(text(command_)) +
                                        ": " + escaped(octets, 40));
   session_->feed(octets);
 }
 
-std::string MultiplexedChild::take_output() { return std::exchange(out_, {}); }
+std::string MultiplexedChild::take_output() {
+  urgent_ = false;
+  return std::exchange(out_, {});
+}
+
+bool MultiplexedChild::held() const {
+  return link_ == Link::ready && !waiting_ && rest_.empty() && !urgent_ && out_.size() < kHeld;
+}
 
 // ---- time ----
 
@@ -136,7 +160,7 @@ Multiplexer::Duration MultiplexedChild::patience() const {
 std::optional<MultiplexedChild::Moment> MultiplexedChild::deadline() const {
   std::optional<Moment> earliest;
   if (link_ == Link::connecting || waiting_) earliest = due_;
-  if (!out_.empty()) {
+  if (output_size() > 0) {
     const auto sent_by = unsent_since_ + settings_.timeouts.writing;
     earliest = earliest ? std::min(*earliest, sent_by) : sent_by;
   }
@@ -145,7 +169,7 @@ std::optional<MultiplexedChild::Moment> MultiplexedChild::deadline() const {
 
 void MultiplexedChild::expire(Moment now) {
   if (link_ == Link::gone) return;
-  if (!out_.empty() && now >= unsent_since_ + settings_.timeouts.writing)
+  if (output_size() > 0 && now >= unsent_since_ + settings_.timeouts.writing)
     return fail(Failure::timeout, "it took no octets for " + seconds(settings_.timeouts.writing));
   if ((link_ != Link::connecting && !waiting_) || now < due_) return;
   if (link_ == Link::connecting)
@@ -184,15 +208,23 @@ void MultiplexedChild::end_message(Moment now) {
   replay.reset();
   rest_ = {};
   extra_message_.clear();
-  if (link_ != Link::ready) return;
+  if (link_ == Link::ready) give_message_up(now);
+}
+
+void MultiplexedChild::give_message_up(Moment now) {
+  if (!waiting_ && session_->owes_answers()) {
+    session_->await_answers();
+    begin(command_, now);
+  }
   if (waiting_) {
     // The answer would be taken for that to the next command. It is not waited for as long as the end of a
     // message, since the next one waits.
     abort_due_ = true;
     due_ = std::min(due_, now + settings_.timeouts.reading);
-    return;
+    return hear(now);
   }
   session_->abort();
+  urgent_ = true;
   collect(now);
 }
 
@@ -202,13 +234,12 @@ void MultiplexedChild::rule_out(Scope scope, std::string why) {
   report.why = std::move(why);
   if (scope == Scope::connection) {
     ruled_out_connection_ = closing_ = true;
+    if (held()) out_.clear();  // it is not spoken to
     return;
   }
   ruled_out_message_ = true;
   replay.reset();
-  if (link_ != Link::ready) return;
-  session_->abort();
-  collect(asked_);
+  if (link_ == Link::ready) give_message_up(asked_);
 }
 
 void MultiplexedChild::set_macro(Scope scope, std::string_view name, std::string_view value) {
@@ -237,6 +268,7 @@ const MacroTable& MultiplexedChild::macros(Stage stage, MacroTable& made) const 
 }
 
 void MultiplexedChild::begin(Command command, Moment now) {
+  if (held()) unsent_since_ = now;
   command_ = command;
   asked_ = now;
   due_ = now + patience();
@@ -252,11 +284,12 @@ void MultiplexedChild::collect(Moment now) {
   if (empty) unsent_since_ = now;
 }
 
-void MultiplexedChild::tell_body(std::string_view octets, Moment now) {
+void MultiplexedChild::tell_body(std::string_view octets, ClientSession::Behind behind, Moment now) {
   tell(Command::body, Stage::end_of_message, now, [&](ClientSession& session, const MacroTable& macros) {
-    octets.remove_prefix(session.body(octets, macros));
+    octets.remove_prefix(session.body(octets, macros, behind));
   });
   rest_ = octets;
+  behind_rest_ = behind;
 }
 
 void MultiplexedChild::tell_missed_macros(Command before, Moment now) {
@@ -295,10 +328,8 @@ void MultiplexedChild::hear(Moment now) {
   while (waiting_) {
     auto event = session_->next();
     if (const auto* need = std::get_if<ClientSession::NeedBytes>(&event)) {
-      if (need->renewed && asked_aloud_ && !abort_due_) {
-        due_ = now + patience();
-        progressed_ = true;
-      }
+      if (need->renewed && asked_aloud_ && !abort_due_) due_ = now + patience();
+      progressed_ = progressed_ || (need->progress && asked_aloud_ && !abort_due_);
       asked_aloud_ = true;
       return;
     }
@@ -337,6 +368,10 @@ void MultiplexedChild::answered(ClientSession::Verdict verdict, Moment now) {
   using Kind = ClientSession::Verdict::Kind;
   waiting_ = false;
   if (!verdict.failure.empty()) return fail(Failure::protocol, verdict.failure);
+  if (const auto early = session_->decided_early()) {
+    current().early = early;
+    tell_one_by_one(*early);
+  }
   if (asked_aloud_) {
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - asked_);
     auto& waits = current().waits;
@@ -352,11 +387,13 @@ void MultiplexedChild::answered(ClientSession::Verdict verdict, Moment now) {
   }
   if (std::exchange(abort_due_, false)) {
     session_->abort();
+    urgent_ = true;
     return collect(now);
   }
   last_ = std::move(verdict);
   if (asked_aloud_ && last_.kind != Kind::go_on && current().answers.size() < kAnswers)
-    current().answers.push_back({command_, last_, command_ == Command::rcpt ? recipient_ : std::string()});
+    current().answers.push_back(
+        {session_->answered_event(), last_, command_ == Command::rcpt ? recipient_ : std::string()});
   if (in_message_ && command_ != Command::unknown) {
     const bool ends = command_ == Command::end_of_message || last_.kind == Kind::accept ||
                       last_.kind == Kind::discard || last_.kind == Kind::shutdown ||
@@ -371,7 +408,7 @@ void MultiplexedChild::answered(ClientSession::Verdict verdict, Moment now) {
   }
   if (rest_.empty()) return;
   if (wants(Command::body)) {
-    tell_body(std::exchange(rest_, {}), now);
+    tell_body(std::exchange(rest_, {}), behind_rest_, now);
   } else {
     rest_ = {};
   }

@@ -47,6 +47,8 @@ class MultiplexedChild {
 
   // The connection.
   void connect(const Offer& offer, Moment now);
+  /// Another connection in place of one that is out of step; what is known of the MTA's connection stays.
+  void connect_again(const Offer& offer, Moment now);
   void connected(Moment now);
   void fail(Failure kind, std::string_view what);
   /// Its connection is to be closed: it failed, or was ruled out. Once for each.
@@ -57,8 +59,17 @@ class MultiplexedChild {
   bool linked() const { return link_ != Link::gone; }
   const Agreement* agreement() const { return link_ == Link::ready ? &session_->agreement() : nullptr; }
   void feed(std::string_view octets);
+  /// It decided while it was told more: before the next message it is to be connected to again.
+  bool out_of_step() const { return link_ == Link::ready && session_->out_of_step(); }
+  /// `command` is not told ahead, in this connection of the MTA and those that follow on it.
+  void tell_one_by_one(Command command);
+  bool told_ahead(Command command) const { return ahead_.has(command); }
   std::string take_output();
-  std::size_t output_size() const { return out_.size(); }
+  bool expects_more() const {
+    return settings_.tell_ahead && session_ && link_ != Link::gone && session_->expects_more();
+  }
+  /// What is to be sent. What is told ahead waits for what follows.
+  std::size_t output_size() const { return held() ? 0 : out_.size(); }
 
   // Time.
   std::optional<Moment> deadline() const;
@@ -90,7 +101,7 @@ class MultiplexedChild {
     collect(now);
   }
   /// `octets` must stay until it is not busy any more.
-  void tell_body(std::string_view octets, Moment now);
+  void tell_body(std::string_view octets, ClientSession::Behind behind, Moment now);
   /// Tells it the macros of commands that the MTA was asked to leave out, each once: libmilter remembers
   /// them.
   void tell_missed_macros(Command before, Moment now);
@@ -102,6 +113,9 @@ class MultiplexedChild {
   /// What it adds to the answer of the command that it was just told, or while it has failed.
   Strength voice() const;
   const ClientSession::Verdict& last() const { return standing_ ? *standing_ : last_; }
+  /// The event that last() answers.
+  Command decided_at() const { return standing_ ? command_ : session_->answered_event(); }
+  bool owes(Command command) const { return !standing_ && session_ && session_->owes(command); }
   /// Of the message, once it has made up its mind.
   const std::optional<ClientSession::Verdict>& final_verdict() const { return final_; }
 
@@ -122,6 +136,9 @@ class MultiplexedChild {
  private:
   enum class Link : unsigned char { connecting, negotiating, ready, gone };
 
+  void begin_connecting(const Offer& offer, Moment now);
+  void give_message_up(Moment now);
+  bool held() const;
   void begin(Command command, Moment now);
   void collect(Moment now);
   const MacroTable& macros(Stage stage, MacroTable& made) const;
@@ -140,6 +157,7 @@ class MultiplexedChild {
   std::optional<ClientSession> session_;
   std::string out_;
   std::string_view rest_;  // of a chunk that takes more than one packet
+  ClientSession::Behind behind_rest_ = ClientSession::Behind::unknown;
 
   std::optional<ClientSession::Verdict> standing_;  // its fallback, once it failed
   ClientSession::Verdict last_;
@@ -155,8 +173,10 @@ class MultiplexedChild {
   Command command_ = Command::negotiate;
   Link link_ = Link::gone;
   unsigned macros_told_ = 0;  // of which commands
+  ClientSession::Ahead ahead_;
   bool waiting_ = false, asked_aloud_ = false, progressed_ = false, closing_ = false;
   bool in_message_ = false, ruled_out_connection_ = false, ruled_out_message_ = false, abort_due_ = false;
+  bool urgent_ = false;  // what is to be sent, though no answer is waited for
 };
 
 }  // namespace hikyaku::milter

@@ -20,6 +20,9 @@ void Multiplexer::parent_lost(std::string_view what) { core_->parent_lost(what);
 std::string Multiplexer::take_parent_output() { return core_->take_parent_output(); }
 bool Multiplexer::has_parent_output() const { return core_->parent().has_output(); }
 
+void Multiplexer::tell_one_by_one(std::size_t child, Command command) {
+  core_->at(child).tell_one_by_one(command);
+}
 void Multiplexer::connected(std::size_t child) { core_->connected(child); }
 void Multiplexer::connection_failed(std::size_t child, std::string_view what) {
   core_->at(child).fail(Failure::connection, escaped(what, 300));
@@ -30,6 +33,7 @@ void Multiplexer::child_lost(std::size_t child, std::string_view what) {
 }
 std::string Multiplexer::take_output(std::size_t child) { return core_->at(child).take_output(); }
 bool Multiplexer::has_output(std::size_t child) const { return core_->at(child).output_size() > 0; }
+bool Multiplexer::expects_more(std::size_t child) const { return core_->at(child).expects_more(); }
 
 void Multiplexer::rule_out(std::size_t child, std::string why) { core_->rule_out(child, std::move(why)); }
 void Multiplexer::set_macro(std::size_t child, std::string_view name, std::string_view value) {

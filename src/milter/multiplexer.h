@@ -46,6 +46,12 @@ namespace hikyaku::milter {
 /// told the message from what was kept. Children in evaluation mode are never waited for by others, but the
 /// MTA's answer waits for them.
 ///
+/// TOLD AHEAD. A child is told the client and HELO with MAIL behind them, and DATA, the headers and a body of
+/// one packet with the end of the message; the MTA is asked to wait for no answers to them. What a child says
+/// to one of them counts at the next answer. Where it did decide there, it is told that event by itself from
+/// then on, and the MTA of connections to come waits for the answer; if it decided on a message it is
+/// connected to again before the next one.
+///
 /// A child that fails (refused, timeout, end of connection, nonsense, edits out of turn or not agreed on)
 /// gives its fallback status from there on; edits of the message at hand that it had asked for are dropped.
 /// Its connection is closed.
@@ -84,6 +90,8 @@ class Multiplexer {
     Timeouts timeouts = {};
     Mode mode = Mode::acting;
     AddedHeaders added_headers = AddedHeaders::matter;
+    /// The client, HELO, DATA, headers and a short body are told without waiting for an answer to each.
+    bool tell_ahead = true;
   };
   struct Limits {
     std::size_t packet = kReadLimit;               ///< octets of data
@@ -144,6 +152,9 @@ class Multiplexer {
   [[nodiscard]] std::string take_parent_output();
   bool has_parent_output() const;
 
+  /// Before the first next(): this child is known to decide at `command` (ChildReport::early).
+  void tell_one_by_one(std::size_t child, Command command);
+
   // A child. Calls for one that was disconnected since are ignored.
   void connected(std::size_t child);
   /// Refused, or not tried (no budget, a circuit breaker): its fallback counts.
@@ -152,6 +163,8 @@ class Multiplexer {
   void child_lost(std::size_t child, std::string_view what);
   [[nodiscard]] std::string take_output(std::size_t child);
   bool has_output(std::size_t child) const;
+  /// More is going to be sent soon (HeadStart); never where it is not to be told ahead.
+  bool expects_more(std::size_t child) const;
 
   // While Decide is open.
   /// `child` is spoken to no more: in this connection at connect and HELO, else in this message.

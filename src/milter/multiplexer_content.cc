@@ -66,6 +66,16 @@ void Multiplexer::Core::keep_body(std::string_view octets) {
 
 Multiplexer::Core::Outcome Multiplexer::Core::outcome() const {
   Outcome outcome;
+  // What was said to DATA, which may have been told ahead, comes before all content.
+  for (std::size_t i = 0; i < children_.size(); ++i) {
+    const auto& child = *children_[i];
+    if (child.evaluated() || child.ruled_out()) continue;
+    outcome.known = outcome.known && !child.owes(Command::data);
+    const auto& final = child.final_verdict();
+    if (final && refused(*final) && child.decided_at() == Command::data)
+      outcome.refusal.add(strength(*final), *final, i);
+  }
+  if (!outcome.known || outcome.refusal.child()) return outcome;
   for (std::size_t i = 0; i < children_.size(); ++i) {
     const auto& child = *children_[i];
     if (child.evaluated()) {
@@ -199,7 +209,9 @@ void Multiplexer::Core::tell_next_part(MultiplexedChild& child, Replay& replay) 
       }
       replay.told += size;
       replay.chunk = *std::move(part);
-      return child.tell_body(replay.chunk, now_);
+      return child.tell_body(
+          replay.chunk, replay.told == replay.body.size ? Session::Behind::nothing : Session::Behind::unknown,
+          now_);
     }
     case Next::end_of_message:
       child.replay.reset();

@@ -1,6 +1,7 @@
 #include "milter/multiplexer_core.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/escape.h"
@@ -86,6 +87,8 @@ bool Multiplexer::Core::step() {
       return take_event();
     case Phase::connecting:
       return all_connected();
+    case Phase::catching_up:
+      return catch_up();
     case Phase::telling:
       if (!all_answered()) return false;
       phase_ = Phase::idle;
@@ -163,6 +166,8 @@ bool Multiplexer::Core::take_event() {
 }
 
 void Multiplexer::Core::connect_all(const Offer& offer) {
+  client_.reset();
+  greeting_.reset();
   for (std::size_t i = 0; i < children_.size(); ++i) {
     at(i).connect(offer, now_);
     events_.emplace_back(Connect{i});
@@ -172,15 +177,29 @@ void Multiplexer::Core::connect_all(const Offer& offer) {
 
 bool Multiplexer::Core::all_connected() {
   if (!std::ranges::all_of(children_, [](const auto& child) { return child->settled(); })) return false;
+  if (!again_.empty()) {
+    phase_ = Phase::catching_up;
+    next_of_again_ = Command::connect;
+    return true;
+  }
   phase_ = Phase::idle;
   if (!std::holds_alternative<FilterSession::Negotiate>(said_)) return true;
   std::vector<const Agreement*> acting, looking_on;
+  std::vector<Agreement> agreements;
+  agreements.reserve(children_.size());
   SharedWishes shared;
   shared.wanted = settings_.decide;
   shared.macros = settings_.macros;
-  for (const auto& child : children_) {
-    if (const auto* agreement = child->agreement())
-      (child->evaluated() ? looking_on : acting).push_back(agreement);
+  for (std::size_t i = 0; i < children_.size(); ++i) {
+    auto* child = children_[i].get();
+    if (const auto* agreement = child->agreement()) {
+      // One that waits for others at the content would be heard too late.
+      if (blocked(i)) child->tell_one_by_one(Command::data);
+      auto& seen = agreements.emplace_back(*agreement);
+      for (const auto command : {Command::connect, Command::helo, Command::data})
+        if (child->told_ahead(command)) seen.steps |= step::no_reply(command);
+      (child->evaluated() ? looking_on : acting).push_back(&seen);
+    }
     if (child->failed() && refuses(child->voice())) shared.answer_early = true;
   }
   shared.acting = acting;
@@ -190,8 +209,57 @@ bool Multiplexer::Core::all_connected() {
   return true;
 }
 
+/// Those that are out of step. False: there are none.
+bool Multiplexer::Core::connect_again() {
+  const auto offer = offer_to_filters(parent_.agreement());
+  for (std::size_t i = 0; i < children_.size(); ++i) {
+    if (!at(i).out_of_step()) continue;
+    if (auto farewell = at(i).quit()) events_.emplace_back(Disconnect{i, *std::move(farewell)});
+    at(i).connect_again(offer, now_);
+    events_.emplace_back(Connect{i});
+    again_.push_back(i);
+  }
+  if (again_.empty()) return false;
+  phase_ = Phase::connecting;
+  return true;
+}
+
+/// What they say to it now holds for the messages that come: the session keeps it.
+bool Multiplexer::Core::catch_up() {
+  if (!all_answered()) return false;
+  const auto each = [&](Command command, Stage stage, const auto& how) {
+    for (const auto i : again_) {
+      if (!at(i).takes_part()) continue;
+      at(i).tell(command, stage, now_, how);
+      at(i).hear(now_);
+    }
+  };
+  switch (next_of_again_) {
+    case Command::connect:
+      next_of_again_ = Command::helo;
+      if (client_)
+        each(Command::connect, Stage::connect, [this](ClientSession& to, const MacroTable& macros) {
+          to.connect(client_->name, client_->address, macros);
+        });
+      return true;
+    case Command::helo:
+      next_of_again_ = Command::mail;
+      if (greeting_)
+        each(Command::helo, Stage::helo,
+             [this](ClientSession& to, const MacroTable& macros) { to.helo(greeting_->name, macros); });
+      return true;
+    default:
+      again_.clear();
+      phase_ = Phase::idle;
+      return begin_event();
+  }
+}
+
 bool Multiplexer::Core::begin_event() {
   command_ = command_of(said_);
+  if (!in_message_ && command_ != Command::unknown && connect_again()) return true;
+  if (const auto* client = std::get_if<FilterSession::Connect>(&said_)) client_ = *client;
+  if (const auto* greeting = std::get_if<FilterSession::Helo>(&said_)) greeting_ = *greeting;
   std::ranges::fill(told_, 0);
   if (of_connection(command_) || command_ == Command::mail) settled_.reset();
   if (settled_ && command_ != Command::unknown) {
@@ -287,7 +355,11 @@ void Multiplexer::Core::tell(MultiplexedChild& child) {
             say(Stage::end_of_headers,
                 [](Session& to, const MacroTable& macros) { to.end_of_headers(macros); });
           },
-          [&](const FilterSession::Body& one) { child.tell_body(one.octets, now_); },
+          [&](const FilterSession::Body& one) {
+            child.tell_body(one.octets,
+                            parent_.end_follows() ? Session::Behind::nothing : Session::Behind::unknown,
+                            now_);
+          },
           [&](const auto&) {
             say(Stage::end_of_message,
                 [](Session& to, const MacroTable& macros) { to.end_of_message(macros); });
@@ -305,13 +377,23 @@ bool Multiplexer::Core::all_answered() const {
 
 void Multiplexer::Core::answer_envelope() {
   VerdictMerge merged;
+  // A verdict on what came earlier, and was told ahead, is the earlier one.
+  std::array<VerdictMerge, 3> refusals;
   for (std::size_t i = 0; i < children_.size(); ++i) {
     if (told_[i] == 0 && !at(i).failed()) continue;
     auto voice = at(i).voice();
     // Where there is no message none can be thrown away: one that failed says so again at the next.
     if (voice == Strength::discard && !in_message_) voice = Strength::go_on;
     merged.add(voice, at(i).last(), i);
+    const auto decided = at(i).decided_at();
+    const auto rank = decided == Command::connect ? 0U : decided == Command::helo ? 1U : 2U;
+    if (refuses(voice)) refusals[rank].add(voice, at(i).last(), i);
   }
+  for (const auto& one : refusals)
+    if (one.child()) {
+      merged = one;
+      break;
+    }
   const auto strength = merged.strength();
   if (command_ == Command::unknown) return answer(std::max(strength, Strength::go_on), merged.verdict());
   if (!in_message_) {

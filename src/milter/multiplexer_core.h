@@ -37,12 +37,13 @@ class Multiplexer::Core {
 
  private:
   enum class Phase : unsigned char {
-    idle,        // the MTA's next event is due
-    connecting,  // the children are
-    deciding,    // the conditions are asked
-    telling,     // the children answer an event
-    ending,      // they answer the end of the message, and those that waited are told it
-    handing_up,  // the MTA is told the edits
+    idle,         // the MTA's next event is due
+    connecting,   // the children are
+    catching_up,  // those that were connected to again are told the connection
+    deciding,     // the conditions are asked
+    telling,      // the children answer an event
+    ending,       // they answer the end of the message, and those that waited are told it
+    handing_up,   // the MTA is told the edits
     closed,
   };
 
@@ -54,6 +55,8 @@ class Multiplexer::Core {
   bool begin_event();
   void connect_all(const Offer& offer);
   bool all_connected();
+  bool connect_again();
+  bool catch_up();
   void tell_event();
   void tell(MultiplexedChild& child);
   bool all_answered() const;
@@ -115,6 +118,10 @@ class Multiplexer::Core {
   std::vector<char> told_;  // which children
 
   // The connection.
+  std::optional<FilterSession::Connect> client_;
+  std::optional<FilterSession::Helo> greeting_;
+  std::vector<std::size_t> again_;  // children that were connected to again, and are to be told of it
+  Command next_of_again_ = Command::connect;
   VerdictMerge connection_verdict_;
   Command connection_verdict_at_ = Command::connect;
 

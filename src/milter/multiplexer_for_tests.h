@@ -45,12 +45,15 @@ class ScriptedFilter {
   Wishes wishes;
   Act act = [](Session&, const Session::Event&) {};
   Way way = Way::answers;
+  /// As libmilter does: after a decision on a message nothing of it is answered any more.
+  bool deaf_after_decision = false;
   std::string raw;  ///< sent instead of the answer to the next event
   std::vector<std::string> heard;
   int connections = 0;
 
   void connect() {
     ++connections;
+    decided_ = deaf_ = false;
     session_.emplace(settings_);
     open = true;
   }
@@ -63,17 +66,20 @@ class ScriptedFilter {
   std::string go_on() {
     if (session_ && way != Way::hangs && std::exchange(owes_, false))
       session_->answer(Session::Answer::go_on);
+    std::string said;
     while (session_ && open && way != Way::hangs) {
       const auto event = session_->next();
       if (std::holds_alternative<Session::NeedBytes>(event)) break;
       handle(event);
+      auto answer = session_->take_output();
+      if (!deaf_) said += answer;
+      deaf_ = deaf_after_decision && decided_;
       if (way == Way::raw && !std::holds_alternative<Session::Negotiate>(event)) {
         way = Way::hangs;
-        static_cast<void>(session_->take_output());
         return raw;
       }
     }
-    return session_ ? session_->take_output() : std::string();
+    return session_ ? said + session_->take_output() : said;
   }
   Session& session() { return *session_; }
   bool open = false;
@@ -86,11 +92,15 @@ class ScriptedFilter {
       return;
     }
     heard.push_back(text(event));
+    if (std::holds_alternative<S::Mail>(event)) decided_ = deaf_ = false;
     if (std::holds_alternative<S::Close>(event)) open = false;
     if (std::holds_alternative<S::Close>(event) || std::holds_alternative<S::Abort>(event)) return;
     act(*session_, event);
     owes_ = way == Way::hangs;
-    if (!owes_) session_->answer(S::Answer::go_on);  // false where it has answered
+    const bool of_content = std::holds_alternative<S::Header>(event) ||
+                            std::holds_alternative<S::Body>(event) ||
+                            std::holds_alternative<S::EndOfHeaders>(event);
+    if (!owes_ && !session_->answer(S::Answer::go_on) && of_content) decided_ = true;  // it has answered
   }
   static std::string path(std::string_view word, std::string_view path,
                           const std::vector<std::string>& rest) {
@@ -123,6 +133,7 @@ class ScriptedFilter {
   Session::Settings settings_;
   std::optional<Session> session_;
   bool owes_ = false;  // an answer
+  bool decided_ = false, deaf_ = false;
 };
 
 /// The multiplexer between an MTA and filters.
@@ -131,7 +142,8 @@ class Rig {
   explicit Rig(
       std::size_t count, const std::function<void(Rig&)>& prepare = [](Rig&) {})
       : filters(count) {
-    for (std::size_t i = 0; i < count; ++i) settings.children.push_back({.name = "f" + std::to_string(i)});
+    for (std::size_t i = 0; i < count; ++i)
+      settings.children.push_back({.name = "f" + std::to_string(i), .tell_ahead = false});
     prepare(*this);
     mux = std::make_unique<Multiplexer>(settings, spool);
     mta = std::make_unique<ClientSession>(mta_settings);
@@ -147,7 +159,7 @@ class Rig {
       if (auto* edit = std::get_if<Edit>(&event)) {
         edits.push_back(*edit);
       } else if (auto* verdict = std::get_if<Verdict>(&event)) {
-        run();
+        if (!gathers) run();
         waits = false;
         return *verdict;
       } else {
@@ -220,6 +232,7 @@ class Rig {
   Multiplexer::Moment now{};
   std::optional<std::string> ended;
   bool waits = false;
+  bool gathers = false;  ///< the MTA sends what is not answered with what follows
   int progress = 0;
 
   const ChildReport& child(std::size_t number) const { return reports.back().children.at(number); }

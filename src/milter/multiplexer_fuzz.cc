@@ -44,6 +44,7 @@ Multiplexer::Settings settings(std::uint8_t how) {
   for (auto& child : settings.children) child.fallback = child.fallback_at_disconnect = fallback;
   if ((how & 4) != 0) settings.children[1].mode = Multiplexer::Mode::evaluation;
   if ((how & 8) != 0) settings.children[2].added_headers = Multiplexer::AddedHeaders::ignored;
+  if ((how & 32) != 0) settings.children[0].tell_ahead = false;
   if ((how & 16) != 0) settings.decide = {Command::connect, Command::rcpt, Command::header, Command::body};
   settings.limits = {2000, 2000, 200, 3000, 10, 2000};
   return settings;

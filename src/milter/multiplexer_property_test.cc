@@ -27,11 +27,28 @@ std::string value(Random& random) {
 struct RandomFilter {
   unsigned seed;
   std::uint32_t actions, steps;
-  enum class At : unsigned char { never, end_of_headers, end_of_message } decides;
+  enum class At : unsigned char {
+    never,
+    connect,
+    helo,
+    data,
+    header,
+    end_of_headers,
+    body,
+    end_of_message
+  } decides;
   Session::Answer verdict;
+  bool deaf;  // to the rest of a message, as libmilter is
+  bool told_ahead;
 
   static RandomFilter make(Random& random) {
-    RandomFilter filter{static_cast<unsigned>(random()), 0, 0, At::never, Session::Answer::go_on};
+    RandomFilter filter{static_cast<unsigned>(random()),
+                        0,
+                        0,
+                        At::never,
+                        Session::Answer::go_on,
+                        pick(random, 2) == 0,
+                        pick(random, 4) != 0};
     for (const auto one : {action::add_headers, action::change_headers, action::change_body,
                            action::add_recipients, action::remove_recipients, action::change_sender})
       if (pick(random, 3) == 0) filter.actions |= one;
@@ -39,8 +56,9 @@ struct RandomFilter {
                            step::no_reply_body, step::no_reply_end_of_headers, step::no_helo})
       if (pick(random, 4) == 0) filter.steps |= one;
     if (pick(random, 6) == 0) {
-      filter.decides = pick(random, 2) == 0 ? At::end_of_headers : At::end_of_message;
-      if (filter.decides == At::end_of_headers) filter.steps &= ~step::no_reply_end_of_headers;
+      filter.decides = static_cast<At>(1 + pick(random, 7));
+      filter.steps &=
+          ~(step::no_reply_header | step::no_reply_end_of_headers | step::no_reply_body | step::no_helo);
       constexpr Session::Answer kAnswers[] = {Session::Answer::accept, Session::Answer::discard,
                                               Session::Answer::reject, Session::Answer::tempfail};
       filter.verdict = kAnswers[pick(random, 4)];
@@ -51,6 +69,12 @@ struct RandomFilter {
     return (steps & step::header_leading_space) != 0 ? LeadingSpace::kept : LeadingSpace::taken_off;
   }
   bool refuses() const { return decides != At::never && verdict != Session::Answer::accept; }
+  /// It gets to its decision with a message of these.
+  bool decides_on(const std::vector<std::string>& headers, const std::string& body) const {
+    if (decides == At::header) return !headers.empty();
+    if (decides == At::body) return !body.empty();
+    return decides != At::never;
+  }
   /// What it asks for depends on all that it saw.
   std::vector<Edit> edits(const std::vector<std::string>& headers, const std::string& body) const {
     std::size_t seen = seed;
@@ -137,9 +161,28 @@ std::string fate_of(Session::Answer answer) {
                                              : "deferred";
 }
 
+using At = RandomFilter::At;
+
+/// The strongest refusal of those that decide there; nothing where none refuses.
+std::string refusal_at(At at, const std::vector<RandomFilter>& filters) {
+  std::string strongest;
+  const std::string_view order[] = {"", "deferred", "rejected", "discarded"};
+  for (const auto& filter : filters) {
+    if (filter.decides != at || !filter.refuses()) continue;
+    if (filter.verdict == Session::Answer::discard && at != At::data) continue;  // there is no message yet
+    const auto fate = fate_of(filter.verdict);
+    if (std::ranges::find(order, fate) > std::ranges::find(order, strongest)) strongest = fate;
+  }
+  return strongest;
+}
+
 /// One filter after the other, each on what those before it have left.
 std::string as_postfix(Message message, const std::vector<RandomFilter>& filters) {
+  for (const auto at : {At::connect, At::helo, At::data})
+    if (auto fate = refusal_at(at, filters); !fate.empty()) return fate;
   for (const auto& filter : filters) {
+    const bool early = filter.decides >= At::connect && filter.decides <= At::data;
+    if (early && filter.verdict == Session::Answer::accept) continue;
     std::vector<std::string> seen;
     for (std::size_t i = 0; i < message.headers.fields().size() && (filter.steps & step::no_headers) == 0;
          ++i) {
@@ -147,16 +190,18 @@ std::string as_postfix(Message message, const std::vector<RandomFilter>& filters
       const auto header = filter_header(message.headers.fields()[i], filter.space());
       seen.push_back(header.name + ':' + header.value);
     }
-    if (filter.refuses()) return fate_of(filter.verdict);
-    if (filter.decides == RandomFilter::At::end_of_headers) continue;  // it accepts
     const auto body = (filter.steps & step::no_body) != 0 ? std::string() : message.body;
+    const bool decides = !early && filter.decides_on(seen, body);
+    if (decides && filter.refuses()) return fate_of(filter.verdict);
+    if (decides && filter.decides != RandomFilter::At::end_of_message) continue;  // it accepts
     message.apply(filter.edits(seen, body), filter.space());
   }
   return message.text();
 }
 
-/// All of them behind the multiplexer, whose edits the MTA applies.
-std::string as_multiplexed(Message message, const std::vector<RandomFilter>& filters, std::size_t in_memory) {
+/// All of them behind the multiplexer, whose edits the MTA applies; all messages on one connection.
+std::vector<std::string> as_multiplexed(const std::vector<Message>& messages,
+                                        const std::vector<RandomFilter>& filters, std::size_t in_memory) {
   struct Seen {
     std::vector<std::string> headers;
     std::string body;
@@ -165,24 +210,37 @@ std::string as_multiplexed(Message message, const std::vector<RandomFilter>& fil
   Rig rig(filters.size(), [&](Rig& one) {
     one.settings.limits.in_memory = in_memory;
     for (std::size_t i = 0; i < filters.size(); ++i) {
+      one.settings.children[i].tell_ahead = filters[i].told_ahead;
       one.filters[i].wishes.actions = filters[i].actions;
       one.filters[i].wishes.steps = filters[i].steps;
+      one.filters[i].deaf_after_decision = filters[i].deaf;
       one.filters[i].act = [&seen, &filters, i](Session& session, const Session::Event& event) {
-        using At = RandomFilter::At;
         const auto& filter = filters[i];
+        const auto decide = [&](At at) {
+          if (filter.decides == at) session.answer(filter.verdict);
+        };
+        if (std::holds_alternative<Session::Connect>(event)) decide(At::connect);
+        if (std::holds_alternative<Session::Helo>(event)) decide(At::helo);
+        if (std::holds_alternative<Session::Data>(event)) decide(At::data);
+        if (std::holds_alternative<Session::Mail>(event)) seen[i] = {};
         if (const auto* header = std::get_if<Session::Header>(&event))
           seen[i].headers.push_back(header->header.name + ':' + header->header.value);
         if (const auto* body = std::get_if<Session::Body>(&event)) seen[i].body += body->octets;
-        if (std::holds_alternative<Session::EndOfHeaders>(event) && filter.decides == At::end_of_headers)
-          session.answer(filter.verdict);
+        if (std::holds_alternative<Session::Header>(event)) decide(At::header);
+        if (std::holds_alternative<Session::EndOfHeaders>(event)) decide(At::end_of_headers);
+        if (std::holds_alternative<Session::Body>(event)) decide(At::body);
         if (!std::holds_alternative<Session::EndOfMessage>(event)) return;
         for (const auto& edit : filter.edits(seen[i].headers, seen[i].body)) EXPECT_TRUE(session.edit(edit));
-        if (filter.decides == At::end_of_message) session.answer(filter.verdict);
+        decide(At::end_of_message);
       };
     }
   });
-  rig.envelope();
-  const auto run = [&] {
+  rig.gathers = filters.size() % 2 == 0;
+  rig.connect(), rig.helo();
+  const auto run = [&](const Message& message) {
+    if (const auto said = rig.mail(); said != Rig::Verdict{}) return said;
+    if (const auto said = rig.rcpt(); said != Rig::Verdict{}) return said;
+    if (const auto said = rig.data(); said != Rig::Verdict{}) return said;
     for (std::size_t i = 0; i < message.headers.fields().size(); ++i)
       if (message.headers.visible(i))
         if (const auto said = rig.header(message.headers.fields()[i]); said != Rig::Verdict{}) return said;
@@ -190,12 +248,16 @@ std::string as_multiplexed(Message message, const std::vector<RandomFilter>& fil
     if (const auto said = rig.body(message.body); said != Rig::Verdict{}) return said;
     return rig.end_of_message();
   };
-  const auto verdict = run();
-  EXPECT_FALSE(rig.waits);
-  if (verdict.kind == Kind::discard) return "discarded";
-  if (verdict.kind == Kind::reply) return verdict.reply.code >= 500 ? "rejected" : "deferred";
-  message.apply(rig.edits, rig.mta->leading_space());
-  return message.text();
+  std::vector<std::string> results;
+  for (auto message : messages) {
+    const auto verdict = run(message);
+    EXPECT_FALSE(rig.waits);
+    if (verdict.kind == Kind::discard) message.fate = "discarded";
+    if (verdict.kind == Kind::reply) message.fate = verdict.reply.code >= 500 ? "rejected" : "deferred";
+    if (message.fate == "taken") message.apply(rig.edits, rig.mta->leading_space());
+    results.push_back(message.fate == "taken" ? message.text() : message.fate);
+  }
+  return results;
 }
 
 TEST(MultiplexerProperty, TheResultIsThatOfTheSameFiltersOneAfterTheOther) {
@@ -203,8 +265,18 @@ TEST(MultiplexerProperty, TheResultIsThatOfTheSameFiltersOneAfterTheOther) {
     Random random(seed);
     std::vector<RandomFilter> filters;
     for (auto count = pick(random, 5); count > 0; --count) filters.push_back(RandomFilter::make(random));
-    const auto message = Message::make(random);
-    ASSERT_EQ(as_multiplexed(message, filters, seed % 2 == 0 ? 1000 : 10), as_postfix(message, filters))
+    // Of filters that decide on an envelope some of which are told it ahead, those that are not are heard
+    // first.
+    for (auto& filter : filters) {
+      if (filter.decides == At::data) filter.verdict = static_cast<Session::Answer>("adrt"[seed % 4]);
+      if (filter.decides < At::connect || filter.decides > At::data) continue;
+      for (auto& other : filters) other.told_ahead = filter.told_ahead;
+    }
+    std::vector<Message> messages;
+    for (auto count = 1 + pick(random, 3); count > 0; --count) messages.push_back(Message::make(random));
+    std::vector<std::string> expected;
+    for (const auto& message : messages) expected.push_back(as_postfix(message, filters));
+    ASSERT_EQ(as_multiplexed(messages, filters, seed % 2 == 0 ? 1000 : 10), expected)
         << "seed " << seed << ", " << filters.size() << " filters";
   }
 }

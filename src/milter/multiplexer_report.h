@@ -42,7 +42,9 @@ struct ChildReport {
     std::uint32_t answers = 0;
     std::chrono::microseconds total{0}, longest{0};
   };
-  std::vector<Wait> waits = {};         ///< one for each command; that of the negotiation too
+  std::vector<Wait> waits = {};  ///< one for each command; that of the negotiation too
+  /// It decided at this event while it was told more: it is not to be told this one ahead (Multiplexer).
+  std::optional<Command> early = {};
   std::vector<std::string> notes = {};  ///< worth a line in the log, at most 20
 };
 

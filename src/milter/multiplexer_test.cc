@@ -71,7 +71,7 @@ TEST(MultiplexerNegotiation, WhatNoChildWantsIsNotAskedFor) {
   EXPECT_TRUE(agreement.sends(Command::unknown));
   EXPECT_FALSE(agreement.answers(Command::header)) << "what is said to headers is told later";
   EXPECT_FALSE(agreement.answers(Command::end_of_headers));
-  EXPECT_TRUE(agreement.answers(Command::body)) << "for SKIP";
+  EXPECT_FALSE(agreement.answers(Command::body));
   EXPECT_TRUE(agreement.answers(Command::connect)) << "one of them answers";
   EXPECT_TRUE(agreement.has(step::skip | step::header_leading_space));
 }
@@ -363,29 +363,29 @@ TEST(MultiplexerContent, TheFirstInListOrderThatRefusesDecides) {
   EXPECT_EQ(rig.reports.back().decided_by, 0U);
 }
 
-TEST(MultiplexerContent, ARefusalOfTheFirstIsToldAtTheNextReplyAndTheOthersAreAborted) {
+TEST(MultiplexerContent, ARefusalOfTheFirstIsToldAtTheEndAndTheOthersAreNotWaitedFor) {
   Rig rig(2, [](Rig& one) { one.filters[0].act = replies<Session::EndOfHeaders>(kNo); });
   rig.envelope();
   rig.header("Subject: x");
   EXPECT_EQ(rig.end_of_headers(), ClientSession::Verdict{}) << "the MTA does not wait here";
-  EXPECT_EQ(rig.body("one\r\n").reply, kNo);
-  EXPECT_EQ(rig.filters[1].heard.back(), "abort") << "which sees nothing of the body";
+  EXPECT_EQ(rig.body("one\r\n"), ClientSession::Verdict{}) << "nor here";
+  rig.filters[1].way = Way::hangs;
+  EXPECT_EQ(rig.end_of_message().reply, kNo);
   EXPECT_EQ(rig.child(1).state, State::not_needed);
 }
 
-TEST(MultiplexerContent, SkipIsHandedOnWhenNobodyNeedsMore) {
+TEST(MultiplexerContent, SkipEndsTheBodyForTheChildThatSaysIt) {
   Rig rig(2, [](Rig& one) {
     one.filters[0].wishes.steps = one.filters[1].wishes.steps = step::skip;
     one.filters[0].act = answers<Session::Body>(Answer::skip);
   });
   rig.envelope();
   rig.header("Subject: x"), rig.end_of_headers();
-  rig.body("one\r\n");
-  EXPECT_TRUE(rig.mta->wants(Command::body)) << "the second wants more";
-  rig.filters[1].act = answers<Session::Body>(Answer::skip);
-  rig.body("two\r\n");
-  EXPECT_FALSE(rig.mta->wants(Command::body));
+  rig.body("one\r\n"), rig.body("two\r\n");
+  EXPECT_TRUE(rig.mta->wants(Command::body)) << "which does not wait for answers to it";
+  EXPECT_EQ(rig.end_of_message(), ClientSession::Verdict{});
   EXPECT_THAT(rig.filters[0].heard, Not(Contains("body two\r\n")));
+  EXPECT_THAT(rig.filters[1].heard, Contains("body two\r\n"));
 }
 
 TEST(MultiplexerContent, AQuarantineOfOneThatAcceptsEarlyIsNotLost) {
@@ -398,7 +398,8 @@ TEST(MultiplexerContent, AQuarantineOfOneThatAcceptsEarlyIsNotLost) {
   });
   rig.envelope();
   rig.header("Subject: x"), rig.end_of_headers();
-  EXPECT_EQ(rig.body("one\r\n").kind, Kind::accept);
+  EXPECT_EQ(rig.body("one\r\n"), ClientSession::Verdict{});
+  EXPECT_EQ(rig.end_of_message().kind, Kind::accept);
   EXPECT_THAT(rig.edits, ElementsAre(Quarantine{"virus"}));
 }
 
@@ -434,7 +435,8 @@ TEST(MultiplexerContent, AFullDiskIsATempfail) {
   });
   rig.envelope();
   rig.header("Subject: x"), rig.end_of_headers();
-  EXPECT_EQ(rig.body("more than ten octets\r\n").reply.code, 451);
+  EXPECT_EQ(rig.body("more than ten octets\r\n"), ClientSession::Verdict{});
+  EXPECT_EQ(rig.end_of_message().reply.code, 451);
   EXPECT_EQ(rig.reports.back().verdict.failure, "no space left");
   rig.spool.full = false;
   rig.mail(), rig.rcpt(), rig.data();

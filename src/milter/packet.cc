@@ -59,6 +59,18 @@ Result<std::optional<Packet>> PacketReader::next() {
   return std::optional<Packet>(Packet{view[kLengthSize], view.substr(kLengthSize + 1, length - 1)});
 }
 
+std::optional<Packet> PacketReader::peek(std::size_t number) const {
+  if (broken_) return std::nullopt;
+  auto view = std::string_view(buffer_).substr(begin_);
+  for (;; --number) {
+    if (view.size() < kLengthSize) return std::nullopt;
+    const std::size_t length = read32(view);
+    if (length == 0 || length - 1 > limit_ || view.size() < kLengthSize + length) return std::nullopt;
+    if (number == 0) return Packet{view[kLengthSize], view.substr(kLengthSize + 1, length - 1)};
+    view.remove_prefix(kLengthSize + length);
+  }
+}
+
 PacketWriter::PacketWriter(std::string& out, char kind) : out_(out), begin_(out.size()) {
   out_.append(kLengthSize, '\0');
   out_ += kind;

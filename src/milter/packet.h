@@ -29,6 +29,9 @@ class PacketReader {
   /// Fails with Fault::malformed, and then for ever, on a length of 0 and on one past the limit: where the
   /// next packet begins can't be known any more.
   Result<std::optional<Packet>> next();
+  /// The packet that is `number` packets behind the next one, if it is whole and all before it are. It holds
+  /// as those of next() do.
+  std::optional<Packet> peek(std::size_t number) const;
   /// Octets that are kept for a packet that is not whole yet.
   std::size_t pending() const { return buffer_.size() - begin_; }
 

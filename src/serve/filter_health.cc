@@ -1,5 +1,6 @@
 #include "serve/filter_health.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace hikyaku::serve {
@@ -59,11 +60,18 @@ void FilterHealth::left() {
 void FilterHealth::add(const milter::ChildReport& report, bool counts) {
   using State = milter::ChildReport::State;
   const std::lock_guard lock(mutex_);
+  if (report.early && std::ranges::find(decides_early_, *report.early) == decides_early_.end())
+    decides_early_.push_back(*report.early);
   if (counts && report.state == State::took_part) ++counted_.took_part;
   if (counts && report.state == State::ruled_out) ++counted_.ruled_out;
   if (report.state == State::failed) ++counted_.failures;
   for (const auto& wait : report.waits)
     if (wait.answers > 0) counted_.waits[static_cast<std::size_t>(wait_of(wait.command))].add(wait.total);
+}
+
+std::vector<milter::Command> FilterHealth::decides_early() const {
+  const std::lock_guard lock(mutex_);
+  return decides_early_;
 }
 
 FilterHealth::Snapshot FilterHealth::snapshot(Moment now) const {

@@ -38,6 +38,8 @@ class FilterHealth {
   static constexpr std::size_t kWaits = 4;
   /// Takes what it made of a message, or of a connection. `counts`: as one more that it judged.
   void add(const milter::ChildReport& report, bool counts);
+  /// It was seen to decide at one of these (milter::ChildReport::early).
+  std::vector<milter::Command> decides_early() const;
 
   struct Snapshot {
     std::string name;
@@ -60,6 +62,7 @@ class FilterHealth {
   const std::vector<milter::Endpoint> addresses_;
   mutable std::mutex mutex_;
   milter::Admission admission_;
+  std::vector<milter::Command> decides_early_;
   Snapshot counted_;
 };
 

@@ -68,13 +68,14 @@ std::string outcome(const ClientSession::Verdict& verdict) {
 }
 
 MilterSet::Filter ready(const config::MilterSettings& settings, const config::Milter& milter) {
-  MilterSet::Filter filter{milter.name, milter.origin, {}, milter.fault};
+  MilterSet::Filter filter{milter.name, milter.origin, {}, milter.tell_ahead, milter.fault};
   auto& connection = filter.connection;
   connection.endpoint = milter.endpoint;
   connection.session.offer = milter::Offer::of_version(milter.protocol);
   connection.session.macros = settings.macros;
   connection.session.default_action = milter.default_action;
   if (milter.no_header_reply) connection.session.assumed_steps = milter::step::no_reply_header;
+  connection.head_start = milter.tell_ahead;
   connection.connect_timeout = milter.connect_timeout;
   connection.command_timeout = milter.command_timeout;
   connection.content_timeout = milter.content_timeout;
@@ -109,9 +110,15 @@ MilterSet::OfClient MilterSet::of_client(std::shared_ptr<const MilterSet> set, s
   return {std::make_shared<const MilterSet>(std::move(own)), {}};
 }
 
+MilterChain::One::One(const MilterSet::Filter& what, io::DeadlineSweep& sweep, io::WorkerPool& pool)
+    : filter(what), connection(what.connection, sweep, pool) {
+  if (what.tell_ahead && !what.decides_early->load(std::memory_order_relaxed))
+    connection.session().tell_ahead({.content = true});
+}
+
 MilterChain::MilterChain(std::shared_ptr<const MilterSet> set, io::DeadlineSweep& sweep, io::WorkerPool& pool,
                          Warn warn)
-    : set_(std::move(set)), pool_(pool), warn_(std::move(warn)) {
+    : set_(std::move(set)), sweep_(sweep), pool_(pool), warn_(std::move(warn)) {
   for (const auto& filter : set_->filters()) filters_.push_back(std::make_unique<One>(filter, sweep, pool));
   const auto& settings = set_->settings();
   for (const auto& [name, value] : settings.macro_defaults) macros_.set(name, value);
@@ -183,17 +190,35 @@ asio::awaitable<MilterDecision> MilterChain::ask(std::string_view event, Tell te
   co_return all;
 }
 
+/// Connects to it, and tells it of the client. How it went is what the event comes to.
+asio::awaitable<void> MilterChain::begin(One& one) {
+  if (one.filter.fault.empty()) {
+    co_await one.connection.connect();
+  } else {
+    one.connection.session().misconfigured(one.filter.fault);
+  }
+  one.connection.session().connect(client_name_, client_address_, macros_);
+}
+
+/// Another connection for one that is out of step. What it says to the client now is its verdict on the
+/// messages that follow.
+asio::awaitable<void> MilterChain::renew(std::unique_ptr<One>& one) {
+  const auto& filter = one->filter;
+  co_await one->connection.close();
+  one = std::make_unique<One>(filter, sweep_, pool_);
+  co_await begin(*one);
+  co_await answer(*one);
+  if (!helo_) co_return;
+  one->connection.session().helo(*helo_, macros_);
+  co_await answer(*one);
+}
+
 asio::awaitable<MilterDecision> MilterChain::connect(std::string name, milter::ClientAddress address) {
+  client_name_ = std::move(name);
+  client_address_ = std::move(address);
   MilterDecision all;
   for (auto& one : filters_) {
-    auto& session = one->connection.session();
-    // How it went is what the event comes to.
-    if (one->filter.fault.empty()) {
-      co_await one->connection.connect();
-    } else {
-      session.misconfigured(one->filter.fault);
-    }
-    session.connect(name, address, macros_);
+    co_await begin(*one);
     const bool goes_on = co_await heed(*one, "connect", nullptr, all);
     if (!goes_on) break;
   }
@@ -201,13 +226,16 @@ asio::awaitable<MilterDecision> MilterChain::connect(std::string name, milter::C
 }
 
 asio::awaitable<MilterDecision> MilterChain::helo(std::string name) {
-  Tell tell = [&](Session& session) { session.helo(name, macros_); };
+  helo_ = std::move(name);
+  Tell tell = [&](Session& session) { session.helo(*helo_, macros_); };
   co_return co_await ask("helo", std::move(tell), nullptr);
 }
 
 asio::awaitable<MilterDecision> MilterChain::mail(std::string path, std::vector<std::string> parameters,
                                                   Explanation& why) {
   quarantine_.reset();
+  for (auto& one : filters_)
+    if (one->connection.session().out_of_step()) co_await renew(one);
   Tell tell = [&](Session& session) { session.mail(path, parameters, macros_); };
   co_return co_await ask("mail", std::move(tell), &why);
 }
@@ -274,7 +302,8 @@ asio::awaitable<MilterChain::Verdict> MilterChain::tell_content(One& one, const 
     }
     at += rest.size();
     while (!rest.empty()) {
-      rest.remove_prefix(session.body(rest, macros_));
+      const auto behind = at == body.size() ? Session::Behind::nothing : Session::Behind::unknown;
+      rest.remove_prefix(session.body(rest, macros_, behind));
       auto verdict = co_await answer(one);
       if (verdict.kind != Kind::go_on) co_return verdict;
       if (!session.wants(Command::body)) co_return Verdict{};
@@ -366,6 +395,10 @@ asio::awaitable<Result<MilterChain::Verdict>> MilterChain::one_message(One& one,
     new_body_.reset();
     edits_.clear();
   }
+  if (session.out_of_step() && !one.filter.decides_early->exchange(true))
+    warn_("milter " + one.filter.name + ": it decided at " +
+          std::string(milter::text(session.answered_event())) +
+          ", before the end of the message: from now on it is told one event after the other");
   const auto& failure = verdict->failure;
   auto told = outcome(*verdict);
   if (!summary.empty()) told += "; " + summary;

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <memory>
@@ -25,7 +26,10 @@ class MilterSet {
     std::string name;  ///< "inet:127.0.0.1:8891"
     Origin origin;
     MilterConnection::Settings connection;
+    bool tell_ahead;
     std::string fault;  ///< nobody can ask it: what smtpd_milter_maps says of it is nonsense
+    /// It was seen to decide before the end of a message: it is told one event after the other.
+    std::shared_ptr<std::atomic<bool>> decides_early = std::make_shared<std::atomic<bool>>(false);
   };
 
   explicit MilterSet(config::MilterSettings settings);
@@ -103,14 +107,15 @@ class MilterChain {
   using Verdict = Session::Verdict;
   using Tell = std::function<void(Session&)>;
   struct One {
-    explicit One(const MilterSet::Filter& what, io::DeadlineSweep& sweep, io::WorkerPool& pool)
-        : filter(what), connection(what.connection, sweep, pool) {}
+    explicit One(const MilterSet::Filter& what, io::DeadlineSweep& sweep, io::WorkerPool& pool);
     const MilterSet::Filter& filter;
     MilterConnection connection;
     bool failure_told = false;
     std::size_t notes_told = 0;
   };
 
+  boost::asio::awaitable<void> begin(One& one);
+  boost::asio::awaitable<void> renew(std::unique_ptr<One>& one);
   boost::asio::awaitable<MilterDecision> ask(std::string_view event, Tell tell, Explanation* why);
   boost::asio::awaitable<bool> heed(One& one, std::string_view event, Explanation* why, MilterDecision& all);
   boost::asio::awaitable<Verdict> tell_content(One& one, const milter::HeaderList& headers,
@@ -123,10 +128,15 @@ class MilterChain {
   void tell_trouble(One& one, const Verdict& verdict);
 
   std::shared_ptr<const MilterSet> set_;
+  io::DeadlineSweep& sweep_;
   io::WorkerPool& pool_;
   Warn warn_;
   std::vector<std::unique_ptr<One>> filters_;
   milter::MacroTable macros_;
+  // Of the client, for filters that are connected to again.
+  std::string client_name_;
+  milter::ClientAddress client_address_;
+  std::optional<std::string> helo_;
   // Of the filter that is at the end of the message:
   std::vector<milter::Edit> edits_;
   std::unique_ptr<SpooledBody> new_body_;

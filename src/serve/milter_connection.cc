@@ -144,6 +144,7 @@ std::string_view MilterConnection::gather() {
 /// Sends what was gathered, and a chunk behind it. False: the filter is lost, and the session knows.
 asio::awaitable<bool> MilterConnection::send(std::string_view chunk) {
   if (!stream_ || session_.broken()) co_return false;
+  if (settings_.head_start) head_start_.apply(gathered_, chunk.empty() && session_.expects_more());
   auto sent = co_await stream_->write_all(gathered_);
   gathered_.clear();
   if (sent && !chunk.empty()) sent = co_await stream_->write_all(chunk);
@@ -229,6 +230,7 @@ asio::awaitable<void> MilterConnection::close() {
     begin_wait(Session::Timeout::command);
     const auto chunk = gather();
     if (sweep_.ending()) {
+      head_start_.apply(gathered_, false);
       static_cast<void>(stream_->write_now(gathered_));
     } else {
       co_await send(chunk);

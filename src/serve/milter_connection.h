@@ -14,6 +14,7 @@
 #include "io/worker_pool.h"
 #include "milter/client_session.h"
 #include "milter/endpoint.h"
+#include "milter/head_start.h"
 
 namespace hikyaku::serve {
 
@@ -38,6 +39,7 @@ class MilterConnection {
     std::chrono::seconds content_timeout{300};  ///< headers, body, end of message
     /// For one answer, however often the filter says PROGRESS.
     std::chrono::seconds longest_answer{3600};
+    bool head_start = false;  ///< see milter::HeadStart
   };
   using Session = milter::ClientSession;
   using Verdict = Session::Verdict;
@@ -76,6 +78,7 @@ class MilterConnection {
   io::WorkerPool& pool_;
   Session session_;
   std::optional<io::Stream> stream_;
+  milter::HeadStart head_start_;
   std::string gathered_;  // output that was not sent yet
   Clock::time_point asked_at_, deadline_;
   bool answering_ = false;

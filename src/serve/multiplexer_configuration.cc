@@ -55,7 +55,8 @@ milter::Multiplexer::Child core_child(const config::ChildSettings& child,
                        .reading = *child.reading_timeout,
                        .end_of_message = *child.end_of_message_timeout},
           .mode = *child.evaluation_mode ? Mode::evaluation : Mode::acting,
-          .added_headers = *child.ignore_added_headers ? AddedHeaders::ignored : AddedHeaders::matter};
+          .added_headers = *child.ignore_added_headers ? AddedHeaders::ignored : AddedHeaders::matter,
+          .tell_ahead = *child.tell_ahead};
 }
 
 /// Macros that conditions look at, whatever the filters want.

@@ -38,6 +38,9 @@ MultiplexerSession::MultiplexerSession(MultiplexerServices& services,
       filters_(configuration_->children.size()),
       wake_(context),
       gate_(context, Clock::time_point::max()) {
+  for (std::size_t i = 0; i < filters_.size(); ++i)
+    for (const auto command : configuration_->children[i].health->decides_early())
+      core_.tell_one_by_one(i, command);
   if (services.record_folder.empty() || number > MultiplexerServices::kMostRecordings) return;
   recorder_.emplace(services, services.record_folder + "/" + file_name_text(services.clock.now()) + "-" +
                                   std::to_string(number) + ".jsonl");
@@ -128,6 +131,7 @@ bool MultiplexerSession::flush(std::size_t number) {
   while (number == kParent ? core_.has_parent_output() : core_.has_output(number)) {
     auto output = number == kParent ? core_.take_parent_output() : core_.take_output(number);
     if (recorder_ && number == kParent) recorder_->said(output, Clock::now());
+    if (number != kParent) peer->head_start.apply(output, core_.expects_more(number));
     const auto written = peer->stream.write_now(output);
     if (!written) {
       lost(number, written.error().text);
@@ -285,7 +289,9 @@ void MultiplexerSession::disconnect(std::size_t child, const std::string& farewe
   if (const auto peer = std::exchange(filter.peer, nullptr)) {
     if (!peer->writing && !farewell.empty()) {
       // What does not go at once is not worth waiting for: the connection ends all the same.
-      static_cast<void>(peer->stream.write_now(farewell));
+      auto last = farewell;
+      peer->head_start.apply(last, false);
+      static_cast<void>(peer->stream.write_now(last));
     }
     peer->stream.abort();
   }

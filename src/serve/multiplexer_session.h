@@ -12,6 +12,7 @@
 
 #include "io/deadline.h"
 #include "io/stream.h"
+#include "milter/head_start.h"
 #include "milter/multiplexer.h"
 #include "serve/multiplexer_conditions.h"
 #include "serve/multiplexer_configuration.h"
@@ -47,7 +48,8 @@ class MultiplexerSession : public std::enable_shared_from_this<MultiplexerSessio
   struct Peer {
     explicit Peer(io::Stream connected) : stream(std::move(connected)) {}
     io::Stream stream;
-    std::string sending;  ///< taken from the core, not yet written; while `writing`
+    milter::HeadStart head_start;  ///< of a filter
+    std::string sending;           ///< taken from the core, not yet written; while `writing`
     bool writing = false;
   };
   using PeerPointer = std::shared_ptr<Peer>;

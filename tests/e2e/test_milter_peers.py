@@ -175,6 +175,60 @@ def test_a_libmilter_filter_in_c_sees_all_and_changes_all(lab):
     assert b"Subject: changed by C" in mail.header() and b"X-Queue-Id: none" not in mail.header() and mail.body() == b"a new body\r\n", mail.data
 
 
+def several(client) -> list:
+    """What becomes of messages on one connection: a bad one, a good one, and the same again."""
+    bad = b"X-Bad: yes\r\n" + sample("a@a.example", "b@dest.example")
+    replies = []
+    for message in (bad, sample("a@a.example", "b@dest.example")) * 2:
+        client.envelope("a@a.example", "b@dest.example")
+        replies.append(client.data(message, "")[:3])
+    return replies
+
+
+def test_a_libmilter_filter_that_refuses_headers_is_heard_right_in_every_message_of_a_session(lab):
+    path = f"unix:{c_filter(lab, 'refuse')}"
+    mux = Multiplexer(lab, {"refuse": path, "other": f"unix:{c_filter(lab, 'all')}"})
+    for place, told in ((path, True), (path, False), (mux.spec, True)):
+        sink = lab.sink()
+        hub = lab.hub(relay(sink) + f"smtpd_milters = {place}\n" + ("" if told else "hikyaku_milter_tell_ahead = no\n"))
+        for _ in range(2):
+            with Client(hub.port) as client:
+                client.ehlo()
+                assert several(client) == ["550", "250", "550", "250"]
+                client.quit()
+        assert len(sink.wait(4)) == 4
+        # It is found out once, and told once.
+        hub.stop()  # for the last of its log
+        assert hub.log().count("it decided at header, before the end of the message") == int(told and place == path), hub.log()
+
+
+def test_a_libmilter_filter_behind_the_multiplexer_that_refuses_a_client_or_data_does_so_in_time_from_the_second_on(lab):
+    mux = Multiplexer(lab, {"refuse": f"unix:{c_filter(lab, 'refuse')}"})
+    sink = lab.sink()
+    hub = lab.hub(relay(sink) + f"smtpd_milters = {mux.spec}\n")
+    for command in ("MAIL", "EHLO"):
+        mark = hub.mark()
+        with Client(hub.port) as client:
+            client.ehlo("bad.example")
+            client.command("MAIL FROM:<a@a.example>", 550)
+            client.quit()
+        hub.wait_log("disconnect from", since=mark)
+        refused = [line for line in hub.lines[mark:] if "milter-reject" in line]
+        assert f"milter-reject: {command} from" in refused[0], refused
+    for reply in (354, 550):
+        with Client(hub.port) as client:
+            client.ehlo()
+            client.envelope("data@a.example", "b@dest.example")
+            if reply == 354:
+                client.data(sample("a@a.example", "b@dest.example"), 550)
+            else:
+                client.command("DATA", 550)
+                client.command("RSET", 250)
+            client.mail("a@a.example", "b@dest.example")
+            client.quit()
+    assert len(sink.wait(2)) == 2
+
+
 def test_miltertest_sees_the_changes_of_two_filters_through_the_multiplexer(lab):
     need("miltertest")
     mux = Multiplexer(lab, {mode: f"unix:{c_filter(lab, mode)}" for mode in ("edit", "all")})

@@ -1,15 +1,20 @@
-/* A filter on libmilter: filter SOCKET all|quiet|edit.
-   all: gets every event and lets it pass; quiet: the same, and answers only at the end of the message; edit: one change of each kind. */
+/* A filter on libmilter: filter SOCKET all|quiet|edit|refuse.
+   all: gets every event and lets it pass; quiet: the same, and answers only at the end of the message; edit: one change of each kind;
+   refuse: a client that greets as bad.example, DATA of a sender that begins with data@, and a message with a header X-Bad. */
 #include <libmilter/mfapi.h>
 #include <stdio.h>
 #include <string.h>
 
-static int edits, quiet;
+static int edits, quiet, refuses;
 
 static sfsistat on_connect(SMFICTX* context, char* host, _SOCK_ADDR* address) { return SMFIS_CONTINUE; }
-static sfsistat on_text(SMFICTX* context, char* text) { return SMFIS_CONTINUE; }
+static sfsistat on_text(SMFICTX* context, char* text) { return refuses && strcmp(text, "bad.example") == 0 ? SMFIS_REJECT : SMFIS_CONTINUE; }
 static sfsistat on_path(SMFICTX* context, char** words) { return SMFIS_CONTINUE; }
-static sfsistat on_header(SMFICTX* context, char* name, char* value) { return SMFIS_CONTINUE; }
+static sfsistat on_data(SMFICTX* context) {
+  const char* sender = smfi_getsymval(context, "{mail_addr}");
+  return refuses && sender && strncmp(sender, "data@", 5) == 0 ? SMFIS_REJECT : SMFIS_CONTINUE;
+}
+static sfsistat on_header(SMFICTX* context, char* name, char* value) { return refuses && strcmp(name, "X-Bad") == 0 ? SMFIS_REJECT : SMFIS_CONTINUE; }
 static sfsistat on_body(SMFICTX* context, unsigned char* octets, size_t size) { return SMFIS_CONTINUE; }
 static sfsistat on_mark(SMFICTX* context) { return SMFIS_CONTINUE; }
 
@@ -38,11 +43,12 @@ static sfsistat negotiate(SMFICTX* context, unsigned long actions, unsigned long
 int main(int count, char** words) {
   struct smfiDesc filter;
   if (count != 3) {
-    fprintf(stderr, "usage: %s SOCKET all|quiet|edit\n", words[0]);
+    fprintf(stderr, "usage: %s SOCKET all|quiet|edit|refuse\n", words[0]);
     return 64;
   }
   edits = strcmp(words[2], "edit") == 0;
   quiet = strcmp(words[2], "quiet") == 0;
+  refuses = strcmp(words[2], "refuse") == 0;
   memset(&filter, 0, sizeof filter);
   filter.xxfi_name = "filter";
   filter.xxfi_version = SMFI_VERSION;
@@ -51,7 +57,7 @@ int main(int count, char** words) {
   filter.xxfi_helo = on_text;
   filter.xxfi_envfrom = on_path;
   filter.xxfi_envrcpt = on_path;
-  filter.xxfi_data = on_mark;
+  filter.xxfi_data = on_data;
   filter.xxfi_header = on_header;
   filter.xxfi_eoh = on_mark;
   filter.xxfi_body = on_body;
