@@ -276,7 +276,7 @@ constexpr SettingOfChild kMilterSettings[] = {
     {"ignore_added_headers", "false", into<&C::ignore_added_headers>,
      "headers that it adds are left out; not in milter-manager"},
     {"tell_ahead", "true", into<&C::tell_ahead>,
-     "it is told headers and a short body without waiting for each answer; not in milter-manager"},
+     "it is told several events at once where it hardly decides; not in milter-manager"},
 };
 
 struct Section {

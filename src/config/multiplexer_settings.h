@@ -88,8 +88,7 @@ struct ChildSettings {
       std::chrono::seconds(30)};  ///< ours: until it is tried again
   /// ours: headers that filters before it add are not waited for, and not seen
   Setting<bool> ignore_added_headers{false};
-  Setting<bool> tell_ahead{
-      true};  ///< ours: headers and a short body are told without waiting for each answer
+  Setting<bool> tell_ahead{true};  ///< ours: several events are told at once (milter::Multiplexer)
 };
 
 struct MultiplexerSettings {

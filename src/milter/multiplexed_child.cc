@@ -143,6 +143,7 @@ void MultiplexedChild::feed(std::string_view octets) {
 }
 
 std::string MultiplexedChild::take_output() {
+  if (held()) return {};
   urgent_ = false;
   return std::exchange(out_, {});
 }

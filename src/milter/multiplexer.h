@@ -161,6 +161,7 @@ class Multiplexer {
   void connection_failed(std::size_t child, std::string_view what);
   void feed_child(std::size_t child, std::string_view octets);
   void child_lost(std::size_t child, std::string_view what);
+  /// Without what is told ahead, until something is behind it that is waited for.
   [[nodiscard]] std::string take_output(std::size_t child);
   bool has_output(std::size_t child) const;
   /// More is going to be sent soon (HeadStart); never where it is not to be told ahead.

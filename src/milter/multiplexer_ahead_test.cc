@@ -193,6 +193,7 @@ TEST(MultiplexerAhead, ARefusalOfTheClientIsToldAtMailAndReportedWhereItWasMade)
 TEST(MultiplexerAhead, WhoIsKnownToRefuseThereIsAskedThere) {
   AheadRig rig(2, [](Rig& one) { one.filters[1].act = refuses_at<Session::Connect>(); });
   rig.mux = std::make_unique<Multiplexer>(rig.settings, rig.spool);
+  for (auto& filter : rig.filters) filter.open = false;
   rig.mux->tell_one_by_one(1, Command::connect);
   rig.mta = std::make_unique<ClientSession>(rig.mta_settings);
   rig.gathers = false;
@@ -254,6 +255,21 @@ TEST(MultiplexerAhead, OneThatWaitsForAnotherAtTheContentIsAskedAtData) {
 }
 
 // ---- what can't be ----
+
+TEST(MultiplexerAhead, OneWhoseFailureIsFoundAtTheEndOfTheMtasConnectionIsLeftBeforeItIsConnectedToAgain) {
+  AheadRig rig(1);
+  rig.envelope();
+  rig.gathers = false;
+  rig.filters[0].way = Way::hangs;
+  rig.header("A: b");
+  rig.mux->feed_child(0, "nonsense");
+  rig.filters[0].way = Way::answers;
+  const std::string again("\0\0\0\1K", 5);
+  rig.mux->feed_parent(again);
+  rig.run();
+  EXPECT_EQ(rig.filters[0].connections, 2);
+  EXPECT_TRUE(rig.filters[0].open) << "the new one was closed";
+}
 
 TEST(MultiplexerAhead, OneThatFloodsBeforeItIsWaitedForIsGivenUp) {
   AheadRig rig(1);

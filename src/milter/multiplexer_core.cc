@@ -169,6 +169,8 @@ void Multiplexer::Core::connect_all(const Offer& offer) {
   client_.reset();
   greeting_.reset();
   for (std::size_t i = 0; i < children_.size(); ++i) {
+    // One that has failed just now, and was not told of yet.
+    if (at(i).take_closing()) events_.emplace_back(Disconnect{i, {}});
     at(i).connect(offer, now_);
     events_.emplace_back(Connect{i});
   }

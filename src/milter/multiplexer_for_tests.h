@@ -270,6 +270,7 @@ class Rig {
         if (filter.way == ScriptedFilter::Way::refuses_connection) {
           mux->connection_failed(connect->child, "connection refused");
         } else {
+          EXPECT_FALSE(filter.open) << "it was not left before";
           filter.connect();
           mux->connected(connect->child);
         }
