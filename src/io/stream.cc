@@ -219,6 +219,7 @@ asio::awaitable<Result<void>> Stream::accept_tls(TlsServer& server) {
   state_->ssl.reset(server.begin(state_->socket.native_handle()));
   if (!state_->ssl) co_return std::unexpected(Error{Fault::temporary, "TLS: no memory for a connection"});
   SSL_set_accept_state(state_->ssl.get());
+  state_->drained = false;
   auto done = co_await handshake();
   if (!done) co_return done;
   facts_ = tls_facts(state_->ssl.get());
@@ -230,6 +231,7 @@ asio::awaitable<Result<void>> Stream::connect_tls(TlsClient& client, const TlsPe
   if (!begun) co_return std::unexpected(std::move(begun.error()));
   state_->ssl.reset(*begun);
   SSL_set_connect_state(state_->ssl.get());
+  state_->drained = false;
   auto done = co_await handshake();
   if (!done) co_return done;
   facts_ = tls_facts(state_->ssl.get());

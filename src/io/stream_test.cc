@@ -90,6 +90,45 @@ TEST(Stream, AnIdleOneIsEndedForShuttingDown) {
   EXPECT_FALSE(result.has_value());
 }
 
+/// Another connection of the same loop, over which something goes: whatever had happened before is noticed.
+asio::awaitable<void> turn(Stream& one_end, Stream& other) {
+  char octet = 0;
+  for (int i = 0; i < 2; ++i) {
+    static_cast<void>(one_end.write_now("x"));
+    co_await other.read_some(std::span(&octet, 1));
+  }
+}
+
+asio::awaitable<void> read_in_turns(Loopback& loop, bool look_first, std::vector<std::string>& got) {
+  auto [client, server] = loop.connected();
+  auto [other_client, other_server] = loop.connected();
+  std::array<char, 100> room;
+  for (Stream* one : {&server, &other_server}) one->set_deadline(kLong, "the other end");
+  for (const std::string_view said : {"one", "two", "three"}) {
+    static_cast<void>(client.write_now(said));
+    co_await turn(other_client, other_server);
+    if (look_first) co_await server.wait_readable();
+    const auto read = co_await server.read_some(room);
+    got.emplace_back(room.data(), read.value_or(0));
+  }
+  client.abort();
+  co_await turn(other_client, other_server);
+  for (int i = 0; i < 2; ++i) {
+    const auto read = co_await server.read_some(room);
+    got.emplace_back(read ? std::to_string(*read) : read.error().text);
+  }
+}
+
+TEST(Stream, WhatCameBetweenTwoReadsIsNotWaitedFor) {
+  for (const bool look_first : {false, true}) {
+    Loopback loop;
+    std::vector<std::string> got;
+    loop.spawn(read_in_turns(loop, look_first, got));
+    loop.run();
+    EXPECT_THAT(got, testing::ElementsAre("one", "two", "three", "0", "0"));
+  }
+}
+
 asio::awaitable<void> refuse_connection(Loopback& loop, std::uint16_t port, std::string& text) {
   const auto made = co_await Stream::connect_tcp(loop.sweep(), "127.0.0.1", port, {}, kLong);
   text = made ? "connected" : made.error().text;
