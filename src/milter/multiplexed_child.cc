@@ -76,7 +76,7 @@ void MultiplexedChild::begin_connecting(const Offer& offer, Moment now) {
   extra_message_.clear();
   session_notes_ = 0;
   macros_told_ = 0;
-  waiting_ = closing_ = abort_due_ = false;
+  waiting_ = closing_ = abort_due_ = urgent_ = false;
 }
 
 void MultiplexedChild::connected(Moment now) {
@@ -225,8 +225,8 @@ void MultiplexedChild::give_message_up(Moment now) {
     return hear(now);
   }
   session_->abort();
-  urgent_ = true;
   collect(now);
+  urgent_ = !out_.empty();
 }
 
 void MultiplexedChild::rule_out(Scope scope, std::string why) {
@@ -370,6 +370,9 @@ void MultiplexedChild::answered(ClientSession::Verdict verdict, Moment now) {
   waiting_ = false;
   if (!verdict.failure.empty()) return fail(Failure::protocol, verdict.failure);
   if (const auto early = session_->decided_early()) {
+    if (ahead_.has(*early))
+      note("it decided at " + std::string(text(*early)) +
+           " while it was told more: from now on it is told this by itself");
     current().early = early;
     tell_one_by_one(*early);
   }
@@ -388,8 +391,9 @@ void MultiplexedChild::answered(ClientSession::Verdict verdict, Moment now) {
   }
   if (std::exchange(abort_due_, false)) {
     session_->abort();
-    urgent_ = true;
-    return collect(now);
+    collect(now);
+    urgent_ = !out_.empty();
+    return;
   }
   last_ = std::move(verdict);
   if (asked_aloud_ && last_.kind != Kind::go_on && current().answers.size() < kAnswers)

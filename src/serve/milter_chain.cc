@@ -68,7 +68,7 @@ std::string outcome(const ClientSession::Verdict& verdict) {
 }
 
 MilterSet::Filter ready(const config::MilterSettings& settings, const config::Milter& milter) {
-  MilterSet::Filter filter{milter.name, milter.origin, {}, milter.tell_ahead, milter.fault};
+  MilterSet::Filter filter{milter.name, milter.origin, {}, milter.tell_ahead, milter.fault, {}};
   auto& connection = filter.connection;
   connection.endpoint = milter.endpoint;
   connection.session.offer = milter::Offer::of_version(milter.protocol);
@@ -92,8 +92,19 @@ std::string milter_trouble(const std::string& name, std::string_view failure) {
   return std::string(failure);
 }
 
-MilterSet::MilterSet(config::MilterSettings settings) : settings_(std::move(settings)) {
-  for (const auto& milter : settings_.filters) filters_.push_back(ready(settings_, milter));
+std::shared_ptr<std::atomic<bool>> EarlyDeciders::of(const std::string& filter) {
+  const std::lock_guard lock(mutex_);
+  auto& known = known_[filter];
+  if (!known) known = std::make_shared<std::atomic<bool>>(false);
+  return known;
+}
+
+MilterSet::MilterSet(config::MilterSettings settings, std::shared_ptr<EarlyDeciders> early)
+    : settings_(std::move(settings)), early_(std::move(early)) {
+  for (const auto& milter : settings_.filters) {
+    filters_.push_back(ready(settings_, milter));
+    filters_.back().decides_early = early_->of(milter.name);
+  }
 }
 
 MilterSet::OfClient MilterSet::of_client(std::shared_ptr<const MilterSet> set, std::string_view address) {
@@ -107,7 +118,8 @@ MilterSet::OfClient MilterSet::of_client(std::shared_ptr<const MilterSet> set, s
   own.filters.clear();
   if ((*found)->value != "DISABLE")
     own.filters = config::read_milters(settings, (*found)->value, (*found)->origin);
-  return {std::make_shared<const MilterSet>(std::move(own)), {}};
+  const auto& early = set->early_;
+  return {std::shared_ptr<const MilterSet>(new MilterSet(std::move(own), early)), {}};
 }
 
 MilterChain::One::One(const MilterSet::Filter& what, io::DeadlineSweep& sweep, io::WorkerPool& pool)

@@ -2,7 +2,9 @@
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +21,17 @@
 
 namespace hikyaku::serve {
 
+/// Which filters were seen to decide before the end of a message: they are told one event after the other. By
+/// their names, so that all lists of a configuration know it. Thread-safe.
+class EarlyDeciders {
+ public:
+  std::shared_ptr<std::atomic<bool>> of(const std::string& filter);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<std::atomic<bool>>> known_;
+};
+
 /// A list of filters of a configuration, ready to be asked. Immutable.
 class MilterSet {
  public:
@@ -28,11 +41,11 @@ class MilterSet {
     MilterConnection::Settings connection;
     bool tell_ahead;
     std::string fault;  ///< nobody can ask it: what smtpd_milter_maps says of it is nonsense
-    /// It was seen to decide before the end of a message: it is told one event after the other.
-    std::shared_ptr<std::atomic<bool>> decides_early = std::make_shared<std::atomic<bool>>(false);
+    std::shared_ptr<std::atomic<bool>> decides_early;  ///< see EarlyDeciders
   };
 
-  explicit MilterSet(config::MilterSettings settings);
+  explicit MilterSet(config::MilterSettings settings)
+      : MilterSet(std::move(settings), std::make_shared<EarlyDeciders>()) {}
 
   const config::MilterSettings& settings() const { return settings_; }
   const std::vector<Filter>& filters() const { return filters_; }
@@ -44,7 +57,10 @@ class MilterSet {
   static OfClient of_client(std::shared_ptr<const MilterSet> set, std::string_view address);
 
  private:
+  MilterSet(config::MilterSettings settings, std::shared_ptr<EarlyDeciders> early);
+
   config::MilterSettings settings_;
+  std::shared_ptr<EarlyDeciders> early_;
   std::vector<Filter> filters_;
 };
 
