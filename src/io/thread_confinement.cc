@@ -105,8 +105,10 @@ WorkerPool& reader() {
 }
 
 bool confine_thread() {
-  opener();   // begins before the first is confined: it would inherit that
-  ::tzset();  // reads /etc/localtime now: the first to ask for the local time may be a confined thread
+  opener();  // begins before the first is confined: it would inherit that
+  // Reads /etc/localtime now: the first to ask for the local time may be a confined thread.
+  static std::once_flag zone_read;
+  std::call_once(zone_read, ::tzset);
   confined = confined || refuse_calls();
   return confined;
 }

@@ -17,11 +17,6 @@ struct Overloaded : Cases... {
   using Cases::operator()...;
 };
 
-bool of_connection(Command command) { return command == Command::connect || command == Command::helo; }
-bool of_content(Command command) {
-  return command == Command::header || command == Command::end_of_headers || command == Command::body;
-}
-
 Command command_of(const FilterSession::Event& event) {
   return std::visit(Overloaded{
                         [](const FilterSession::Connect&) { return Command::connect; },
@@ -165,98 +160,6 @@ bool Multiplexer::Core::take_event() {
                     said_);
 }
 
-void Multiplexer::Core::connect_all(const Offer& offer) {
-  client_.reset();
-  greeting_.reset();
-  for (std::size_t i = 0; i < children_.size(); ++i) {
-    // One that has failed just now, and was not told of yet.
-    if (at(i).take_closing()) events_.emplace_back(Disconnect{i, {}});
-    at(i).connect(offer, now_);
-    events_.emplace_back(Connect{i});
-  }
-  phase_ = Phase::connecting;
-}
-
-bool Multiplexer::Core::all_connected() {
-  if (!std::ranges::all_of(children_, [](const auto& child) { return child->settled(); })) return false;
-  if (!again_.empty()) {
-    phase_ = Phase::catching_up;
-    next_of_again_ = Command::connect;
-    return true;
-  }
-  phase_ = Phase::idle;
-  if (!std::holds_alternative<FilterSession::Negotiate>(said_)) return true;
-  std::vector<const Agreement*> acting, looking_on;
-  std::vector<Agreement> agreements;
-  agreements.reserve(children_.size());
-  SharedWishes shared;
-  shared.wanted = settings_.decide;
-  shared.macros = settings_.macros;
-  for (std::size_t i = 0; i < children_.size(); ++i) {
-    auto* child = children_[i].get();
-    if (const auto* agreement = child->agreement()) {
-      // One that waits for others at the content would be heard too late.
-      if (blocked(i)) child->tell_one_by_one(Command::data);
-      auto& seen = agreements.emplace_back(*agreement);
-      for (const auto command : {Command::connect, Command::helo, Command::data})
-        if (child->told_ahead(command)) seen.steps |= step::no_reply(command);
-      (child->evaluated() ? looking_on : acting).push_back(&seen);
-    }
-    if (child->failed() && refuses(child->voice())) shared.answer_early = true;
-  }
-  shared.acting = acting;
-  shared.looking_on = looking_on;
-  // Fails for an MTA that is too old, and then its next event says so.
-  static_cast<void>(parent_.negotiate(shared.wishes()));
-  return true;
-}
-
-/// Those that are out of step. False: there are none.
-bool Multiplexer::Core::connect_again() {
-  const auto offer = offer_to_filters(parent_.agreement());
-  for (std::size_t i = 0; i < children_.size(); ++i) {
-    if (!at(i).out_of_step()) continue;
-    if (auto farewell = at(i).quit()) events_.emplace_back(Disconnect{i, *std::move(farewell)});
-    at(i).connect_again(offer, now_);
-    events_.emplace_back(Connect{i});
-    again_.push_back(i);
-  }
-  if (again_.empty()) return false;
-  phase_ = Phase::connecting;
-  return true;
-}
-
-/// What they say to it now holds for the messages that come: the session keeps it.
-bool Multiplexer::Core::catch_up() {
-  if (!all_answered()) return false;
-  const auto each = [&](Command command, Stage stage, const auto& how) {
-    for (const auto i : again_) {
-      if (!at(i).takes_part()) continue;
-      at(i).tell(command, stage, now_, how);
-      at(i).hear(now_);
-    }
-  };
-  switch (next_of_again_) {
-    case Command::connect:
-      next_of_again_ = Command::helo;
-      if (client_)
-        each(Command::connect, Stage::connect, [this](ClientSession& to, const MacroTable& macros) {
-          to.connect(client_->name, client_->address, macros);
-        });
-      return true;
-    case Command::helo:
-      next_of_again_ = Command::mail;
-      if (greeting_)
-        each(Command::helo, Stage::helo,
-             [this](ClientSession& to, const MacroTable& macros) { to.helo(greeting_->name, macros); });
-      return true;
-    default:
-      again_.clear();
-      phase_ = Phase::idle;
-      return begin_event();
-  }
-}
-
 bool Multiplexer::Core::begin_event() {
   command_ = command_of(said_);
   if (!in_message_ && command_ != Command::unknown && connect_again()) return true;
@@ -300,7 +203,7 @@ void Multiplexer::Core::decided() {
 void Multiplexer::Core::tell_event() {
   phase_ = command_ == Command::end_of_message ? Phase::ending : Phase::telling;
   progress_due_ = now_ + settings_.progress;
-  if (of_content(command_) || command_ == Command::end_of_message) plan();
+  if (of_content(command_)) plan();
   if (const auto* header = std::get_if<FilterSession::Header>(&said_)) {
     header_ = header_text(header->header, parent_.leading_space());
     keep_header(header_);

@@ -42,6 +42,15 @@ enum class Command : char {
 std::optional<Command> command_of(char octet);
 /// "end of message": for logs.
 std::string_view text(Command command);
+/// About the client, not about a message: connect and HELO.
+constexpr bool of_connection(Command command) {
+  return command == Command::connect || command == Command::helo;
+}
+/// From the first header to the end of the message.
+constexpr bool of_content(Command command) {
+  return command == Command::header || command == Command::end_of_headers || command == Command::body ||
+         command == Command::end_of_message;
+}
 
 /// What the filter sends (SMFIR_*). The answer to negotiate is negotiate itself.
 enum class Response : char {

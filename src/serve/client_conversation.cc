@@ -81,7 +81,8 @@ asio::awaitable<std::optional<Job>> ClientConversation::wait_parked() {
     });
   };
   if (outbound_.destinations().park(*destination_, parked)) {
-    if (!parked.job) co_await timer.async_wait(kQuiet);
+    // Whoever fills the job in also wakes: only unpark() may look at it.
+    co_await timer.async_wait(kQuiet);
     outbound_.destinations().unpark(*destination_, parked);
   }
   *alive = nullptr;
