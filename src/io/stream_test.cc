@@ -95,7 +95,7 @@ asio::awaitable<void> turn(Stream& one_end, Stream& other) {
   char octet = 0;
   for (int i = 0; i < 2; ++i) {
     static_cast<void>(one_end.write_now("x"));
-    co_await other.read_some(std::span(&octet, 1));
+    static_cast<void>(co_await other.read_some(std::span(&octet, 1)));
   }
 }
 
@@ -107,7 +107,7 @@ asio::awaitable<void> read_in_turns(Loopback& loop, bool look_first, std::vector
   for (const std::string_view said : {"one", "two", "three"}) {
     static_cast<void>(client.write_now(said));
     co_await turn(other_client, other_server);
-    if (look_first) co_await server.wait_readable();
+    if (look_first) static_cast<void>(co_await server.wait_readable());
     const auto read = co_await server.read_some(room);
     got.emplace_back(room.data(), read.value_or(0));
   }
