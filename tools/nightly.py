@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What ./nightly runs after the packages are there: tests of crashes and damages in their long variants, the fuzz targets."""
+"""What ./nightly runs after the packages are there: the release build's unit tests, tests of crashes and damages in their long variants, the
+fuzz targets."""
 import os
 import re
 import sys
@@ -48,6 +49,8 @@ def main():
     check.LOGS.mkdir(parents=True, exist_ok=True)
     for preset in ("release", "asan"):
         if check.build(preset):
+            if preset == "release":
+                check.unit_tests(preset)  # ./check has them under the sanitizer alone
             long_tests(preset)
     fuzz(int(os.environ.get("FUZZ_SECONDS", "60")))
     return check.verdict()

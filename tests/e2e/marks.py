@@ -6,7 +6,7 @@ class Skip(Exception):
 
 
 def long(function):
-    """About size, speed or many repetitions: left out of the short set, which the sanitizer build runs."""
+    """About size, speed or many repetitions, or about words that are printed: left out of the short set, which the sanitizer build runs."""
     function.long = True
     return function
 

@@ -45,6 +45,7 @@ def mail_server(lab, *domains, main="", master="", users=(), names=NAMES):
     return machine
 
 
+@long
 def test_base64(lab):
     machine = machine_of(lab)
     machine.put("/root/1.zip", bytes(range(256)) * 300)
@@ -73,6 +74,7 @@ def last_id(machine):
     return re.findall(r"queued as (\w+)", machine.said)[-1]
 
 
+@long
 def test_tutorial(lab):
     machine = machine_of(lab)
     play(machine, "docs/tutorial.md",
@@ -80,17 +82,20 @@ def test_tutorial(lab):
          [("QUEUE-ID", lambda: last_id(machine))])
 
 
+@long
 def test_by_hand(lab):
     machine = mail_server(lab, "example.com")
     machine.succeed("hikyaku user add username", "password\n")
     play(machine, "docs/by-hand.md")
 
 
+@long
 def test_header_from(lab):
     machine = machine_of(lab)
     play(machine, "docs/header-from.md", [("hikyaku config diff", Special(before=lambda m: m.start("hikyaku serve", "^ready$")))])
 
 
+@long
 def test_routing_by_sender(lab):
     play(machine_of(lab), "docs/routing-by-sender.md")
 
@@ -106,6 +111,7 @@ def damaged_log(machine):
     log.write_bytes(octets)
 
 
+@long
 def test_crash(lab):
     machine = mail_server(lab, "example.com", users=["joe@example.com"])
     damaged_log(machine)
@@ -126,18 +132,21 @@ def exchange_files(lab, machine):
     machine.succeed("mkdir /srv/moved")
 
 
+@long
 def test_exchange(lab):
     machine = machine_of(lab)
     exchange_files(lab, machine)
     play(machine, "docs/exchange.md", [("hikyaku ese verdict priv1.edb", Special(want=65)), ("hikyaku ese logs /srv/bad", Special(want=65))])
 
 
+@long
 def test_databases(lab):
     machine = mail_server(lab, "example.org", users=["joe@example.org"], main="hikyaku_writable_directories = /srv\n")
     store(machine, "joe@example.org", "one")
     play(machine, "docs/databases.md")
 
 
+@long
 def test_import_and_export(lab):
     machine = mail_server(lab, "example.org", users=["joe@example.org"])
     store(machine, "joe@example.org", "one", "two")
@@ -168,10 +177,12 @@ def tried_once(machine):
     machine.run("hikyaku milters test inet:7890@127.0.0.1 --connect-address 192.0.2.7 --from joe@a.example --recipient kim@b.example")
 
 
+@long
 def test_geoip(lab):
     play(machine_of(lab), "docs/geoip.md")
 
 
+@long
 def test_greylisting(lab):
     machine = machine_of(lab)
     greylist_files(machine)
@@ -200,6 +211,7 @@ def milters(machine):
     machine.start("hikyaku greylist serve -f /etc/milter-greylist/greylist.conf -p inet:8891@127.0.0.1 -w 0 -d /var/lib/filter.db", "^ready$")
 
 
+@long
 def test_milters(lab):
     machine = machine_of(lab)
     milters(machine)
@@ -208,6 +220,7 @@ def test_milters(lab):
          [("FILE", "/etc/milter-manager/milter-manager.conf")])
 
 
+@long
 def test_mime(lab):
     machine = machine_of(lab)
     machine.put("/root/1.zip", bytes(range(256)) * 300)
@@ -265,6 +278,7 @@ PROBED = ("mail.example.com", "mx.example.com", "backend.example.com")
 PROBED_MASTER = "2525 inet n - n - - smtpd\n"
 
 
+@long
 def test_probe(lab):
     machine = mail_server(lab, "example.com", users=["joe"], names=PROBED, master=PROBED_MASTER)
     dovecot(machine, "joe")
@@ -273,6 +287,7 @@ def test_probe(lab):
     play(machine, "docs/probe.md", [("hikyaku probe submission", password), ("hikyaku probe lmtp", Special(stdin="QUIT\n")), ("hikyaku probe smtp", Special(stdin="RCPT\nQUIT\n"))])
 
 
+@long
 def test_probe_send(lab):
     machine = mail_server(lab, "example.com", users=["joe", "ann@example.com"], names=PROBED, master=PROBED_MASTER)
     dovecot(machine, "ann@example.com")
@@ -281,6 +296,7 @@ def test_probe_send(lab):
     play(machine, "docs/probe-send.md")
 
 
+@long
 def test_probe_script(lab):
     machine = mail_server(lab, "example.com", users=["joe"])
     dovecot(machine, "joe")
@@ -307,6 +323,7 @@ def test_probe_audit(lab):
     play(machine, "docs/probe-audit.md")
 
 
+@long
 def test_configuration(lab):
     machine = mail_server(lab, "example.org", users=["joe@example.org"], main="hikyaku_mailbox_expire_maps = inline:{ {/Trash = expire 30d} }\n")
     store(machine, "joe@example.org", "one")
@@ -314,6 +331,7 @@ def test_configuration(lab):
     play(machine, "docs/configuration.md")
 
 
+@long
 def test_packages(lab):
     machine = machine_of(lab)
     play(machine, "docs/packages.md", [
@@ -322,6 +340,7 @@ def test_packages(lab):
         ("hikyaku setup", Special(typed=(("name of this server", "\n"), ("domains whose", "example.com\n"), ("Networks", "\n"), ("mail for the world", "\n"), ("certificate", "\n"))))])
 
 
+@long
 def test_salvage(lab):
     machine = mail_server(lab, "example.com", users=["joe@example.com"])
     damaged_log(machine)
@@ -349,6 +368,7 @@ def files_of_readme(machine):
     machine.put("/root/old.mbox", mbox("old"))
 
 
+@long
 def test_readme(lab):
     machine = machine_of(lab)
     milters(machine)
@@ -381,12 +401,14 @@ def test_readme(lab):
         [("QUEUE-ID", lambda: last_id(machine)), ("2026-11-24T09:00:00+09:00", lambda: machine.succeed("date --iso-8601=seconds").strip())])
 
 
+@long
 def test_what_quickstart_shows_holds(lab):
     done = subprocess.run([sys.executable, TOP / "tools/quickstart.py"], env=os.environ | {"HIKYAKU_BINARY": str(lab.binary)}, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
     assert done.returncode == 0 and re.search(r"^(\d+) of \1 held$", done.stdout, re.M), done.stdout[-3000:]
 
 
+@long
 def test_every_command_is_one(lab):
     """What begins with `hikyaku` in a block of code is run, or tells what may be written: by | or by a word in capitals."""
     wrong = []
@@ -397,6 +419,7 @@ def test_every_command_is_one(lab):
     assert not wrong, "\n".join(wrong)
 
 
+@long
 def test_every_page_with_commands_is_played(lab):
     played = set(re.findall(r'play\((?:\w+|machine_of\(lab\)), "([^"]+)"', (TOP / "tests/e2e/test_docs_commands.py").read_text()))
     for page in PAGES:

@@ -79,6 +79,7 @@ def test_a_maildir_with_folders_flags_keywords_and_dates(lab):
     assert "0 problems" in command(hub, "verify")
 
 
+@long
 def test_all_mailboxes_go_out_and_come_back_in_each_format(lab):
     hub, other = lab.hub(BOXES, tables=TABLES), lab.hub(BOXES, tables=TABLES)
     imported(hub, JOE, make_maildir(hub.home / "Maildir"))
@@ -256,6 +257,7 @@ def import_until_something_is_there(hub, path):
     return process
 
 
+@long
 def test_an_import_that_was_interrupted_is_run_again_without_duplicates(lab):
     hub = lab.hub(BOXES, tables=TABLES)
     path = hub.home / "in.mbox"
