@@ -129,7 +129,7 @@ def count_unit_tests(good, result):
 
 def end_to_end(preset, *options):
     binary = TOP / "build" / preset / "hikyaku"
-    good, text = run(f"end to end {preset}", [sys.executable, "tests/e2e/run.py", "--binary", str(binary), *options], limit=1200, show_lines=True)
+    good, text = run(f"end to end {preset}", [sys.executable, "tests/e2e/run.py", "--binary", str(binary), *options], limit=2400, show_lines=True)
     last = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M)
     if not last:
         add(failed=1)

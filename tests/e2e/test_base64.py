@@ -7,6 +7,8 @@ import random
 import subprocess
 import zipfile
 
+from marks import long
+
 COREUTILS = "/usr/bin/base64"
 USAGE, DATA, NO_INPUT, CANT_CREATE, IO = 64, 65, 66, 73, 74
 LARGE = (5 << 20) + 12345  # several windows of a mapped file, and a rest
@@ -56,6 +58,7 @@ def test_a_zip_comes_back_as_it_was_by_the_options_of_macos(lab):
     assert zipfile.ZipFile(io.BytesIO(back.read_bytes())).testzip() is None
 
 
+@long
 def test_coreutils_reads_what_we_write_and_the_other_way_round(lab):
     for size in (0, 1, 2, 3, 56, 57, 58, 1000, 300000, LARGE):
         octets = some_octets(size, size)
@@ -69,6 +72,7 @@ def test_coreutils_reads_what_we_write_and_the_other_way_round(lab):
         assert run(lab, "-d", path)[0] == octets, size
 
 
+@long
 def test_every_line_length(lab):
     octets = some_octets(5000)
     for length in (0, 1, 2, 3, 4, 5, 63, 64, 72, 75, 76, 77, 1000, 100000):

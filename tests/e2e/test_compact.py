@@ -3,6 +3,7 @@ import json
 import re
 
 from client import sample
+from marks import long
 from test_mailboxes import BOXES, JOE, TABLES, mailbox
 from test_recovery import command
 from test_rewrite_and_route import send
@@ -20,6 +21,7 @@ def subjects(hub, of):
     return re.findall(r"^Subject: (number \d\d)", command(hub, "export", of), re.M)
 
 
+@long
 def test_beside_a_hub_and_without_one(lab):
     hub = lab.hub(BOXES, tables=TABLES)
     for running in (True, False):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from client import Client, sample
 from hub import json_rows
+from marks import long
 from test_pop3 import login, mail_hub, uidls
 from test_rewrite_and_route import send
 from test_store import BOXES
@@ -199,6 +200,7 @@ def fill(hub, who):
     hub.run("mailbox", "quota", who, "--octets", "10000000")
 
 
+@long
 def test_a_moved_user_has_all_as_before(lab):
     hub = mail_hub(lab, users=(JOE, ANN))
     store(hub, "create", "DB02")
@@ -260,6 +262,7 @@ def test_who_reads_is_not_moved_and_nobody_reads_meanwhile(lab):
     assert store(hub, "move-mailbox", JOE, "DB02")[-1]["moved"]
 
 
+@long
 def test_mail_under_load_is_neither_lost_nor_doubled_by_moves(lab):
     hub = lab.hub(BOXES + "minimal_backoff_time = 1s\nqueue_run_delay = 1s\n", tables=TABLES)
     store(hub, "create", "DB02")
@@ -304,6 +307,7 @@ def test_mail_under_load_is_neither_lost_nor_doubled_by_moves(lab):
         assert ": 0 problems" in hub.run("store", "verify", name)
 
 
+@long
 def test_killed_in_the_middle_of_moves_every_mail_is_there_once(lab):
     hub = lab.hub(BOXES, tables=TABLES)
     store(hub, "create", "DB02")

@@ -5,6 +5,8 @@ import shlex
 import subprocess
 from pathlib import Path
 
+from marks import long
+
 TOP = Path(__file__).resolve().parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
 
@@ -35,6 +37,7 @@ def commands(page):
                 yield number, part.strip()
 
 
+@long
 def test_each_command_of_the_documentation_has_options_that_exist(lab):
     seen, wrong = 0, []
     for page in PAGES:

@@ -3,8 +3,10 @@ import json
 
 from greylist_oracle import CASES, DEVIATIONS, RECORDING, sessions
 from greylists import Greylist
+from marks import long
 
 
+@long
 def test_recorded_sessions_come_out_the_same(lab):
     recorded = {row["case"]: row["told"] for row in map(json.loads, RECORDING.read_text().splitlines())}
     assert recorded.keys() == CASES.keys() and DEVIATIONS.keys() <= CASES.keys()

@@ -111,6 +111,7 @@ def test_all_mailboxes_go_out_and_come_back_in_each_format(lab):
     assert "0 problems" in command(other, "verify")
 
 
+@long
 def test_eml_files_keep_message_and_date(lab):
     hub = lab.hub(BOXES, tables=TABLES)
     imported(hub, JOE, make_maildir(hub.home / "Maildir"))
@@ -376,6 +377,7 @@ def test_an_export_takes_the_place_of_nothing(lab):
     assert [f.name.split(":2,")[1] for f in (folder / "cur").iterdir()] == ["Sbc"]
 
 
+@long
 def test_mail_arrives_and_the_database_is_dismounted_while_an_import_runs(lab):
     hub = lab.hub(BOXES, tables=TABLES)
     path = hub.home / "in.mbox"

@@ -190,6 +190,7 @@ def leaves(message):
         yield message
 
 
+@long
 def test_what_pythons_email_package_makes_is_read_the_same(lab):
     for seed in range(20):
         policy = email.policy.default.clone(linesep=random.Random(seed).choice(["\n", "\r\n"]))

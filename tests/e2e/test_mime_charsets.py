@@ -9,6 +9,7 @@ import subprocess
 import japanese_differences as differences
 import japanese_peers as peers
 from japanese_cases import GUESSED, HEADERS, OCTETS, TEXTS
+from marks import long
 
 # The text of a body is checked against its label; behind so much of ASCII the label is settled.
 SETTLED = (b"x" * 63 + b"\n") * 1024
@@ -96,11 +97,13 @@ def test_headers_against_nkf_and_python(lab):
     compare(header_differences(lab), differences.HEADERS)
 
 
+@long
 def test_octets_of_charsets_against_all_four(lab):
     peers.needed("nkf")
     compare(octet_differences(lab), differences.OCTETS)
 
 
+@long
 def test_texts_in_charsets_against_all_four(lab):
     peers.needed("nkf")
     compare(text_differences(lab), differences.TEXTS)

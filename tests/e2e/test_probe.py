@@ -9,6 +9,7 @@ from directories import Slapd
 from dns import Dns
 from hub import SUBMISSION
 from mail_servers import Dovecot, Talker
+from marks import long
 from terminal import Terminal as OnTerminal
 from test_pop3 import mail_hub
 
@@ -158,6 +159,7 @@ def test_dovecot_speaks_imap_pop3_sieve_and_lmtp(lab):
     has(probe(lab, "lmtp", local(server.ports["lmtp"]), *ca, stdin="MAIL FROM:<>\nQUIT\n"), "<-  220", " -> LHLO me.test")
 
 
+@long
 def test_what_dovecot_offers_in_vain_is_told(lab):
     server = dovecot(lab, mechanisms="plain login cram-md5 scram-sha-1 scram-sha-256 xoauth2 external digest-md5")
     for protocol in ("imap", "pop3", "sieve"):
