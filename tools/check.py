@@ -104,7 +104,7 @@ def unit_test(preset, program):
         result = LOGS / f"{name.replace(' ', '-')}.json"
         result.unlink(missing_ok=True)
         good, _ = run(name, [str(program), f"--gtest_output=json:{result}", "--gtest_brief=1"],
-                      env={**env, "GTEST_SHARD_INDEX": str(number)}, limit=900)
+                      env={**env, "GTEST_SHARD_INDEX": str(number)}, limit=1800)
         return good, result
 
     with ThreadPoolExecutor(shards) as pool:
