@@ -157,8 +157,7 @@ def main():
         build("release")
         unit_tests("release")
         return verdict()
-    # Unit tests run once here, where a sanitizer looks on: to compile them for the release build too takes half as long as that build.
-    # --fast and ./nightly run them there.
+    # Unit tests run once here, where a sanitizer looks on: CI has no time to compile them twice. --fast and ./nightly run them in the release build.
     build("release", target="hikyaku")
     build("asan")
     unit_tests("asan")

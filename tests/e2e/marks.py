@@ -6,7 +6,10 @@ class Skip(Exception):
 
 
 def long(function):
-    """About size, speed or many repetitions, or about words that are printed: left out of the short set, which the sanitizer build runs."""
+    """About size, speed or many repetitions, or about words that are printed: left out of the short set, which the sanitizer build runs.
+
+    A file whose tests all are says ALL_LONG = True.
+    """
     function.long = True
     return function
 

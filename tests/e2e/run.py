@@ -107,7 +107,7 @@ def main():
     options = parser.parse_args()
     tests = collect(options.only)
     if options.short:
-        tests = [t for t in tests if not getattr(t[1], "long", False)]
+        tests = [t for t in tests if not (getattr(t[1], "long", False) or getattr(sys.modules[t[1].__module__], "ALL_LONG", False))]
     if options.list:
         print("\n".join(name for name, _ in tests))
         return 0

@@ -9,8 +9,8 @@ import ese_files
 from documentation import PAGES, TOP, Special, commands, code, play
 from hub import make_certificates
 from machine import Machine
-from marks import long
 
+ALL_LONG = True  # see marks.long
 SECRET = "open sesame"
 NAMES = ("mail.example.com", "mx.example.com")
 NEEDS_PACKAGES = Special(elsewhere="tools/check_packages.py builds, installs and rebuilds packages")
@@ -45,7 +45,6 @@ def mail_server(lab, *domains, main="", master="", users=(), names=NAMES):
     return machine
 
 
-@long
 def test_base64(lab):
     machine = machine_of(lab)
     machine.put("/root/1.zip", bytes(range(256)) * 300)
@@ -74,7 +73,6 @@ def last_id(machine):
     return re.findall(r"queued as (\w+)", machine.said)[-1]
 
 
-@long
 def test_tutorial(lab):
     machine = machine_of(lab)
     play(machine, "docs/tutorial.md",
@@ -82,20 +80,17 @@ def test_tutorial(lab):
          [("QUEUE-ID", lambda: last_id(machine))])
 
 
-@long
 def test_by_hand(lab):
     machine = mail_server(lab, "example.com")
     machine.succeed("hikyaku user add username", "password\n")
     play(machine, "docs/by-hand.md")
 
 
-@long
 def test_header_from(lab):
     machine = machine_of(lab)
     play(machine, "docs/header-from.md", [("hikyaku config diff", Special(before=lambda m: m.start("hikyaku serve", "^ready$")))])
 
 
-@long
 def test_routing_by_sender(lab):
     play(machine_of(lab), "docs/routing-by-sender.md")
 
@@ -111,7 +106,6 @@ def damaged_log(machine):
     log.write_bytes(octets)
 
 
-@long
 def test_crash(lab):
     machine = mail_server(lab, "example.com", users=["joe@example.com"])
     damaged_log(machine)
@@ -132,21 +126,18 @@ def exchange_files(lab, machine):
     machine.succeed("mkdir /srv/moved")
 
 
-@long
 def test_exchange(lab):
     machine = machine_of(lab)
     exchange_files(lab, machine)
     play(machine, "docs/exchange.md", [("hikyaku ese verdict priv1.edb", Special(want=65)), ("hikyaku ese logs /srv/bad", Special(want=65))])
 
 
-@long
 def test_databases(lab):
     machine = mail_server(lab, "example.org", users=["joe@example.org"], main="hikyaku_writable_directories = /srv\n")
     store(machine, "joe@example.org", "one")
     play(machine, "docs/databases.md")
 
 
-@long
 def test_import_and_export(lab):
     machine = mail_server(lab, "example.org", users=["joe@example.org"])
     store(machine, "joe@example.org", "one", "two")
@@ -177,12 +168,10 @@ def tried_once(machine):
     machine.run("hikyaku milters test inet:7890@127.0.0.1 --connect-address 192.0.2.7 --from joe@a.example --recipient kim@b.example")
 
 
-@long
 def test_geoip(lab):
     play(machine_of(lab), "docs/geoip.md")
 
 
-@long
 def test_greylisting(lab):
     machine = machine_of(lab)
     greylist_files(machine)
@@ -211,7 +200,6 @@ def milters(machine):
     machine.start("hikyaku greylist serve -f /etc/milter-greylist/greylist.conf -p inet:8891@127.0.0.1 -w 0 -d /var/lib/filter.db", "^ready$")
 
 
-@long
 def test_milters(lab):
     machine = machine_of(lab)
     milters(machine)
@@ -220,7 +208,6 @@ def test_milters(lab):
          [("FILE", "/etc/milter-manager/milter-manager.conf")])
 
 
-@long
 def test_mime(lab):
     machine = machine_of(lab)
     machine.put("/root/1.zip", bytes(range(256)) * 300)
@@ -278,7 +265,6 @@ PROBED = ("mail.example.com", "mx.example.com", "backend.example.com")
 PROBED_MASTER = "2525 inet n - n - - smtpd\n"
 
 
-@long
 def test_probe(lab):
     machine = mail_server(lab, "example.com", users=["joe"], names=PROBED, master=PROBED_MASTER)
     dovecot(machine, "joe")
@@ -287,7 +273,6 @@ def test_probe(lab):
     play(machine, "docs/probe.md", [("hikyaku probe submission", password), ("hikyaku probe lmtp", Special(stdin="QUIT\n")), ("hikyaku probe smtp", Special(stdin="RCPT\nQUIT\n"))])
 
 
-@long
 def test_probe_send(lab):
     machine = mail_server(lab, "example.com", users=["joe", "ann@example.com"], names=PROBED, master=PROBED_MASTER)
     dovecot(machine, "ann@example.com")
@@ -296,7 +281,6 @@ def test_probe_send(lab):
     play(machine, "docs/probe-send.md")
 
 
-@long
 def test_probe_script(lab):
     machine = mail_server(lab, "example.com", users=["joe"])
     dovecot(machine, "joe")
@@ -315,7 +299,6 @@ def test_probe_script(lab):
     play(machine, "docs/probe-script.md", replaced=[("PROBE_PASSWORD=...", f"PROBE_PASSWORD='{SECRET}'")])
 
 
-@long
 def test_probe_audit(lab):
     machine = mail_server(lab, "example.com", users=["joe@example.com"], main="mynetworks = [::1]/128\n")  # it has no reason to trust us
     dovecot(machine, "joe@example.com")
@@ -323,7 +306,6 @@ def test_probe_audit(lab):
     play(machine, "docs/probe-audit.md")
 
 
-@long
 def test_configuration(lab):
     machine = mail_server(lab, "example.org", users=["joe@example.org"], main="hikyaku_mailbox_expire_maps = inline:{ {/Trash = expire 30d} }\n")
     store(machine, "joe@example.org", "one")
@@ -331,7 +313,6 @@ def test_configuration(lab):
     play(machine, "docs/configuration.md")
 
 
-@long
 def test_packages(lab):
     machine = machine_of(lab)
     play(machine, "docs/packages.md", [
@@ -340,7 +321,6 @@ def test_packages(lab):
         ("hikyaku setup", Special(typed=(("name of this server", "\n"), ("domains whose", "example.com\n"), ("Networks", "\n"), ("mail for the world", "\n"), ("certificate", "\n"))))])
 
 
-@long
 def test_salvage(lab):
     machine = mail_server(lab, "example.com", users=["joe@example.com"])
     damaged_log(machine)
@@ -368,7 +348,6 @@ def files_of_readme(machine):
     machine.put("/root/old.mbox", mbox("old"))
 
 
-@long
 def test_readme(lab):
     machine = machine_of(lab)
     milters(machine)
@@ -401,14 +380,12 @@ def test_readme(lab):
         [("QUEUE-ID", lambda: last_id(machine)), ("2026-11-24T09:00:00+09:00", lambda: machine.succeed("date --iso-8601=seconds").strip())])
 
 
-@long
 def test_what_quickstart_shows_holds(lab):
     done = subprocess.run([sys.executable, TOP / "tools/quickstart.py"], env=os.environ | {"HIKYAKU_BINARY": str(lab.binary)}, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
     assert done.returncode == 0 and re.search(r"^(\d+) of \1 held$", done.stdout, re.M), done.stdout[-3000:]
 
 
-@long
 def test_every_command_is_one(lab):
     """What begins with `hikyaku` in a block of code is run, or tells what may be written: by | or by a word in capitals."""
     wrong = []
@@ -419,7 +396,6 @@ def test_every_command_is_one(lab):
     assert not wrong, "\n".join(wrong)
 
 
-@long
 def test_every_page_with_commands_is_played(lab):
     played = set(re.findall(r'play\((?:\w+|machine_of\(lab\)), "([^"]+)"', (TOP / "tests/e2e/test_docs_commands.py").read_text()))
     for page in PAGES:

@@ -11,10 +11,11 @@ import threading
 import time
 from pathlib import Path
 
-from marks import Skip, long
+from marks import Skip
 
 TOP = Path(__file__).resolve().parents[2]
 ASKING = threading.Lock()
+ALL_LONG = True  # see marks.long
 OWN_READER = "usage:"  # how the help of a command begins that reads its options itself
 
 
@@ -86,7 +87,6 @@ def rendered(page) -> str:
     return re.sub(r".\x08", "", done.stdout)
 
 
-@long
 def test_each_command_and_program_has_a_page_that_groff_takes(lab):
     needs("man", "groff")
     share, helps = installed(lab), all_helps(lab)
@@ -109,7 +109,6 @@ def test_each_command_and_program_has_a_page_that_groff_takes(lab):
             assert re.search(rf"(?<![-\w]){re.escape(name)}(?![-\w])", page), (words, name)
 
 
-@long
 def test_a_page_shows_the_text_as_it_is(lab):
     needs("man", "groff")
     page = rendered(installed(lab) / "man/man1/hikyaku-base64.1")
@@ -119,7 +118,6 @@ def test_a_page_shows_the_text_as_it_is(lab):
     assert r"printf 'Subject: hello\n\nhi\n' | sendmail -f" in page, page
 
 
-@long
 def test_a_page_by_any_of_its_names(lab):
     assert output(lab, "manual", "queue") == output(lab, "manual", "hikyaku-queue")
     assert output(lab, "manual") == output(lab, "manual", "hikyaku")
@@ -139,7 +137,6 @@ def bash_offers(lab, lines) -> list:
     return [line.split() for line in done.stdout.split("\n")[:-1]]
 
 
-@long
 def test_bash_completes_every_command_and_every_option(lab):
     helps = all_helps(lab)
     offers = dict(zip(helps, bash_offers(lab, [(*words, "-") for words in helps])))
@@ -153,7 +150,6 @@ def test_bash_completes_every_command_and_every_option(lab):
     assert bash_offers(lab, [("",)]) == [commands(lab)]
 
 
-@long
 def test_bash_completes_values_files_and_options_of_the_command_above(lab):
     (lab.folder / "message.eml").touch()
     shells, beginning, after_value, after_equals, equals_begun, config, file, folder, unknown = bash_offers(lab, [
@@ -211,7 +207,6 @@ def complete_at_a_terminal(shell):
     shell.send("\x15")
 
 
-@long
 def test_bash_at_a_terminal(lab):
     (lab.folder / "message.eml").touch()
     share = installed(lab)
@@ -222,7 +217,6 @@ def test_bash_at_a_terminal(lab):
     complete_at_a_terminal(shell)
 
 
-@long
 def test_zsh_at_a_terminal(lab):
     needs("zsh")
     (lab.folder / "message.eml").touch()
@@ -236,7 +230,6 @@ def test_zsh_at_a_terminal(lab):
         complete_at_a_terminal(shell)
 
 
-@long
 def test_zsh_knows_every_option(lab):
     needs("zsh")
     script = output(lab, "completion", "zsh")
@@ -249,7 +242,6 @@ def test_zsh_knows_every_option(lab):
             assert re.search(rf"'(\*|\([^)]*\)){re.escape(name)}[=+]?\[", function.group(1)), (words, name)
 
 
-@long
 def test_the_page_of_tables_has_each_type(lab):
     told = subprocess.run([lab.binary, "table", "query", "nosuch:x", "key"], capture_output=True, text=True, timeout=60).stderr
     types = told.split("the types are: ")[1].split()
@@ -259,7 +251,6 @@ def test_the_page_of_tables_has_each_type(lab):
         assert re.search(rf"(?m)[, B]{name}:", page), name
 
 
-@long
 def test_the_reference_of_parameters_is_what_the_program_reads_by(lab):
     said = subprocess.run([lab.binary, "manual", "--reference"], capture_output=True, timeout=60).stdout
     page = Path(__file__).resolve().parents[2] / "docs/parameters.md"
