@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What ./nightly runs after the packages are there: the release build's unit tests, tests of crashes and damages in their long variants, the
-fuzz targets."""
+"""What ./nightly runs after the packages are there: the release build's unit tests, tests of crashes and damages in their long variants, a build
+of each file by itself, the fuzz targets."""
 import os
 import re
 import sys
@@ -44,6 +44,12 @@ def fuzz(seconds):
         check.add(failed=1)
 
 
+def each_file_by_itself():
+    """Batches of files see each other's headers: here one that includes too little is found."""
+    if check.step("configure files", ["cmake", "--preset", "release", "-B", "build/files", "-DHIKYAKU_BATCHES=OFF"])[0]:
+        check.step("build files", ["nice", "cmake", "--build", "build/files", "--parallel", str(os.cpu_count() or 2), "--", "-k", "30"], limit=2 * 3600)
+
+
 def main():
     check.LOGS = check.TOP / "build/nightly-logs"
     check.LOGS.mkdir(parents=True, exist_ok=True)
@@ -52,6 +58,7 @@ def main():
             if preset == "release":
                 check.unit_tests(preset)  # ./check has them under the sanitizer alone
             long_tests(preset)
+    each_file_by_itself()
     fuzz(int(os.environ.get("FUZZ_SECONDS", "60")))
     return check.verdict()
 

@@ -170,7 +170,7 @@ int mime_attach(const MimeAttachOptions& options) {
   if (!options.name.empty() && options.files.size() > 1)
     return tell_error(kName, {Fault::malformed, "--name goes with one file"});
   for (const auto& file : options.files)
-    if (access(file.c_str(), R_OK) != 0)
+    if (::access(file.c_str(), R_OK) != 0)
       return tell_error(kName, {Fault::not_found, "can't read " + escaped(file)});
   StandardOutput out;
   FileWriter files(options, out);

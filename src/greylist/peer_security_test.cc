@@ -13,7 +13,7 @@ namespace {
 using NeedBytes = PeerSecurity::NeedBytes;
 using StartTls = PeerSecurity::StartTls;
 using Proven = PeerSecurity::Proven;
-const testing_support::PlainHash kHash;
+const hikyaku::testing_support::PlainHash kHash;
 
 PeerSecurity::Keys keys(char nonce, std::string secret = "a secret of a fleet") {
   return {std::move(secret), std::string(PeerSecurity::kNonce, nonce)};

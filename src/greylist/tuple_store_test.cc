@@ -13,8 +13,8 @@ namespace {
 
 using std::chrono_literals::operator""s;
 using Kind = TupleDecision::Kind;
-using testing_support::CrashingKv;
-using testing_support::Power;
+using hikyaku::testing_support::CrashingKv;
+using hikyaku::testing_support::Power;
 
 constexpr SipHash::Key kSecret{1, 2};
 constexpr const char* kIp = "192.0.2.1";

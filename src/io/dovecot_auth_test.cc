@@ -20,9 +20,9 @@ namespace hikyaku::io {
 namespace {
 
 namespace asio = boost::asio;
+using hikyaku::testing_support::Loopback;
+using hikyaku::testing_support::TemporaryFolder;
 using testing::HasSubstr;
-using testing_support::Loopback;
-using testing_support::TemporaryFolder;
 
 struct LineCase {
   const char* name;
@@ -269,7 +269,8 @@ class RealDovecot {
   explicit RealDovecot(const TemporaryFolder& folder) : socket_(folder.file("auth.sock")) {
     const auto* self = ::getpwuid(::geteuid());
     const std::string user = self == nullptr ? "root" : self->pw_name;
-    const auto users = testing_support::write_file(folder.file("passwd"), "joe@example.com:{PLAIN}secret\n");
+    const auto users =
+        hikyaku::testing_support::write_file(folder.file("passwd"), "joe@example.com:{PLAIN}secret\n");
     const auto text =
         "base_dir = " + folder.file("run") + "\nstate_dir = " + folder.file("state") +
         "\nprotocols =\nlog_path = /dev/stderr\n" + "default_internal_user = " + user +
@@ -282,7 +283,7 @@ class RealDovecot {
         "service auth {\n  unix_listener " +
         socket_ +
         " {\n    mode = 0600\n  }\n}\nservice anvil {\n  chroot =\n}\nservice stats {\n  chroot =\n}\n";
-    const auto config = testing_support::write_file(folder.file("dovecot.conf"), text);
+    const auto config = hikyaku::testing_support::write_file(folder.file("dovecot.conf"), text);
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
     process_ = ::fork();

@@ -14,11 +14,11 @@
 namespace hikyaku::io {
 namespace {
 
+using hikyaku::testing_support::TemporaryFolder;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::Not;
-using testing_support::TemporaryFolder;
 
 std::string contents(const std::string& file) {
   std::ifstream in(file, std::ios::binary);

@@ -21,11 +21,11 @@ namespace hikyaku::io {
 namespace {
 
 using namespace std::chrono_literals;
+using hikyaku::testing_support::TemporaryFolder;
+using hikyaku::testing_support::TestCertificate;
+using hikyaku::testing_support::write_file;
 using probe::TlsWish;
 using probe::Wire;
-using testing_support::TemporaryFolder;
-using testing_support::TestCertificate;
-using testing_support::write_file;
 
 /// Both ends of a connection; what the server does runs on its own thread, with a blocking socket.
 class Pair {

@@ -9,7 +9,7 @@
 namespace hikyaku::io {
 namespace {
 
-using testing_support::TemporaryFolder;
+using hikyaku::testing_support::TemporaryFolder;
 using Exchange = smtp::SaslExchange;
 
 class Scram : public testing::Test {

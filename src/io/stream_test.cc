@@ -13,11 +13,11 @@ namespace hikyaku::io {
 namespace {
 
 namespace asio = boost::asio;
+using hikyaku::testing_support::Loopback;
+using hikyaku::testing_support::TemporaryFolder;
+using hikyaku::testing_support::TestCertificate;
+using hikyaku::testing_support::write_file;
 using testing::HasSubstr;
-using testing_support::Loopback;
-using testing_support::TemporaryFolder;
-using testing_support::TestCertificate;
-using testing_support::write_file;
 
 constexpr std::chrono::seconds kLong{30};
 

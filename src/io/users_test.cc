@@ -12,9 +12,9 @@
 namespace hikyaku::io {
 namespace {
 
+using hikyaku::testing_support::TemporaryFolder;
 using testing::HasSubstr;
 using testing::SizeIs;
-using testing_support::TemporaryFolder;
 using Verdict = Users::Verdict;
 
 ScramVerifier some_verifier() {

@@ -13,7 +13,7 @@ namespace hikyaku::io {
 namespace {
 
 namespace asio = boost::asio;
-using testing_support::Loopback;
+using hikyaku::testing_support::Loopback;
 
 struct Places {
   std::thread::id worked, resumed;

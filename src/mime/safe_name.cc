@@ -24,7 +24,7 @@ bool special(std::uint32_t code) {
          std::string_view(":*?\"<>|/\\").find(static_cast<char>(code)) != std::string_view::npos;
 }
 
-std::string_view trimmed(std::string_view name) {
+std::string_view without_outer_dots(std::string_view name) {
   while (name.starts_with(' ') || name.starts_with('.')) name.remove_prefix(1);
   while (name.ends_with(' ') || name.ends_with('.')) name.remove_suffix(1);
   return name;
@@ -72,7 +72,7 @@ std::string safe_file_name(std::string_view name, std::string_view otherwise) {
       safe += character;
     }
   }
-  safe = trimmed(safe);
+  safe = without_outer_dots(safe);
   if (safe.empty()) return std::string(otherwise);
   if (device(safe)) safe.insert(0, 1, '_');
   const auto extension = extension_at(safe);

@@ -11,7 +11,7 @@ namespace hikyaku::probe {
 namespace {
 
 using namespace std::chrono_literals;
-using testing_support::ScriptedWire;
+using hikyaku::testing_support::ScriptedWire;
 
 /// Answers "1", "2", … to challenges; the one "bad" it can't take, "proof" is the server's proof.
 class CountingClient final : public AuthClient {

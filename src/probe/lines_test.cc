@@ -8,7 +8,7 @@ namespace hikyaku::probe {
 namespace {
 
 using namespace std::chrono_literals;
-using testing_support::ScriptedWire;
+using hikyaku::testing_support::ScriptedWire;
 
 struct LinesCase {
   const char* name;

@@ -22,7 +22,7 @@ std::string base64_lines(std::string_view octets) {
   return out;
 }
 
-enum class Place : unsigned char { body, attachment };
+enum class Role : unsigned char { body, attachment };
 
 /// A name of a file may hold what would end a field.
 std::string one_line(std::string text) {
@@ -31,8 +31,8 @@ std::string one_line(std::string text) {
   return text;
 }
 
-std::string part_text(const DraftPart& part, Place place) {
-  const bool body = place == Place::body;
+std::string part_text(const DraftPart& part, Role role) {
+  const bool body = role == Role::body;
   std::string out;
   if (body && (part.type.empty() || part.type == kPlain)) {
     if (is_ascii(part.content) || !is_utf8(part.content))
@@ -72,7 +72,7 @@ std::string content_type(std::string_view subtype, const std::string& boundary) 
 MimeBody multipart(const std::vector<DraftPart>& bodies, const std::vector<DraftPart>& attachments,
                    const std::string& boundary) {
   std::vector<std::string> alternatives, parts;
-  for (const auto& body : bodies) alternatives.push_back(part_text(body, Place::body));
+  for (const auto& body : bodies) alternatives.push_back(part_text(body, Role::body));
   const auto outer = boundary_text(0, boundary);
   if (attachments.empty() && alternatives.size() > 1)
     return {{"MIME-Version: 1.0", content_type("alternative", outer)}, joined(alternatives, outer)};
@@ -84,7 +84,7 @@ MimeBody multipart(const std::vector<DraftPart>& bodies, const std::vector<Draft
   } else {
     parts = std::move(alternatives);
   }
-  for (const auto& attachment : attachments) parts.push_back(part_text(attachment, Place::attachment));
+  for (const auto& attachment : attachments) parts.push_back(part_text(attachment, Role::attachment));
   return {{"MIME-Version: 1.0", content_type("mixed", outer)}, joined(parts, outer)};
 }
 

@@ -10,7 +10,7 @@ namespace hikyaku::probe {
 namespace {
 
 using namespace std::chrono_literals;
-using testing_support::ScriptedWire;
+using hikyaku::testing_support::ScriptedWire;
 
 TlsReport tls() { return {.protocol = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384", .group = "x25519"}; }
 

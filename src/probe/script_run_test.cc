@@ -8,7 +8,7 @@ namespace hikyaku::probe {
 namespace {
 
 using End = ScriptOutcome::End;
-using testing_support::ScriptedWire;
+using hikyaku::testing_support::ScriptedWire;
 
 class PlainClient final : public AuthClient {
  public:

@@ -7,7 +7,7 @@
 namespace hikyaku::probe {
 namespace {
 
-using testing_support::ScriptedWire;
+using hikyaku::testing_support::ScriptedWire;
 
 constexpr std::string_view kEhlo =
     "250-peer\r\n250-PIPELINING\r\n250-STARTTLS\r\n250-AUTH SCRAM-SHA-256 PLAIN\r\n250 PRDR\r\n";

@@ -10,9 +10,9 @@
 namespace hikyaku::queue {
 namespace {
 
-using testing_support::CrashingBlob;
-using testing_support::CrashingKv;
-using testing_support::Power;
+using hikyaku::testing_support::CrashingBlob;
+using hikyaku::testing_support::CrashingKv;
+using hikyaku::testing_support::Power;
 using Strings = std::vector<std::string>;
 
 /// Two messages that wait, the second with a large body, and one that is done.

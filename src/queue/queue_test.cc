@@ -11,9 +11,9 @@
 namespace hikyaku::queue {
 namespace {
 
-using testing_support::CrashingBlob;
-using testing_support::CrashingKv;
-using testing_support::Power;
+using hikyaku::testing_support::CrashingBlob;
+using hikyaku::testing_support::CrashingKv;
+using hikyaku::testing_support::Power;
 
 constexpr std::size_t kSpaces = 7;
 

@@ -8,9 +8,9 @@
 namespace hikyaku::record {
 namespace {
 
-using testing_support::expect_no_crash_behind_the_checksum;
-using testing_support::expect_no_damage_passes;
-using testing_support::hex;
+using hikyaku::testing_support::expect_no_crash_behind_the_checksum;
+using hikyaku::testing_support::expect_no_damage_passes;
+using hikyaku::testing_support::hex;
 
 const auto kEncode = [](const auto& record) { return encode(record); };
 

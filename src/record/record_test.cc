@@ -9,10 +9,10 @@
 namespace hikyaku::record {
 namespace {
 
-using testing_support::expect_no_damage_passes;
-using testing_support::from_hex;
-using testing_support::hex;
-using testing_support::reframed;
+using hikyaku::testing_support::expect_no_damage_passes;
+using hikyaku::testing_support::from_hex;
+using hikyaku::testing_support::hex;
+using hikyaku::testing_support::reframed;
 
 mail::Address address(std::string_view internal) { return mail::Address::from_internal(internal).value(); }
 
@@ -153,8 +153,8 @@ TEST(QueueEntry, TimesBefore1970ComeBack) {
 
 template <class Decode>
 void expect_no_crash_behind_the_checksum(const std::string& stored, Decode decode) {
-  testing_support::expect_no_crash_behind_the_checksum(stored, decode,
-                                                       [](const auto& record) { return encode(record); });
+  hikyaku::testing_support::expect_no_crash_behind_the_checksum(
+      stored, decode, [](const auto& record) { return encode(record); });
 }
 
 TEST(QueueEntry, NoCutOrFlippedBitPasses) {

@@ -13,7 +13,7 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::Not;
 
-const testing_support::PlainHash kHash;
+const hikyaku::testing_support::PlainHash kHash;
 constexpr Time kNow = std::chrono::sys_days(std::chrono::year(2026) / 11 / 25) + std::chrono::hours(9);
 
 Srs srs(std::vector<std::string> secrets = {"secret"}, std::string domain = "srs.example") {

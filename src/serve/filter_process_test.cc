@@ -35,7 +35,7 @@ class FilterProcessTest : public testing::Test {
   }
   static std::string why(const Result<void>& refused) { return refused ? "" : refused.error().text; }
 
-  testing_support::TemporaryFolder folder_;
+  hikyaku::testing_support::TemporaryFolder folder_;
   std::unique_ptr<io::Log> log_ = io::Log::open({.file = folder_.file("log"), .hostname = "mx"}).value();
   boost::asio::io_context main_{1};
   FilterProcesses processes_{main_, *log_};

@@ -18,11 +18,11 @@ namespace asio = boost::asio;
 namespace step = milter::step;
 namespace action = milter::action;
 using asio::ip::tcp;
+using hikyaku::testing_support::Loopback;
+using hikyaku::testing_support::TemporaryFolder;
 using milter::FilterSession;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing_support::Loopback;
-using testing_support::TemporaryFolder;
 using Verdict = MilterConnection::Verdict;
 using Kind = Verdict::Kind;
 

@@ -51,8 +51,8 @@ class MilterEdits : public testing::Test {
     return all;
   }
 
-  testing_support::Power power;
-  testing_support::CrashingBlob blob{power};
+  hikyaku::testing_support::Power power;
+  hikyaku::testing_support::CrashingBlob blob{power};
   std::unique_ptr<rewrite::Rewriter> rewriter;
   record::QueueEntry entry;
   rewrite::Checks checks;

@@ -79,7 +79,7 @@ class Configuration {
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path) << text;
   }
-  const testing_support::TemporaryFolder temporary_;
+  const hikyaku::testing_support::TemporaryFolder temporary_;
   const std::string folder_ = temporary_.file("");
 };
 

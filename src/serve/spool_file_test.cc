@@ -13,8 +13,8 @@
 namespace hikyaku::serve {
 namespace {
 
+using hikyaku::testing_support::TemporaryFolder;
 using testing::HasSubstr;
-using testing_support::TemporaryFolder;
 
 TEST(SpoolFile, gives_back_any_part_of_what_was_appended) {
   const TemporaryFolder folder;

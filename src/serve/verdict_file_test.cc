@@ -11,10 +11,10 @@
 namespace hikyaku::serve {
 namespace {
 
+using hikyaku::testing_support::TemporaryFolder;
 using testing::Each;
 using testing::ElementsAre;
 using testing::SizeIs;
-using testing_support::TemporaryFolder;
 
 std::vector<std::string> lines_with(const std::string& name, std::string_view text) {
   std::vector<std::string> lines;

@@ -44,9 +44,9 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST(Export, AMessageGoesToMboxMaildirAndAFile) {
-  testing_support::Power power;
-  testing_support::CrashingKv kv(power, store::kSpaces);
-  testing_support::CrashingBlob blob(power);
+  hikyaku::testing_support::Power power;
+  hikyaku::testing_support::CrashingKv kv(power, store::kSpaces);
+  hikyaku::testing_support::CrashingBlob blob(power);
   auto store = Store::open(kv, blob).value();
   Store::Message message;
   message.queue_id = record::QueueId(1'795'564'100'123'456);

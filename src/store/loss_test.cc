@@ -8,8 +8,8 @@
 namespace hikyaku::store {
 namespace {
 
-using testing_support::CrashingKv;
-using testing_support::Power;
+using hikyaku::testing_support::CrashingKv;
+using hikyaku::testing_support::Power;
 
 std::string mailbox(std::uint32_t id, Uid floor = 1) {
   return encode(record::MailboxRecord{id, 1'795'564'100, floor});

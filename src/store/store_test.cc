@@ -11,9 +11,9 @@
 namespace hikyaku::store {
 namespace {
 
-using testing_support::CrashingBlob;
-using testing_support::CrashingKv;
-using testing_support::Power;
+using hikyaku::testing_support::CrashingBlob;
+using hikyaku::testing_support::CrashingKv;
+using hikyaku::testing_support::Power;
 
 Store::Message message(std::uint64_t id, std::string_view body) {
   Store::Message out;
