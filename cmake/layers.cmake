@@ -12,7 +12,7 @@ if(HIKYAKU_TESTS)
   find_package(GTest REQUIRED)
 endif()
 
-option(HIKYAKU_BATCHES "Compile several files as one: a third of the time, but an edit costs that of its batch" ON)
+option(HIKYAKU_BATCHES "Compile several files as one: less than half of the time, but an edit costs that of its batch" ON)
 if(HIKYAKU_BATCHES)
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/batches.py)
