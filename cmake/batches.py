@@ -15,7 +15,7 @@ FILES, LINES = 12, 2400  # at most in a batch: more save little, and an edit has
 COMMENT = r"//[^\n]*|/\*.*?\*/"
 STRING = r'R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"'
 CHARACTER = r"'(?:\\'|\\[^'\n]+|[^'\\\n])'"
-WORDS_OF_MEN = re.compile("|".join([COMMENT, STRING, CHARACTER]), re.S)
+NO_CODE = re.compile("|".join([COMMENT, STRING, CHARACTER]), re.S)
 
 # As clang-format leaves them: what is defined in a namespace begins its line.
 OWN = re.compile(r"^namespace \{\n(.*?)^\}  // namespace$", re.M | re.S)
@@ -38,7 +38,7 @@ def read(path):
 def header(path):
     """What a header of ours declares for all, and itself with the headers that it includes."""
     text = read(path)
-    code = WORDS_OF_MEN.sub(" ", text)
+    code = NO_CODE.sub(" ", text)
     declared = {*TYPE.findall(code), *OBJECT.findall(code), *FUNCTION.findall(code), *(name for _, name in ALIAS.findall(code))}
     return declared, frozenset({path}).union(*(header(one)[1] for one in included(text, path)))
 
@@ -54,10 +54,10 @@ class Source:
         text = read(path)
         self.lines = text.count("\n")
         self.alone = re.search(r"^#(?:pragma|define)", text, re.M) is not None
-        code = WORDS_OF_MEN.sub(" ", text)
+        code = NO_CODE.sub(" ", text)
         self.mentioned, self.called = set(MENTIONED.findall(code)), set(CALLED.findall(code))
         self.headers = frozenset().union(*(header(one)[1] for one in included(text, path)))
-        own = WORDS_OF_MEN.sub(" ", "".join(OWN.findall(text)))
+        own = NO_CODE.sub(" ", "".join(OWN.findall(text)))
         self.aliases = {name: whole for whole, name in ALIAS.findall(code) if name != "namespace"}
         self.names = {*TYPE.findall(own), *OBJECT.findall(own), *self.aliases}
         for line in CONSTANTS.findall(own):

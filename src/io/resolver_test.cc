@@ -412,6 +412,7 @@ TEST_F(ResolverTest, works_in_a_thread_and_not_in_a_process_of_its_own) {
 TEST(Children, are_seen_where_there_are_any) {
   const auto before = children();
   const auto child = ::fork();
+  ASSERT_GE(child, 0);  // the kill below would be everybody's
   if (child == 0) ::pause(), ::_exit(0);
   EXPECT_EQ(children().size(), before.size() + 1);
   ::kill(child, SIGKILL);
