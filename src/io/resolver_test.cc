@@ -14,15 +14,14 @@
 #include <boost/asio/use_future.hpp>
 #include <condition_variable>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <future>
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <thread>
 #include <utility>
+
+#include "io/children_for_tests.h"
 
 namespace hikyaku::io {
 namespace {
@@ -388,17 +387,6 @@ TEST_F(ResolverTest, what_does_not_answer_holds_nothing_else_up) {
   resolver.stop();
   running.join();
   for (auto& reply : silent) EXPECT_EQ(reply.get().status, Status::temporary);
-}
-
-/// The processes that this one began and has not waited for; other tests leave interpreters running.
-std::set<std::string> children() {
-  std::set<std::string> found;
-  for (const auto& process : std::filesystem::directory_iterator("/proc")) {
-    std::ifstream status(process.path() / "status");
-    for (std::string line; std::getline(status, line);)
-      if (line == "PPid:\t" + std::to_string(::getpid())) found.insert(process.path().filename());
-  }
-  return found;
 }
 
 TEST_F(ResolverTest, works_in_a_thread_and_not_in_a_process_of_its_own) {

@@ -12,11 +12,14 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/plain_value.h"
@@ -58,12 +61,15 @@ void read_all(char* to, std::size_t size) {
   }
 }
 
-void send(const PlainValue& frame) {
+/// With its length in front.
+std::string framed(const PlainValue& frame) {
   const auto octets = frame.encoded();
   std::string head;
   for (unsigned shift = 0; shift < 32; shift += 8) head += static_cast<char>(octets.size() >> shift & 0xFF);
-  write_all(head + octets);
+  return head + octets;
 }
+
+void send(const PlainValue& frame) { write_all(framed(frame)); }
 
 PlainValue receive() {
   std::array<char, 4> head{};
@@ -92,13 +98,21 @@ milliseconds time_left() {
   return milliseconds(left.it_value.tv_sec * 1000 + left.it_value.tv_usec / 1000);
 }
 
+/// A frame of kTimeUp, with room for a place at its end, made while memory can still be asked for.
+std::string time_up_frame;
+
+void prepare_time_up() {
+  time_up_frame = framed(
+      PlainValue::List{ruby_frame::kTimeUp, std::string(ruby_frame::kPlaceRoom, ruby_frame::kNoPlace)});
+}
+
 /// The time is up: says where, as far as the calls that are open tell it, and ends the process, so that it
-/// does not matter in what state the interpreter is.
+/// does not matter in what state the interpreter is. What was interrupted may hold the allocator's lock: no
+/// memory is asked for.
 void time_is_up(int) {
-  std::string place;
+  char* const room = time_up_frame.data() + time_up_frame.size() - ruby_frame::kPlaceRoom;
   if (interrupted_ruby != nullptr && interrupted_ruby->c != nullptr) {
-    for (const auto* call = interrupted_ruby->c->ci; call >= interrupted_ruby->c->cibase && place.empty();
-         --call) {
+    for (const auto* call = interrupted_ruby->c->ci; call >= interrupted_ruby->c->cibase; --call) {
       const auto* proc = call->proc;
       if (proc == nullptr || MRB_PROC_CFUNC_P(proc) || proc->body.irep == nullptr || call->pc == nullptr)
         continue;
@@ -107,10 +121,15 @@ void time_is_up(int) {
       const auto at = static_cast<std::uint32_t>(call->pc - code->iseq);
       const char* file = mrb_debug_get_filename(interrupted_ruby, code, at);
       if (file == nullptr || std::string_view(file).starts_with(kOwnFiles)) continue;
-      place = std::string(file) + ":" + std::to_string(mrb_debug_get_line(interrupted_ruby, code, at));
+      constexpr std::size_t kLineRoom = 16;
+      const auto name = std::string_view(file).substr(0, ruby_frame::kPlaceRoom - kLineRoom);
+      char* line = std::ranges::copy(name, room).out;
+      *line++ = ':';
+      std::to_chars(line, line + kLineRoom - 1, mrb_debug_get_line(interrupted_ruby, code, at));
+      break;
     }
   }
-  send(PlainValue::List{ruby_frame::kTimeUp, place});
+  write_all(time_up_frame);
   end();
 }
 
@@ -288,6 +307,7 @@ void run_ruby_interpreter(int socket, std::size_t memory, milliseconds start_tim
   };
   const auto kept = keep_only(socket);
   if (!kept) end();
+  prepare_time_up();
   struct sigaction action {};
   action.sa_handler = time_is_up;
   ::sigaction(SIGPROF, &action, nullptr);

@@ -30,6 +30,8 @@ std::unexpected<Error> trouble(const char* what) {
               std::string("the Ruby interpreter's process: ") + what + ": " + std::strerror(errno));
 }
 
+const Error kNoFrame{Fault::malformed, "it said what is no answer"};
+
 /// What the other end may say, by its shape; it is not to be trusted.
 bool is_frame(const PlainValue& frame, const char* word, std::size_t parts) {
   const auto* list = frame.list();
@@ -55,10 +57,11 @@ Result<std::unique_ptr<RubyProcess>> RubyProcess::start(const Limits& limits) {
   const int flags = ::fcntl(ends[0], F_GETFL);
   if (flags < 0 || ::fcntl(ends[0], F_SETFL, flags | O_NONBLOCK) != 0) return trouble("fcntl");
   const auto ready = started->receive(steady_clock::now() + limits.start * 10 + std::chrono::seconds(5));
-  if (!ready) return std::unexpected(started->ended(limits.start));
+  if (!ready) return std::unexpected(started->ended(limits.start, ready.error()));
   if (is_frame(*ready, ruby_frame::kFailed, 2) && (*ready->list())[1].text() != nullptr)
     return fail(Fault::temporary, escaped(*(*ready->list())[1].text()));
-  if (!is_frame(*ready, ruby_frame::kValue, 2)) return std::unexpected(started->ended(limits.start));
+  if (!is_frame(*ready, ruby_frame::kValue, 2))
+    return std::unexpected(started->ended(limits.start, kNoFrame));
   const auto nothing = [](std::string_view, const PlainValue::List&) -> Result<PlainValue> {
     return fail(Fault::permanent, "nothing can be asked yet");
   };
@@ -91,23 +94,24 @@ Result<PlainValue> RubyProcess::call(std::string_view method, PlainValue::List a
   for (;;) {
     if (const auto sent = send(next, deadline); !sent) {
       if (sent.error().fault == Fault::malformed) return std::unexpected(sent.error());
-      return std::unexpected(ended(time));
+      return std::unexpected(ended(time, sent.error()));
     }
     const auto frame = receive(deadline);
-    if (!frame) return std::unexpected(ended(time));
+    if (!frame) return std::unexpected(ended(time, frame.error()));
     if (is_frame(*frame, ruby_frame::kValue, 2)) return (*frame->list())[1];
     const auto* text =
         frame->list() != nullptr && frame->list()->size() == 2 ? (*frame->list())[1].text() : nullptr;
     if (is_frame(*frame, ruby_frame::kFailed, 2) && text != nullptr)
       return fail(Fault::permanent, escaped(*text));
     if (is_frame(*frame, ruby_frame::kTimeUp, 2) && text != nullptr) {
-      ended(time);
-      return fail(Fault::permanent, (text->empty() ? "" : escaped(*text) + ": ") + "it took more than " +
+      ended(time, kNoFrame);
+      const auto place = text->substr(0, text->find(ruby_frame::kNoPlace));
+      return fail(Fault::permanent, (place.empty() ? "" : escaped(place) + ": ") + "it took more than " +
                                         std::to_string(time.count()) + " ms of the processor, and was ended");
     }
     const auto* asked = is_frame(*frame, ruby_frame::kAsk, 2) ? (*frame->list())[1].list() : nullptr;
     if (asked == nullptr || asked->empty() || asked->front().text() == nullptr)
-      return std::unexpected(ended(time));
+      return std::unexpected(ended(time, kNoFrame));
     auto answer = host(*asked->front().text(), PlainValue::List(asked->begin() + 1, asked->end()));
     next = answer ? PlainValue::List{ruby_frame::kAnswer, std::move(*answer)}
                   : PlainValue::List{ruby_frame::kRefusal, answer.error().text};
@@ -176,17 +180,24 @@ Result<PlainValue> RubyProcess::receive(Deadline deadline) {
   return PlainValue::parse(octets);
 }
 
-Error RubyProcess::ended(milliseconds time) {
+Error RubyProcess::ended(milliseconds time, const Error& seen) {
+  // Does nothing to one that has ended by itself: how it ended is still told.
   ::kill(process_, SIGKILL);
   int status = 0;
-  while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {
+  pid_t told = 0;
+  while ((told = ::waitpid(process_, &status, 0)) < 0 && errno == EINTR) {
   }
   process_ = -1;
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)
+  if (told < 0)
+    return {Fault::temporary, "the Ruby interpreter ended (" + seen.text + "), and how was told to another"};
+  if (WIFEXITED(status))
+    return {Fault::temporary, "the Ruby interpreter ended by itself with status " +
+                                  std::to_string(WEXITSTATUS(status)) + " (" + seen.text + ")"};
+  if (WTERMSIG(status) == SIGPROF)
     return {Fault::permanent, "Ruby took more than " + std::to_string(time.count()) + " ms of the processor"};
-  if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+  if (WTERMSIG(status) != SIGKILL)
     return {Fault::temporary, "the Ruby interpreter was ended by signal " + std::to_string(WTERMSIG(status))};
-  return {Fault::temporary, "the Ruby interpreter has not answered, and was ended"};
+  return {Fault::temporary, "the Ruby interpreter was ended: " + seen.text};
 }
 
 }  // namespace hikyaku::io

@@ -52,7 +52,8 @@ class RubyProcess {
   Result<void> send(const PlainValue& frame, Deadline deadline);
   Result<PlainValue> receive(Deadline deadline);
   Result<void> wait(short events, Deadline deadline) const;
-  Error ended(std::chrono::milliseconds time);
+  /// Ends it, where it has not ended, and tells how it did. `seen`: why it is of no more use.
+  Error ended(std::chrono::milliseconds time, const Error& seen);
 
   pid_t process_;
   int socket_;

@@ -2,10 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "io/children_for_tests.h"
 
 namespace hikyaku::io {
 namespace {
@@ -194,6 +199,26 @@ TEST(RubyProcess, IsDeadAfterItsTimeIsUpAndSaysSo) {
   EXPECT_THAT(ruby.failure("loop {}", milliseconds(50)), HasSubstr("it took more than 50 ms"));
   EXPECT_FALSE(ruby.process->alive());
   EXPECT_THAT(ruby.failure("1"), HasSubstr("has ended before"));
+}
+
+// What is interrupted may hold a lock of the allocator.
+TEST(RubyProcess, SaysWhereItsTimeWentInTheMidstOfAllocations) {
+  for (int round = 0; round < 20; ++round) {
+    Ruby ruby;
+    ASSERT_THAT(ruby.failure("loop { \"a\" * 3000 }", milliseconds(20)),
+                testing::StartsWith("test.rb:1: it took more than 20 ms"));
+  }
+}
+
+TEST(RubyProcess, SaysHowItEndedWhenNotByUs) {
+  const auto before = children();
+  Ruby ruby;
+  std::vector<pid_t> its;
+  std::ranges::set_difference(children(), before, std::back_inserter(its));
+  ASSERT_THAT(its, testing::SizeIs(1));
+  ASSERT_EQ(::kill(its.front(), SIGTERM), 0);
+  EXPECT_THAT(ruby.failure("loop {}"), HasSubstr("was ended by signal 15"));
+  EXPECT_FALSE(ruby.process->alive());
 }
 
 TEST(RubyProcess, TimeOfTheHostDoesNotCount) {
