@@ -43,6 +43,7 @@ rocksdb::DBOptions engine_options(const RocksKv::Options& options, rocksdb::Env*
   db.allow_concurrent_memtable_write = false;  // one thread writes
   db.max_background_jobs = 2;
   db.max_open_files = 256;
+  db.max_file_opening_threads = 4;  // made anew for each space at each start, however few its tables are
   db.bytes_per_sync = std::uint64_t{1} << 20;
   db.skip_stats_update_on_db_open = true;
   db.stats_dump_period_sec = 0;

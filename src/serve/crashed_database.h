@@ -3,6 +3,10 @@
 // files.
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <utility>
 
 #include "serve/mounted_database.h"
 
@@ -37,7 +41,9 @@ inline bool nightly() { return std::getenv("HIKYAKU_NIGHTLY") != nullptr; }
 
 inline std::string octets_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream octets;
+  octets << file.rdbuf();
+  return std::move(octets).str();
 }
 inline void overwrite(const fs::path& path, const std::string& octets) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << octets;
