@@ -165,6 +165,7 @@ void read_limits(const Reader& reader, smtp::ServerSettings& settings) {
   settings.hard_error_limit = std::max(reader.count<unsigned>("smtpd_hard_error_limit"), 1U);
   settings.junk_command_limit = reader.count<unsigned>("smtpd_junk_command_limit");
   settings.error_sleep = main.duration("smtpd_error_sleep_time");
+  settings.soft_bounce = main.boolean("soft_bounce");
 }
 
 }  // namespace

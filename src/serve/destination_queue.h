@@ -21,6 +21,7 @@ struct Job {
   std::shared_ptr<ActiveMessage> message;
   std::vector<std::size_t> recipients;  ///< indexes into message->entry.recipients
   bool rewrites_sender = false;         ///< they are forwarded mail (SenderRewriting)
+  bool soft_bounce = false;             ///< what would be bounced is deferred (soft_bounce)
 };
 
 /// Who is served next: jobs wait in one line for each destination (transport and next hop), so that a slow

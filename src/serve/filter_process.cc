@@ -252,7 +252,7 @@ asio::awaitable<void> FilterProcesses::end(std::chrono::milliseconds limit) {
 
 asio::awaitable<Result<io::Stream>> connect_to_started(FilterProcess& process,
                                                        const milter::Endpoint& endpoint,
-                                                       io::DeadlineSweep& sweep, io::WorkerPool& pool,
+                                                       io::DeadlineSweep& sweep,
                                                        FilterProcess::Moment deadline, Error refused,
                                                        std::function<bool()> wanted) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
@@ -264,7 +264,7 @@ asio::awaitable<Result<io::Stream>> connect_to_started(FilterProcess& process,
     timer.expires_at(std::min(now + pause, deadline));
     co_await timer.async_wait(kQuiet);
     const auto limit = std::chrono::ceil<std::chrono::seconds>(deadline - now);
-    auto stream = co_await connect_to_milter(endpoint, sweep, pool, limit);
+    auto stream = co_await connect_to_milter(endpoint, sweep, limit);
     if (stream || stream.error().fault != Fault::not_found) co_return stream;
     refused = std::move(stream.error());
   }

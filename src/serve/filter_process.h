@@ -13,7 +13,6 @@
 #include "io/deadline.h"
 #include "io/log.h"
 #include "io/stream.h"
-#include "io/worker_pool.h"
 #include "milter/endpoint.h"
 
 namespace hikyaku::serve {
@@ -80,7 +79,7 @@ class FilterProcesses {
 /// does: at most until `deadline`, or while `wanted`. `process` and `endpoint` must outlive the call.
 boost::asio::awaitable<Result<io::Stream>> connect_to_started(FilterProcess& process,
                                                               const milter::Endpoint& endpoint,
-                                                              io::DeadlineSweep& sweep, io::WorkerPool& pool,
+                                                              io::DeadlineSweep& sweep,
                                                               FilterProcess::Moment deadline, Error refused,
                                                               std::function<bool()> wanted);
 

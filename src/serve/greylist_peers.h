@@ -14,13 +14,13 @@
 #include "greylist/peer_client.h"
 #include "greylist/peer_server.h"
 #include "greylist/tuple_store.h"
+#include "io/host_lookup.h"
 #include "io/log.h"
 #include "io/stream.h"
 #include "io/worker_pool.h"
 #include "serve/greylist_peer_security.h"
 #include "serve/greylist_rules.h"
 #include "serve/io_thread.h"
-#include "serve/milter_connection.h"
 #include "serve/multiplexer_listener.h"
 
 namespace hikyaku::serve {
@@ -62,7 +62,7 @@ class GreylistPeers {
 
   static std::uint16_t port_of(const greylist::Configuration& configuration);
   /// The addresses of a peer; blocks where it is a name.
-  static Result<std::vector<MilterAddress>> addresses_of(const std::string& host, std::uint16_t port);
+  static io::HostAddresses addresses_of(const std::string& host, std::uint16_t port);
   static bool same(const std::string& address, const std::string& other);
   Result<void> listen(const greylist::Configuration& configuration);
   void take(const std::shared_ptr<const GreylistRules>& rules);

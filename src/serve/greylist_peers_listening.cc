@@ -42,8 +42,8 @@ std::uint16_t GreylistPeers::port_of(const greylist::Configuration& configuratio
   return service == nullptr ? kPort : ntohs(static_cast<std::uint16_t>(service->s_port));
 }
 
-Result<std::vector<MilterAddress>> GreylistPeers::addresses_of(const std::string& host, std::uint16_t port) {
-  return milter_addresses({.path = {}, .host = host, .service = std::to_string(port)});
+io::HostAddresses GreylistPeers::addresses_of(const std::string& host, std::uint16_t port) {
+  return io::host_addresses(host, std::to_string(port));
 }
 
 bool GreylistPeers::same(const std::string& a, const std::string& b) {
@@ -91,8 +91,9 @@ asio::awaitable<GreylistPeers::Caller> GreylistPeers::caller(std::string address
     std::vector<std::string> hosts;
     for (const auto& peer : rules->configuration->peers) {
       const auto addresses = addresses_of(peer.host, kPort);
-      if (addresses && std::ranges::any_of(
-                           *addresses, [&](const MilterAddress& one) { return same(one.address, address); }))
+      if (addresses && std::ranges::any_of(*addresses, [&](const io::HostAddress& one) {
+            return same(one.address, address);
+          }))
         hosts.push_back(peer.host);
     }
     return hosts;

@@ -44,19 +44,32 @@ asio::awaitable<LocalDecision> tell_local_envelope(MilterChain& chain, const rec
   macros.set("{mail_addr}", sender);
   std::vector<std::string> none;
   told.decision = co_await chain.mail(std::move(sender), none, why);
-  for (const auto& recipient : entry.recipients) {
+  for (std::size_t i = 0; i < entry.recipients.size(); ++i) {
     if (told.decision.kind != Kind::go_on) co_return told;
     told.where = "RCPT";
-    auto path = told.recipient = recipient.address.text();
+    auto path = told.recipient = entry.recipients[i].address.text();
     macros.set("{rcpt_addr}", path);
     told.decision =
         co_await chain.rcpt(std::move(path), none, milter::ClientSession::Recipient::accepted, why);
+    const bool alone = told.decision.kind == Kind::reply && told.decision.reply.permanent();
+    if (!alone || told.refused.size() + 1 == entry.recipients.size()) continue;
+    told.refused.push_back({i, std::move(told.decision.reply)});
+    told.decision = {};
   }
   if (told.decision.kind != Kind::go_on) co_return told;
   told.where = "DATA";
   told.decision = co_await chain.data(why);
   if (told.decision.kind == Kind::go_on) told.where = LocalDecision().where;
   co_return told;
+}
+
+std::string local_milter_line(const record::QueueEntry& entry,
+                              const LocalDecision::RefusedRecipient& refused) {
+  LocalDecision decided;
+  decided.decision = {MilterDecision::Kind::reply, refused.reply, {}};
+  decided.where = "RCPT";
+  decided.recipient = entry.recipients[refused.index].address.text();
+  return local_milter_line(entry, decided);
 }
 
 std::string local_milter_line(const record::QueueEntry& entry, const LocalDecision& decided) {

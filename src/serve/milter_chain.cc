@@ -1,5 +1,7 @@
 #include "serve/milter_chain.h"
 
+#include <strings.h>
+
 #include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
@@ -116,14 +118,14 @@ MilterSet::OfClient MilterSet::of_client(std::shared_ptr<const MilterSet> set, s
   auto own = settings;
   own.setting = "smtpd_milter_maps";
   own.filters.clear();
-  if ((*found)->value != "DISABLE")
+  if (::strcasecmp((*found)->value.c_str(), "DISABLE") != 0)
     own.filters = config::read_milters(settings, (*found)->value, (*found)->origin);
   const auto& early = set->early_;
   return {std::shared_ptr<const MilterSet>(new MilterSet(std::move(own), early)), {}};
 }
 
-MilterChain::One::One(const MilterSet::Filter& what, io::DeadlineSweep& sweep, io::WorkerPool& pool)
-    : filter(what), connection(what.connection, sweep, pool) {
+MilterChain::One::One(const MilterSet::Filter& what, io::DeadlineSweep& sweep)
+    : filter(what), connection(what.connection, sweep) {
   if (what.tell_ahead && !what.decides_early->load(std::memory_order_relaxed))
     connection.session().tell_ahead({.content = true});
 }
@@ -131,7 +133,7 @@ MilterChain::One::One(const MilterSet::Filter& what, io::DeadlineSweep& sweep, i
 MilterChain::MilterChain(std::shared_ptr<const MilterSet> set, io::DeadlineSweep& sweep, io::WorkerPool& pool,
                          Warn warn)
     : set_(std::move(set)), sweep_(sweep), pool_(pool), warn_(std::move(warn)) {
-  for (const auto& filter : set_->filters()) filters_.push_back(std::make_unique<One>(filter, sweep, pool));
+  for (const auto& filter : set_->filters()) filters_.push_back(std::make_unique<One>(filter, sweep));
   const auto& settings = set_->settings();
   for (const auto& [name, value] : settings.macro_defaults) macros_.set(name, value);
   macros_.set("j", settings.hostname);
@@ -217,7 +219,7 @@ asio::awaitable<void> MilterChain::begin(One& one) {
 asio::awaitable<void> MilterChain::renew(std::unique_ptr<One>& one) {
   const auto& filter = one->filter;
   co_await one->connection.close();
-  one = std::make_unique<One>(filter, sweep_, pool_);
+  one = std::make_unique<One>(filter, sweep_);
   co_await begin(*one);
   co_await answer(*one);
   if (!helo_) co_return;

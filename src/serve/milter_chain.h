@@ -123,7 +123,7 @@ class MilterChain {
   using Verdict = Session::Verdict;
   using Tell = std::function<void(Session&)>;
   struct One {
-    explicit One(const MilterSet::Filter& what, io::DeadlineSweep& sweep, io::WorkerPool& pool);
+    One(const MilterSet::Filter& what, io::DeadlineSweep& sweep);
     const MilterSet::Filter& filter;
     MilterConnection connection;
     bool failure_told = false;

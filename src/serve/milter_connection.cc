@@ -1,16 +1,14 @@
 #include "serve/milter_connection.h"
 
-#include <netdb.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <boost/asio/use_awaitable.hpp>
 #include <charconv>
 #include <cstdint>
-#include <memory>
+#include <functional>
 
 #include "base/escape.h"
+#include "io/host_lookup.h"
 #include "table/ip.h"
 
 namespace hikyaku::serve {
@@ -22,63 +20,32 @@ namespace {
 constexpr std::size_t kReadSize = 4096;
 constexpr std::size_t kGathered = 65536;  // octets of output that are sent though nothing is waited for
 constexpr std::size_t kCopied = 8192;     // a body's chunk up to this size is sent with what is before it
-constexpr std::size_t kMostAddresses = 8;
-
-struct FreeAddresses {
-  void operator()(addrinfo* all) const { ::freeaddrinfo(all); }
-};
-
-std::optional<std::uint16_t> port_number(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return port;
-}
 
 /// Nothing has to be looked up.
-std::optional<MilterAddress> literal(const milter::Endpoint& endpoint) {
-  const auto port = port_number(endpoint.service);
-  if (!port || !table::Ip::parse(endpoint.host)) return std::nullopt;
-  return MilterAddress{endpoint.host, *port};
+std::optional<io::HostAddress> literal(const milter::Endpoint& endpoint) {
+  std::uint16_t port = 0;
+  const auto& text = endpoint.service;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc{} || end != text.data() + text.size() || !table::Ip::parse(endpoint.host))
+    return std::nullopt;
+  return io::HostAddress{endpoint.host, port};
 }
 
 }  // namespace
 
-Result<std::vector<MilterAddress>> milter_addresses(const milter::Endpoint& endpoint) {
-  if (auto given = literal(endpoint)) return std::vector{*std::move(given)};
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* raw = nullptr;
-  const int error = ::getaddrinfo(endpoint.host.c_str(), endpoint.service.c_str(), &hints, &raw);
-  const std::unique_ptr<addrinfo, FreeAddresses> found(error == 0 ? raw : nullptr);
-  if (error != 0)
-    return fail(Fault::temporary, "the address of " + endpoint.text() + ": " + ::gai_strerror(error));
-  std::vector<MilterAddress> addresses;
-  for (const auto* one = found.get(); one != nullptr && addresses.size() < kMostAddresses;
-       one = one->ai_next) {
-    std::array<char, NI_MAXHOST> host{};
-    std::array<char, NI_MAXSERV> service{};
-    if (::getnameinfo(one->ai_addr, one->ai_addrlen, host.data(), host.size(), service.data(), service.size(),
-                      NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-      continue;
-    if (const auto port = port_number(service.data())) addresses.push_back({host.data(), *port});
-  }
-  if (addresses.empty()) return fail(Fault::temporary, "the address of " + endpoint.text() + ": it has none");
-  return addresses;
-}
-
 asio::awaitable<Result<io::Stream>> connect_to_milter(const milter::Endpoint& endpoint,
-                                                      io::DeadlineSweep& sweep, io::WorkerPool& pool,
-                                                      std::chrono::seconds limit) {
+                                                      io::DeadlineSweep& sweep, std::chrono::seconds limit) {
   if (endpoint.local()) {
     co_return co_await io::Stream::connect_unix(sweep, endpoint.path, limit);
   }
-  Result<std::vector<MilterAddress>> addresses = std::vector<MilterAddress>{};
-  if (literal(endpoint)) {
-    addresses = milter_addresses(endpoint);
+  io::HostAddresses addresses = std::vector<io::HostAddress>{};
+  if (auto given = literal(endpoint)) {
+    addresses->push_back(*std::move(given));
   } else {
-    auto look_up = [wanted = endpoint] { return milter_addresses(wanted); };
-    addresses = co_await pool.run(std::move(look_up));
+    std::function<io::HostAddresses()> find = [host = endpoint.host, service = endpoint.service] {
+      return io::host_addresses(host, service);
+    };
+    addresses = co_await io::look_up_host(sweep, std::move(find), limit);
   }
   if (!addresses) co_return std::unexpected(std::move(addresses.error()));
   Result<io::Stream> stream = fail(Fault::temporary, "it has no address");
@@ -95,7 +62,7 @@ asio::awaitable<MilterConnection::Verdict> MilterConnection::connect() {
     session_.give_up();
     co_return co_await verdict(none);
   }
-  auto opened = co_await connect_to_milter(settings_.endpoint, sweep_, pool_, settings_.connect_timeout);
+  auto opened = co_await connect_to_milter(settings_.endpoint, sweep_, settings_.connect_timeout);
   if (opened) {
     stream_ = *std::move(opened);
   } else {

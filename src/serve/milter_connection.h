@@ -11,7 +11,6 @@
 
 #include "io/deadline.h"
 #include "io/stream.h"
-#include "io/worker_pool.h"
 #include "milter/client_session.h"
 #include "milter/endpoint.h"
 #include "milter/head_start.h"
@@ -34,7 +33,7 @@ class MilterConnection {
   struct Settings {
     milter::Endpoint endpoint;
     milter::ClientSession::Settings session;
-    std::chrono::seconds connect_timeout{30};   ///< for each address of a host
+    std::chrono::seconds connect_timeout{30};   ///< for a host's addresses to be found, and for each of them
     std::chrono::seconds command_timeout{30};   ///< up to DATA
     std::chrono::seconds content_timeout{300};  ///< headers, body, end of message
     /// For one answer, however often the filter says PROGRESS.
@@ -45,9 +44,9 @@ class MilterConnection {
   using Verdict = Session::Verdict;
   using Answer = std::variant<milter::Edit, Verdict>;
 
-  /// `settings` must outlive it. `pool` looks host names up, which blocks.
-  MilterConnection(const Settings& settings, io::DeadlineSweep& sweep, io::WorkerPool& pool)
-      : settings_(settings), sweep_(sweep), pool_(pool), session_(settings.session) {}
+  /// Both must outlive it.
+  MilterConnection(const Settings& settings, io::DeadlineSweep& sweep)
+      : settings_(settings), sweep_(sweep), session_(settings.session) {}
 
   /// Connects and negotiates. A verdict with a failure: it did not work out, and the default action holds.
   boost::asio::awaitable<Verdict> connect();
@@ -75,7 +74,6 @@ class MilterConnection {
 
   const Settings& settings_;
   io::DeadlineSweep& sweep_;
-  io::WorkerPool& pool_;
   Session session_;
   std::optional<io::Stream> stream_;
   milter::HeadStart head_start_;
@@ -84,18 +82,10 @@ class MilterConnection {
   bool answering_ = false;
 };
 
-/// Connects to a filter: `limit` for each address of its host. `endpoint` must outlive the call; `pool` looks
-/// names up. Fails with Fault::not_found where nobody listens.
+/// Connects to a filter: `limit` for its host's addresses to be found, and for each of them. `endpoint` must
+/// outlive the call. Fails with Fault::not_found where nobody listens.
 boost::asio::awaitable<Result<io::Stream>> connect_to_milter(const milter::Endpoint& endpoint,
-                                                             io::DeadlineSweep& sweep, io::WorkerPool& pool,
+                                                             io::DeadlineSweep& sweep,
                                                              std::chrono::seconds limit);
-
-/// The addresses of an endpoint that is not local. A name, or a port's name, is looked up, which blocks.
-struct MilterAddress {
-  std::string address;
-  std::uint16_t port = 0;
-};
-/// At least one. Fails with Fault::temporary.
-Result<std::vector<MilterAddress>> milter_addresses(const milter::Endpoint& endpoint);
 
 }  // namespace hikyaku::serve

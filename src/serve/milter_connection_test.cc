@@ -124,7 +124,7 @@ class MilterConnectionTest : public testing::Test {
 
   using Talk = std::function<asio::awaitable<void>(MilterConnection&)>;
   asio::awaitable<void> drive(Talk talk) {
-    MilterConnection connection(settings, loop.sweep(), pool);
+    MilterConnection connection(settings, loop.sweep());
     connected = co_await connection.connect();
     if (talk) co_await talk(connection);
     co_await connection.close();
@@ -141,7 +141,6 @@ class MilterConnectionTest : public testing::Test {
   }
 
   Loopback loop;
-  io::WorkerPool pool{1};
   MilterConnection::Settings settings;
   Filter filter;
   Verdict connected;

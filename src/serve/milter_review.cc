@@ -38,8 +38,8 @@ std::string_view consequence(milter::DefaultAction action) {
 }
 
 asio::awaitable<void> try_one(const MilterConnection::Settings& settings, io::DeadlineSweep& sweep,
-                              io::WorkerPool& pool, std::string& failure) {
-  MilterConnection connection(settings, sweep, pool);
+                              std::string& failure) {
+  MilterConnection connection(settings, sweep);
   const auto verdict = co_await connection.connect();
   failure = verdict.failure;
   co_await connection.close();
@@ -47,14 +47,14 @@ asio::awaitable<void> try_one(const MilterConnection::Settings& settings, io::De
 }
 
 /// Why it can't be spoken to; empty: it can.
-std::string trouble(MilterConnection::Settings settings, io::WorkerPool& pool) {
+std::string trouble(MilterConnection::Settings settings) {
   settings.connect_timeout = std::min(settings.connect_timeout, kPatience);
   settings.command_timeout = std::min(settings.command_timeout, kPatience);
   asio::io_context context(1);
   io::DeadlineSweep sweep(context);
   sweep.start();
   std::string failure;
-  asio::co_spawn(context, try_one(settings, sweep, pool, failure), asio::detached);
+  asio::co_spawn(context, try_one(settings, sweep, failure), asio::detached);
   context.run();
   return failure;
 }
@@ -62,14 +62,13 @@ std::string trouble(MilterConnection::Settings settings, io::WorkerPool& pool) {
 }  // namespace
 
 void review_milters(const Running& running, config::Diagnostics& diagnostics) {
-  io::WorkerPool pool(1);
   std::set<std::pair<std::uint64_t, std::string>> seen;
   const auto review = [&](const std::shared_ptr<const MilterSet>& set) {
     if (!set) return;
     for (const auto& filter : set->filters()) {
       const auto place = (std::uint64_t{filter.origin.file} << 32) | filter.origin.line;
       if (!seen.emplace(place, filter.name).second) continue;
-      const auto failure = trouble(filter.connection, pool);
+      const auto failure = trouble(filter.connection);
       if (failure.empty()) continue;
       diagnostics.warning(filter.origin,
                           std::string(set->settings().setting) + ": " + milter_trouble(filter.name, failure) +

@@ -240,14 +240,14 @@ asio::awaitable<void> MultiplexerSession::connect_to(std::size_t child, milter::
   std::string failures;
   for (;;) {
     const auto& endpoint = health->addresses()[place.address];
-    auto stream = co_await connect_to_milter(endpoint, sweep_, services_.pool, limit);
+    auto stream = co_await connect_to_milter(endpoint, sweep_, limit);
     const auto current = [this, child, attempt] { return !over_ && filters_[child].attempt == attempt; };
     // Its command listens where the filter is said to be.
     if (!stream && stream.error().fault == Fault::not_found && process && place.address == 0) {
       std::function<bool()> wanted = current;
       auto refused = std::move(stream.error());
-      stream = co_await connect_to_started(*process, endpoint, sweep_, services_.pool, deadline,
-                                           std::move(refused), std::move(wanted));
+      stream = co_await connect_to_started(*process, endpoint, sweep_, deadline, std::move(refused),
+                                           std::move(wanted));
     }
     if (stream) {
       co_await until_free();

@@ -183,8 +183,9 @@ void Outbound::dispatch(const std::shared_ptr<ActiveMessage>& message) {
     message->open_jobs = groups.size() + 1;  // one for this function, so that nothing settles before its end
   }
   for (auto& group : groups) {
-    Job job{message, std::move(group.recipients), group.rewrites_sender};
     const auto* transport = running->transport(group.route.transport);
+    Job job{message, std::move(group.recipients), group.rewrites_sender,
+            transport != nullptr && transport->soft_bounce};
     if (transport == nullptr) {
       const auto result =
           deferred("4.3.0", fmt::format("mail transport unavailable: there is no service '{}' in master.cf",
@@ -271,6 +272,11 @@ void Outbound::finished(const Job& job, std::vector<DeliveryResult> results) {
     const std::lock_guard lock(message.mutex);
     for (std::size_t i = 0; i < job.recipients.size(); ++i) {
       auto& recipient = message.entry.recipients[job.recipients[i]];
+      const bool softened = job.soft_bounce && results[i].kind == Kind::bounced;
+      if (softened) {
+        results[i].kind = Kind::deferred;
+        if (results[i].status.starts_with('5')) results[i].status.front() = '4';
+      }
       apply(recipient, results[i]);
       if (results[i].in_mailbox) message.in_mailbox.push_back(job.recipients[i]);
       if (results[i].kind == Kind::delivered && results[i].tells_sender) recipient.reported = true;
@@ -280,9 +286,11 @@ void Outbound::finished(const Job& job, std::vector<DeliveryResult> results) {
                           .keys = {},
                           .failed = {},
                           .operand = recipient.address.internal(),
-                          .outcome = fmt::format("{}: {} {}", outcome_text(results[i].kind),
+                          .outcome = fmt::format("{}{}: {} {}", outcome_text(results[i].kind),
+                                                 softened ? ", and not bounced (soft_bounce)" : "",
                                                  results[i].status, results[i].reply)});
-      log_result(message, recipient, results[i]);
+      // The word is Postfix's.
+      log_result(message, recipient, results[i], softened ? "SOFTBOUNCE" : outcome_text(results[i].kind));
     }
     all = --message.open_jobs == 0;
   }
@@ -299,7 +307,7 @@ void Outbound::unreachable(DestinationQueue::Destination& destination, const Job
 }
 
 void Outbound::log_result(const ActiveMessage& message, const record::Recipient& recipient,
-                          const DeliveryResult& result) {
+                          const DeliveryResult& result, std::string_view outcome) {
   const auto now = services_.clock.now();
   const auto seconds = [](Time from, Time to) {
     return delay_text(std::chrono::duration<double>(to - from).count());
@@ -312,12 +320,11 @@ void Outbound::log_result(const ActiveMessage& message, const record::Recipient&
   line += ": to=<" + escaped(recipient.address.text()) + ">";
   if (recipient.original != recipient.address)
     line += ", orig_to=<" + escaped(recipient.original.text()) + ">";
-  line += fmt::format(", relay={}, delay={}, delays={}/{}/{}/{}, dsn={}, status={} ({})",
-                      escaped(result.relay), seconds(message.entry.arrival, now),
-                      seconds(message.entry.arrival, message.entry.last_attempt),
-                      seconds(message.entry.last_attempt, begun), seconds(begun, connected),
-                      seconds(connected, talked ? result.ended : now), result.status,
-                      outcome_text(result.kind), escaped(result.reply));
+  line += fmt::format(
+      ", relay={}, delay={}, delays={}/{}/{}/{}, dsn={}, status={} ({})", escaped(result.relay),
+      seconds(message.entry.arrival, now), seconds(message.entry.arrival, message.entry.last_attempt),
+      seconds(message.entry.last_attempt, begun), seconds(begun, connected),
+      seconds(connected, talked ? result.ended : now), result.status, outcome, escaped(result.reply));
   services_.log.info("smtp", line);
   services_.metrics.delivery(result.kind);
 }

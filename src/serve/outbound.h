@@ -80,7 +80,7 @@ class Outbound {
   void commit_end(std::shared_ptr<ActiveMessage> message, Kv::Batch batch, std::vector<Notice> notices);
   void forget(record::QueueId id);
   void log_result(const ActiveMessage& message, const record::Recipient& recipient,
-                  const DeliveryResult& result);
+                  const DeliveryResult& result, std::string_view outcome);
 
   Services& services_;
   DestinationQueue destinations_;

@@ -443,6 +443,16 @@ asio::awaitable<bool> Pickup::pass_milters(File& file, IncomingMessage& incoming
   MilterChain chain(running.local_mail.milters, sweep_, services_.pool, std::move(warn));
   auto told = co_await tell_local_envelope(chain, incoming.entry(), incoming.ledger());
   auto& decision = told.decision;
+  for (const auto& refused : told.refused) {
+    services_.log.info("cleanup", local_milter_line(incoming.entry(), refused));
+    services_.metrics.rejected();
+    auto& recipient = incoming.entry().recipients[refused.index];
+    recipient.state = record::RecipientState::bounced;
+    recipient.status = refused.reply.enhanced.none() ? "5.0.0" : refused.reply.enhanced.text();
+    recipient.reply = refused.reply.text;
+  }
+  if (running.soft_bounce && !told.refused.empty())
+    decision = {Kind::reply, {450, {4, 3, 0}, "a milter refuses a recipient for good (soft_bounce)"}, {}};
   if (decision.kind == Kind::go_on) {
     if (incoming.in_blob()) {
       auto ready = [&incoming] { return incoming.body_ready(); };

@@ -123,6 +123,7 @@ void Compiler::basics() {
   running_.incoming.kept_header = static_cast<std::size_t>(main_.size("hikyaku_ledger_header_limit"));
   running_.incoming.long_queue_ids = main_.boolean("enable_long_queue_ids");
   running_.bounce_size_limit = static_cast<std::uint64_t>(main_.size("bounce_size_limit"));
+  running_.soft_bounce = main_.boolean("soft_bounce");
   running_.active_limit = static_cast<std::size_t>(main_.integer("qmgr_message_active_limit"));
   // As Postfix: always room for one and a half of the largest mails.
   running_.needed_free = std::max(static_cast<std::uint64_t>(main_.size("queue_minfree")),
@@ -365,6 +366,7 @@ void Compiler::transport(const Service& service) {
   made.origin = service.origin;
   made.limits =
       config::transport_limits(view, service.name, static_cast<std::size_t>(service.maxproc.value_or(0)));
+  made.soft_bounce = view.boolean("soft_bounce");
   if (service.role == Service::Role::smtp_client || service.role == Service::Role::lmtp_client)
     client(service, view, made);
   if (service.role == Service::Role::local && service.command == "local") local_delivery(view);

@@ -62,6 +62,7 @@ struct Transport {
   config::Service::Role role = config::Service::Role::unsupported;
   Origin origin;
   route::TransportLimits limits;
+  bool soft_bounce = false;
   // Of those that run a client, smtp or lmtp:
   smtp::Protocol protocol = smtp::Protocol::smtp;
   std::unique_ptr<rewrite::Outbound> outbound;
@@ -111,6 +112,7 @@ struct Running {
   route::RetrySchedule retry;
   IncomingLimits incoming;
   std::uint64_t bounce_size_limit = 50000;
+  bool soft_bounce = false;
   std::uint64_t needed_free = 0;  ///< octets of disk without which no mail is taken (queue_minfree)
   std::vector<std::string> deferred_transports;  ///< defer_transports
   std::size_t active_limit = 20000;              ///< qmgr_message_active_limit

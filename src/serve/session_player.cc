@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "io/deadline.h"
-#include "io/worker_pool.h"
 
 namespace hikyaku::serve {
 
@@ -156,13 +155,12 @@ void play_all(const std::vector<milter::SessionEvent>& events, const MilterConne
               std::size_t sessions, std::size_t at_once, const std::function<void(PlayedSession)>& done) {
   asio::io_context context{1};
   io::DeadlineSweep sweep(context);
-  io::WorkerPool pool(1);
   sweep.start();
   std::size_t begun = 0, running = 0;
   const auto worker = [&]() -> asio::awaitable<void> {
     while (begun < sessions) {
       ++begun;
-      MilterConnection connection(settings, sweep, pool);
+      MilterConnection connection(settings, sweep);
       auto played = co_await play(events, connection);
       done(std::move(played));
     }

@@ -281,8 +281,12 @@ void ServerSession::shut_down(Reply reply, std::string reason) {
 
 // ---- errors, and the state of the talk ----
 
-void ServerSession::put(const Reply& reply) {
+void ServerSession::put(Reply reply) {
   if (errors_ >= settings_->soft_error_limit && settings_->error_sleep.count() > 0) pause_due_ = true;
+  if (settings_->soft_bounce && reply.permanent()) {
+    reply.code -= 100;
+    if (!reply.enhanced.none()) reply.enhanced.status = 4;
+  }
   reply.append_to(out_, utf8_ ? Reply::Octets::utf8 : Reply::Octets::ascii);
 }
 

@@ -258,7 +258,7 @@ class ServerSession {
   /// Puts a reply; one that is no success is an error of the client.
   void answer(const Reply& reply);
 
-  void put(const Reply& reply);
+  void put(Reply reply);
   void refuse(const Reply& reply);
   Next refused(const Reply& reply) {
     refuse(reply);

@@ -40,6 +40,7 @@ struct ServerSettings {
   unsigned hard_error_limit = 20;       ///< after so many the session ends (smtpd_hard_error_limit)
   unsigned junk_command_limit = 100;    ///< NOOP, VRFY, ETRN, RSET without mail; more count as errors
   std::chrono::seconds error_sleep{1};  ///< smtpd_error_sleep_time
+  bool soft_bounce = false;             ///< each reply of 5xx is told as one of 4xx (soft_bounce)
 
   bool helo_required = false;     ///< smtpd_helo_required
   bool strict_envelopes = false;  ///< strict_rfc821_envelopes

@@ -181,6 +181,7 @@ void set(ServerSettings& settings, Session::Client& client, const std::string& n
                                                  {"strict_smtputf8", &settings.strict_smtputf8},
                                                  {"smtputf8", &settings.smtputf8},
                                                  {"vrfy", &settings.vrfy},
+                                                 {"soft_bounce", &settings.soft_bounce},
                                                  {"auth", &settings.auth},
                                                  {"tls_auth_only", &settings.tls_auth_only},
                                                  {"broken_auth_clients", &settings.broken_auth_clients},

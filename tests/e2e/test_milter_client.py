@@ -239,6 +239,25 @@ def test_what_a_filter_refuses_of_a_local_programs_mail_is_logged_as_postfix_doe
     hub.wait_log(r"milter-header-warning: header X-Spam: yes from localhost\[127.0.0.1\]; from=<ann@a.example> to=<b@b.example>: odd$")
 
 
+def test_a_recipient_that_a_filter_refuses_of_a_local_programs_mail_is_refused_alone(lab):
+    sink = lab.sink()
+    refused = [GO_ON], [["y", "550 5.7.1 not him\0"]], [GO_ON]
+    one, = filters(lab, {"rcpt": list(refused)})
+    hub = lab.hub(relay(sink) + f"non_smtpd_milters = {one.address}\n")
+    sendmail(hub, "-f", "ann@a.example", "b@b.example", "c@b.example", "d@b.example")
+    hub.wait_log(r"milter-reject: RCPT from localhost\[127.0.0.1\]: 5.7.1 not him; from=<ann@a.example> to=<c@b.example>$")
+    mails = sorted(sink.wait(2), key=lambda mail: mail.mail_from)
+    notice, mail = mails
+    assert mail.recipients() == ["b@b.example", "d@b.example"], mail.recipients()
+    assert notice.recipients() == ["ann@a.example"] and b"Final-Recipient: rfc822; c@b.example" in notice.data and b"5.7.1" in notice.data
+    assert notice.data.count(b"Final-Recipient:") == 1, notice.data
+    hub.wait_queue(lambda rows: rows == [])
+    one.begin({"rcpt": [[["y", "550 5.7.1 nobody\0"]]] * 2})
+    sendmail(hub, "-f", "ann@a.example", "b@b.example", "c@b.example")
+    notice = sink.wait(3)[2]
+    assert notice.recipients() == ["ann@a.example"] and notice.data.count(b"Final-Recipient:") == 2, notice.data
+
+
 # ------------------------------------------------------------ the hub's own end
 def test_a_filter_that_hangs_does_not_hold_up_the_end(lab):
     for where in ("M", "R", "T"):

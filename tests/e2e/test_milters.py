@@ -288,8 +288,8 @@ def test_tables_choose_the_filters_by_client(lab):
     sink = lab.sink()
     one, two = filters(lab, {}, {})
     hub = lab.hub(relay(sink) + setting(one) + "mynetworks = 127.0.0.0/8\n"
-                  f"smtpd_milter_maps = cidr:{{{{127.0.0.2/32 DISABLE}}, {{127.0.0.3/32 {two.address}}}}}\n")
-    for source, seen in (("127.0.0.1", (1, 0)), ("127.0.0.2", (1, 0)), ("127.0.0.3", (1, 1))):
+                  f"smtpd_milter_maps = cidr:{{{{127.0.0.2/32 DISABLE}}, {{127.0.0.3/32 {two.address}}}, {{127.0.0.4/32 disable}}}}\n")
+    for source, seen in (("127.0.0.1", (1, 0)), ("127.0.0.2", (1, 0)), ("127.0.0.3", (1, 1)), ("127.0.0.4", (1, 1))):
         with Client(hub.port, source=source) as client:
             client.ehlo()
             client.mail("a@a.example", "b@dest.example")

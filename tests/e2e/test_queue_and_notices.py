@@ -44,6 +44,23 @@ def test_refused_at_every_stage_is_temporary_when_it_says_so(lab):
         hub.stop()
 
 
+def test_with_soft_bounce_nothing_comes_back(lab):
+    sink = lab.sink([("RCPT TO:<gone@", ["550 5.1.1 no such user", "250 2.1.5 now"])])
+    hub = lab.hub(relay(sink) + SOON + "soft_bounce = yes\ntransport_maps = inline:{no.example=error:5.1.2_unwanted}\nsmtpd_reject_unlisted_recipient = no\n")
+    mail = send(hub, "alice@b.example", ["gone@d.example"])
+    hub.wait_log(f"{mail}: to=<gone@d.example>.*dsn=4.1.1, status=SOFTBOUNCE .*550 5.1.1 no such user")
+    assert sink.wait(1)[0].recipients()[-1] == "gone@d.example"
+    assert "deferred, and not bounced (soft_bounce): 4.1.1" in hub.why(mail)
+    other = send(hub, "alice@b.example", ["x@no.example"])
+    hub.wait_log(f"{other}: to=<x@no.example>.*status=SOFTBOUNCE")
+    hub.wait_queue(lambda rows: [row["queue_id"] for row in rows] == [other])
+    assert len(sink.messages) == 1, "a notice was sent"
+    with Client(hub.port) as client:
+        client.ehlo()
+        assert client.command("BOGUS") == "402 4.5.2 Error: command not recognized"
+        client.quit()
+
+
 def test_permanent_refusal_comes_back_as_a_notice(lab):
     sink = lab.sink([("RCPT TO:<gone@", "550 5.1.1 no such user\tin\x07 here")])
     hub = lab.hub(relay(sink))
