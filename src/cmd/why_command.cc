@@ -46,7 +46,7 @@ void tell_verdicts(const std::string& directory, const std::vector<std::string>&
 int why_command(int argc, char** argv) {
   CommandLine app{
       "hikyaku why",
-      "Tells what was decided for a message that passed, rule by rule, from the ledger kept with it:\n"
+      "Tells what was decided for a message that came whole, rule by rule, from the ledger kept of it:\n"
       "which rules applied, at which file and line, and of each that did not the first condition that "
       "failed."};
   std::string directory = kDefaultDirectory;

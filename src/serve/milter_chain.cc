@@ -172,7 +172,7 @@ asio::awaitable<MilterChain::Verdict> MilterChain::answer(One& one) {
       co_return std::move(*verdict);
     }
     if (auto* quarantine = std::get_if<milter::Quarantine>(&std::get<milter::Edit>(next)))
-      quarantine_ = std::move(quarantine->reason);
+      one.quarantine = quarantine_ = std::move(quarantine->reason);
   }
 }
 
@@ -247,7 +247,7 @@ asio::awaitable<MilterDecision> MilterChain::helo(std::string name) {
 
 asio::awaitable<MilterDecision> MilterChain::mail(std::string path, std::vector<std::string> parameters,
                                                   Explanation& why) {
-  quarantine_.reset();
+  forget_quarantine();
   for (auto& one : filters_)
     if (one->connection.session().out_of_step()) co_await renew(one);
   Tell tell = [&](Session& session) { session.mail(path, parameters, macros_); };
@@ -270,8 +270,13 @@ asio::awaitable<MilterDecision> MilterChain::unknown(std::string line) {
   co_return co_await ask("unknown command", std::move(tell), nullptr);
 }
 
-void MilterChain::abort() {
+void MilterChain::forget_quarantine() {
   quarantine_.reset();
+  for (auto& one : filters_) one->quarantine.reset();
+}
+
+void MilterChain::abort() {
+  forget_quarantine();
   for (auto& one : filters_) one->connection.session().abort();
 }
 
@@ -392,7 +397,8 @@ asio::awaitable<Result<MilterChain::Verdict>> MilterChain::one_message(One& one,
     // What a filter asked for that failed later, or that is against the mail, is not done by halves.
     if (verdict->failure.empty() && (verdict->kind == Kind::go_on || verdict->kind == Kind::accept)) {
       for (auto& edit : edits_)
-        if (auto* quarantine = std::get_if<milter::Quarantine>(&edit)) quarantine_ = quarantine->reason;
+        if (auto* quarantine = std::get_if<milter::Quarantine>(&edit))
+          one.quarantine = quarantine_ = quarantine->reason;
       auto apply = [&] {
         return apply_milter_edits(std::move(edits_), session.leading_space(), set_->settings().header_checks,
                                   headers, message, why);
@@ -416,7 +422,7 @@ asio::awaitable<Result<MilterChain::Verdict>> MilterChain::one_message(One& one,
   const auto& failure = verdict->failure;
   auto told = outcome(*verdict);
   if (!summary.empty()) told += "; " + summary;
-  if (quarantine_) told += "; quarantine: " + escaped(*quarantine_, 300);
+  if (one.quarantine) told += "; quarantine: " + escaped(*one.quarantine, 300);
   why.add({.step = "milter.message",
            .rule = one.filter.name,
            .origin = one.filter.origin,

@@ -128,6 +128,7 @@ class MilterChain {
     MilterConnection connection;
     bool failure_told = false;
     std::size_t notes_told = 0;
+    std::optional<std::string> quarantine;  // its own reason, for the message that is under way
   };
 
   boost::asio::awaitable<void> begin(One& one);
@@ -142,6 +143,7 @@ class MilterChain {
   boost::asio::awaitable<Result<Verdict>> one_message(One& one, MilterMessage& message,
                                                       milter::HeaderList& headers, Explanation& why);
   void tell_trouble(One& one, const Verdict& verdict);
+  void forget_quarantine();
 
   std::shared_ptr<const MilterSet> set_;
   io::DeadlineSweep& sweep_;

@@ -318,7 +318,18 @@ void Compiler::local_mail() {
   local.who = config::local_submission_settings(view, *running_.tables, diagnostics_);
   local.size_limit = static_cast<std::uint64_t>(view.size("message_size_limit"));
   const auto classes = main_.list("internal_mail_filter_classes");
-  const bool notices = std::ranges::any_of(classes, [](const auto& one) { return one.text == "bounce"; });
+  const auto bounce = std::ranges::find(classes, "bounce", &config::Value::text);
+  const bool notices = bounce != classes.end();
+  for (const auto* checks : {"header_checks", "mime_header_checks", "nested_header_checks", "body_checks"})
+    if (notices && !main_.text(checks).text.empty())
+      diagnostics_.warning(bounce->origin,
+                           std::string("internal_mail_filter_classes = bounce has filters see "
+                                       "notices; that ") +
+                               checks + " sees them as well is not done");
+  if (const auto notify = std::ranges::find(classes, "notify", &config::Value::text); notify != classes.end())
+    diagnostics_.warning(notify->origin,
+                         "internal_mail_filter_classes: notify has no effect: the postmaster gets no notices "
+                         "of troubles");
   const auto filters = [&](const Main& of) -> std::shared_ptr<const MilterSet> {
     auto milters = config::non_smtpd_milter_settings(of, *running_.tables, diagnostics_);
     return milters.any() ? std::make_shared<const MilterSet>(std::move(milters)) : nullptr;

@@ -52,6 +52,7 @@ class ServerConversation {
   void refuse_recipient(const mail::Path& path, const smtp::Reply& reply);
   std::string trace_header(record::QueueId id, Time now) const;
   record::Client client_facts() const;
+  void note_ledger(IncomingMessage& incoming) const;
   void remember_arrival(Kv::Batch& batch, IncomingMessage& incoming, const record::QueueEntry& entry) const;
   io::WorkerPool* lookups() const { return services_.lookups_for(*running_); }
   void answer_message(const smtp::Reply& reply);

@@ -162,10 +162,12 @@ asio::awaitable<void> ServerConversation::take_message(std::unique_ptr<IncomingM
     co_return;
   }
   if (milters->refusal) {
+    note_ledger(*incoming);
     answer_message(*milters->refusal);
     co_return;
   }
   if (incoming->refusal()) {
+    note_ledger(*incoming);
     log(id_->text() + ": reject: END-OF-MESSAGE from " + client_.text() + ": " +
         escaped(incoming->refusal()->line()));
     services_.metrics.rejected();
@@ -174,6 +176,7 @@ asio::awaitable<void> ServerConversation::take_message(std::unique_ptr<IncomingM
   }
   const std::string accepted = "Ok: queued as " + id_->text();
   const bool by_milter = milters->fate == ServerMilters::Fate::discard;  // which has told it
+  if (incoming->discarded() || by_milter || incoming->entry().recipients.empty()) note_ledger(*incoming);
   if (incoming->discarded() || by_milter) {
     if (!by_milter) log(id_->text() + ": discard: END-OF-MESSAGE from " + client_.text());
     answer_message({250, {2, 0, 0}, accepted});
@@ -218,6 +221,13 @@ asio::awaitable<void> ServerConversation::take_message(std::unique_ptr<IncomingM
                                          active->entry.recipients.size()));
   answer_message({250, {2, 0, 0}, accepted});
   services_.admit(std::move(active));
+}
+
+/// Of a message that is not queued: what was decided is told by `why` all the same. Nobody waits for it.
+void ServerConversation::note_ledger(IncomingMessage& incoming) const {
+  Kv::Batch batch;
+  services_.queue.note(batch, *id_, services_.clock.now(), incoming.ledger().bytes());
+  services_.queue_commits.commit_later(std::move(batch));
 }
 
 void ServerConversation::remember_arrival(Kv::Batch& batch, IncomingMessage& incoming,

@@ -158,6 +158,15 @@ def test_config_check_tells_of_settings_that_do_not_do_what_they_seem_to(lab):
     assert "joe:x" not in str(told)
 
 
+def test_config_check_tells_what_classes_of_internal_mail_do_not_have(lab):
+    hub = lab.hub("internal_mail_filter_classes = bounce,\n    notify\nbody_checks = regexp:{{/x/ HOLD}}\n", start=False)
+    told = remarks(hub)
+    line = hub.line_of("internal_mail_filter_classes")
+    bounce, notify = told[f"main.cf:{line}"], told[f"main.cf:{line + 1}"]
+    assert len(bounce) == 1 and "internal_mail_filter_classes = bounce" in bounce[0] and "body_checks" in bounce[0], told
+    assert len(notify) == 1 and "notify has no effect" in notify[0], told
+
+
 def test_config_check_tells_of_rules_that_can_never_match(lab):
     hub = lab.hub("canonical_maps = static:all@example.com, hash:@T@/canonical\nsender_canonical_maps = regexp:{ {/./ x@example.com} }, hash:@T@/canonical\n"
                   "recipient_canonical_maps = hash:@T@/canonical, static:all@example.com\n"

@@ -171,6 +171,36 @@ def test_discard_takes_the_message_and_drops_it(lab):
     assert hub.queue() == []
 
 
+def test_why_tells_what_filters_made_of_messages_that_were_not_queued(lab):
+    sink = lab.sink()
+    first, second = filters(lab, {}, {})
+    hub = lab.hub(relay(sink) + setting(first, second) + "header_checks = regexp:{{/^Subject: cheap/ REJECT}}\n")
+
+    def told(script, message=None):
+        """What each filter came to, by the ledger of the message."""
+        first.begin(script), second.begin({})
+        mark = hub.mark()
+        with Client(hub.port) as client:
+            client.ehlo()
+            client.envelope("a@a.example", "b@dest.example")
+            client.command("DATA", 354)
+            client.send((message or sample()) + b".\r\n")
+            reply = client.reply()
+            client.quit()
+        queue_id = re.search(r"queued as (\w+)|$", reply)[1] or re.search(r"(\w+): (?:milter-)?reject: END", hub.wait_log("reject: END-OF-MESSAGE", since=mark))[1]
+        return {row["rule"]: row["outcome"] for row in entries(hub, queue_id)}
+
+    assert "5.7.9 no" in told({"eom": [[["y", "550 5.7.9 no\0"]]]})[first.address]
+    assert "discard" in told({"eom": [[["d", ""]]]})[first.address]
+    assert "discard" in told({"mail": [[["d", ""]]]})[first.address]
+    alone = told({"eom": [[["-", "<b@dest.example>\0"], ["c", ""]]]})
+    assert "b@dest.example" in alone[first.address], alone
+    assert any("REJECT" in rule or "reject" in outcome for rule, outcome in told({}, b"Subject: cheap\r\n\r\nx\r\n").items())
+    held = told({"eom": [[["q", "odd one\0"], ["c", ""]]]})
+    assert "quarantine: odd one" in held[first.address] and "quarantine" not in held[second.address], held
+    assert not sink.messages
+
+
 def test_quarantine_holds_the_message_with_the_reason(lab):
     sink = lab.sink()
     one, = filters(lab, {"eom": [[["q", "looks odd\0"], ["h", "X-Held\0yes\0"], ["c", ""]]]})
