@@ -17,6 +17,10 @@ for _case in oracle.cases():
     _by_topic[_case["topic"]].append(_case)
 
 
+def test_the_recorded_sessions_are_all_here(lab):
+    assert sum(map(len, _by_topic.values())) >= 551, {topic: len(cases) for topic, cases in _by_topic.items()}
+
+
 class HubServer:
     """The MTA of milter_oracle.play(): a hub with the configuration of a group of cases."""
 

@@ -142,16 +142,24 @@ def test_opendkim_signs_what_a_filter_before_it_has_changed(lab):
 def test_opendmarc_judges_by_what_opendkim_has_added(lab):
     need("opendmarc")
     signing, verifying = opendkim(lab)
-    path = lab.folder / "dmarc.sock"
+    path, history = lab.folder / "dmarc.sock", lab.folder / "history"
     Program(lab, path, "opendmarc", "-f", "-c", written(lab.folder / "opendmarc.conf", f"""AuthservID hub.example
 TrustedAuthservIDs hub.example
 IgnoreHosts {written(lab.folder / "nobody", "192.0.2.1")}
 Socket local:{path}
 Syslog no
+HistoryFile {history}
+RecordAllMessages yes
 """))
     signed = passed(lab, f"unix:{signing}", sample("a@a.example", "b@dest.example"))
     judged = passed(lab, f"unix:{verifying}, unix:{path}", signed.data)
     assert re.search(rb"^Authentication-Results: hub\.example; dmarc=\w+ .*header\.from=a\.example", judged.header(), re.M), judged.header()
+    # Without a policy in the DNS the verdict is the same whatever was signed: what it saw of the signature is in its history.
+    seen = history.read_text()
+    assert re.search(r"^dkim a\.example \S+ 0$", seen, re.M), seen
+    history.unlink()
+    passed(lab, f"unix:{path}", signed.data)
+    assert not re.search(r"^dkim a\.example", history.read_text(), re.M), "the verdict of the opendkim before it is not what it sees"
 
 
 def c_filter(lab, mode):
