@@ -82,7 +82,8 @@ std::string master_cf(std::string_view version) {
   page +=
       ".SH DESCRIPTION\nThe file has the syntax of Postfix's master.cf, beside main.cf: lines of\n.PP\n.EX\n"
       "service type private unpriv chroot wakeup maxproc command arguments\n.EE\n.PP\n"
-      "of which the hub reads service, type, maxproc of a port, command and arguments. "
+      "of which the hub reads service, type, maxproc of a port, chroot (where it is y for smtpd or cleanup, "
+      "absolute paths of filters' sockets are below queue_directory), command and arguments. "
       "\\fB\\-o name=value\\fR, or \\fB\\-o { name = value }\\fR,\nsets a parameter for that service "
       "alone.\n.SH SERVICES\n";
   for (const auto& line : kLines)

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "base/escape.h"
@@ -87,10 +88,9 @@ class Import {
     }
     auto copied = copy_tables();
     if (!copied) return copied;
-    if (auto main = write("main.cf", texts, config::import_main(texts.main_text, wish_.from, target()));
-        !main)
-      return main;
-    return write("master.cf", texts, config::import_master(texts.master_text, wish_.from, target()));
+    auto files = config::import_files(texts, wish_.from, target());
+    if (auto main = write("main.cf", texts, std::move(files.main)); !main) return main;
+    return write("master.cf", texts, std::move(files.master));
   }
 
   /// What would be there: without the copies paths stay as they are.

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 
+#include "config/expand.h"
 #include "config/parameters.h"
+#include "config/service_parameters.h"
 #include "config/spelling.h"
 
 namespace hikyaku::config {
@@ -127,6 +130,11 @@ void review_names(const Main& main, const Master& master, Diagnostics& diagnosti
     for (const auto& override : service.overrides) {
       if (service.role != Service::Role::inner) {
         review.look_at(override.name, override.origin, override.value);
+        if (is_lost(override.name, service, main))
+          diagnostics.warning(override.origin,
+                              override.name + " has no effect here: " +
+                                  std::string(not_read_here(override.name, service.role)),
+                              override.name);
       } else if (override.name != "syslog_name") {
         diagnostics.warning(override.origin,
                             override.name + " has no effect here: the service " + service.name +
@@ -141,8 +149,15 @@ Files read_files(const FileTexts& texts, const System& system, SourceCatalogue& 
                  Diagnostics& diagnostics) {
   Files files{.main = Main::parse(texts.main_text, texts.main_name, sources, diagnostics, system),
               .master = Master::parse(texts.master_text, texts.master_name, sources, diagnostics)};
+  // As in Postfix, where master.cf does not tell.
+  const auto level = compare_levels(files.main.text("compatibility_level").text, "1");
+  const bool old = level && *level == std::strong_ordering::less;
+  const auto* cleanup = cleanup_of(files.master, files.main);
+  const bool cleanup_chroot = cleanup != nullptr && is_chrooted(*cleanup, old);
+  files.main.set_chroot({.smtpd = false, .cleanup = cleanup_chroot});
   for (const auto& service : files.master.services()) {
     files.views.push_back(files.main.with_overrides(service.overrides, diagnostics, service.name));
+    files.views.back().set_chroot({.smtpd = is_chrooted(service, old), .cleanup = cleanup_chroot});
   }
   review_names(files.main, files.master, diagnostics);
   return files;

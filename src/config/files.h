@@ -31,8 +31,8 @@ Files read_files(const FileTexts& texts, const System& system, SourceCatalogue& 
                  Diagnostics& diagnostics);
 
 /// Tells of names that nothing reads: misspelt ones with the nearest known name, those of Postfix that the
-/// hub does not act on with what that means for mail, and transports' parameters whose transport is not in
-/// `master`. Warnings only.
+/// hub does not act on with what that means for mail, transports' parameters whose transport is not in
+/// `master`, and overrides of services that do not look at them. Warnings only.
 void review_names(const Main& main, const Master& master, Diagnostics& diagnostics);
 
 }  // namespace hikyaku::config

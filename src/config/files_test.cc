@@ -90,6 +90,69 @@ TEST(FilesNames, settings_of_inner_services_are_told) {
           "master.cf:2:22: warning: header_checks has no effect here: the service sub is a part of the hub"));
 }
 
+struct Elsewhere {
+  const char* name;
+  std::string main, line;  ///< main.cf, and a line of master.cf
+  std::string says;        ///< empty: nothing
+};
+class FilesNamesElsewhere : public testing::TestWithParam<Elsewhere> {};
+
+TEST_P(FilesNamesElsewhere, AreToldWithTheirPlace) {
+  const Reading reading(GetParam().main, GetParam().line + "\n");
+  if (GetParam().says.empty()) {
+    EXPECT_EQ(reading.said(), "");
+  } else {
+    EXPECT_THAT(reading.said(), HasSubstr("master.cf:1:"));
+    EXPECT_THAT(reading.said(), HasSubstr(GetParam().says));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , FilesNamesElsewhere,
+    testing::Values(
+        Elsewhere{"other_mails_filters_at_smtpd", "",
+                  "smtp inet n - n - - smtpd -o non_smtpd_milters=inet:a:1",
+                  "warning: non_smtpd_milters has no effect here: it is for mail that does not come by SMTP"},
+        Elsewhere{
+            "classes_of_notices_at_smtpd", "",
+            "smtp inet n - n - - smtpd -o internal_mail_filter_classes=bounce",
+            "warning: internal_mail_filter_classes has no effect here: it is for the hub's own notices"},
+        Elsewhere{"classes_of_notices_at_pickup", "",
+                  "pickup unix n - n 60 1 pickup -o internal_mail_filter_classes=bounce",
+                  "warning: internal_mail_filter_classes has no effect here"},
+        Elsewhere{"filters_at_a_client", "", "out unix - - n - - smtp -o smtpd_milters=inet:a:1",
+                  "warning: smtpd_milters has no effect here: it is for mail that comes by SMTP"},
+        Elsewhere{"tables_of_filters_at_pickup", "",
+                  "pickup unix n - n 60 1 pickup -o smtpd_milter_maps=inline:{a=b}",
+                  "warning: smtpd_milter_maps has no effect here"},
+        Elsewhere{"an_action_at_a_client", "", "out unix - - n - - lmtp -o milter_default_action=accept",
+                  "warning: milter_default_action has no effect here: filters are asked where mail comes in"},
+        Elsewhere{"a_macro_at_a_mailbox", "", "local unix - n n - - local -o milter_macro_v=x",
+                  "warning: milter_macro_v has no effect here"},
+        Elsewhere{"an_action_at_pop3", "", "995 inet n - n - - pop3 -o milter_default_action=accept",
+                  "warning: milter_default_action has no effect here"},
+        Elsewhere{"filters_at_smtpd", "",
+                  "smtp inet n - n - - smtpd -o smtpd_milters=inet:a:1 -o milter_default_action=accept "
+                  "-o milter_header_checks=regexp:/x -o milter_macro_daemon_name=X "
+                  "-o hikyaku_milter_tell_ahead=no -o smtpd_milter_maps=inline:{a=DISABLE}",
+                  ""},
+        Elsewhere{
+            "filters_at_pickup", "",
+            "pickup unix n - n 60 1 pickup -o non_smtpd_milters=inet:a:1 -o milter_default_action=accept "
+            "-o milter_connect_timeout=3s",
+            ""},
+        Elsewhere{"the_same_as_in_main_cf", "non_smtpd_milters =\n",
+                  "smtp inet n - n - - smtpd -o non_smtpd_milters=", ""},
+        Elsewhere{"what_another_of_the_service_refers_to", "smtpd_milters = $non_smtpd_milters\n",
+                  "smtp inet n - n - - smtpd -o non_smtpd_milters=inet:a:1", ""},
+        Elsewhere{"what_one_without_effect_here_refers_to", "non_smtpd_milters = $smtpd_milters\n",
+                  "out unix - - n - - smtp -o smtpd_milters=inet:a:1",
+                  "warning: smtpd_milters has no effect here"},
+        Elsewhere{"another_cleanup_at_pickup", "",
+                  "pickup unix n - n 60 1 pickup -o cleanup_service_name=sub",
+                  "on the line of smtpd or pickup itself"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
 // The base files of the cases that were recorded from Postfix, and what Debian installs: nothing but unused
 // parameters.
 TEST(FilesNames, of_debians_own_main_cf) {

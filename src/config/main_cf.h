@@ -43,7 +43,7 @@ struct System {
 
 /// The parameters as one service sees them: main.cf, under its -o overrides, over the built-in defaults.
 /// Syntax and meaning are those of Postfix 3.7 (postconf(5)). Everything is expanded and validated when it is
-/// made, so that reading cannot fail. Immutable.
+/// made, so that reading cannot fail. Immutable but for set_chroot().
 ///
 /// A `name` handed to a reading member must be in the parameter table (config/parameters.h), or be defined in
 /// the file; any other name is a mistake in the program and aborts.
@@ -59,6 +59,14 @@ class Main {
   /// The same under the overrides of a service. `service_name` is what $service_name stands for.
   Main with_overrides(std::span<const Override> overrides, Diagnostics& diagnostics,
                       std::string_view service_name = {}) const;
+
+  /// The daemons of Postfix that master.cf gives queue_directory for their root: an absolute path of a
+  /// filter's socket is below it.
+  struct Chroot {
+    bool smtpd = false, cleanup = false;
+  };
+  const Chroot& chroot() const { return chroot_; }
+  void set_chroot(Chroot chroot) { chroot_ = chroot; }
 
   /// Expanded; the built-in default if not set.
   const Value& text(std::string_view name) const;
@@ -116,6 +124,7 @@ class Main {
   std::vector<std::string> referenced_;
   System system_;
   std::string service_name_;
+  Chroot chroot_;
 };
 
 }  // namespace hikyaku::config

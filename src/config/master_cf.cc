@@ -305,8 +305,9 @@ void adopt_postscreen(std::vector<Service>& services) {
   });
   if (pass == services.end()) return;
   for (auto& service : services) {
-    if (service.command == "postscreen" && service.kind == Service::Kind::inet)
-      service.overrides = pass->overrides;
+    if (service.command != "postscreen" || service.kind != Service::Kind::inet) continue;
+    service.overrides = pass->overrides;
+    service.chroot = pass->chroot;
   }
 }
 
@@ -344,6 +345,14 @@ const Service* Master::transport(std::string_view name) const {
            service.role != Service::Role::pop3_server;
   });
   return found == services_.end() ? nullptr : &*found;
+}
+
+const Service* cleanup_of(const Master& master, const Main& main) {
+  const auto& services = master.services();
+  const auto found = std::ranges::find_if(services, [&](const Service& service) {
+    return service.command == "cleanup" && service.name == main.text("cleanup_service_name").text;
+  });
+  return found == services.end() ? nullptr : &*found;
 }
 
 std::optional<std::uint16_t> port_number(std::string_view text) {

@@ -37,7 +37,7 @@ struct Service {
   std::vector<std::string> args;    ///< the arguments but -o and its value: "flags=DRhu", "user=vmail", "-v"
   std::vector<Override> overrides;  ///< in order; a later one wins
   std::optional<bool> is_private;   ///< y, n, or not told (-)
-  std::optional<bool> chroot;       ///< has no effect
+  std::optional<bool> chroot;       ///< y, n or -: see is_chrooted()
   std::optional<std::int64_t> maxproc;  ///< processes, 0: no limit; not told: default_process_limit
   Origin origin;                        ///< the line that it begins on
 };
@@ -58,6 +58,13 @@ class Master {
  private:
   std::vector<Service> services_;
 };
+
+/// Whether Postfix would run the service with queue_directory for its root, where that is not told by
+/// `not_told` (which compatibility_level decides). Of the hub it changes where sockets of filters are, and
+/// nothing else.
+inline bool is_chrooted(const Service& service, bool not_told) { return service.chroot.value_or(not_told); }
+/// The service that mail comes in through, by the name that main.cf gives it; nullptr if there is none.
+const Service* cleanup_of(const Master& master, const Main& main);
 
 /// "smtp" -> 25, "submission" -> 587, "10025" -> 10025; nullopt if it is neither a number from 1 to 65535 nor
 /// a service of our table (smtp, submission, smtps, submissions, lmtp, pop3, pop3s, imap, imaps, http, https,

@@ -45,6 +45,12 @@ std::string read(const PlainValue& value, Setting<T>& to);
 
 template <>
 std::string read(const PlainValue& value, Setting<bool>& to) {
+  if (const auto* word = value.text(); word != nullptr && *word != "true" && *word != "false")
+    return "true or false is meant";
+  if (value.text() != nullptr) {
+    to.value = *value.text() == "true";
+    return {};
+  }
   // Ruby's truth.
   to.value = !value.nothing() && (value.truth() == nullptr || *value.truth());
   return {};
@@ -462,7 +468,7 @@ class Reading {
         *stage >= std::int64_t{policy::kMilterStages} || block == nullptr || *block < 0)
       return broken();
     if (auto* stoppers = std::get_if<policy::RubyStoppers>(&found->rule))
-      stoppers->at[*stage] = policy::RubyBlock{static_cast<std::size_t>(*block), row.origin};
+      stoppers->at[*stage].push_back(policy::RubyBlock{static_cast<std::size_t>(*block), row.origin});
   }
 
   std::optional<policy::Matcher> matcher(const PlainValue& value, Origin origin) {

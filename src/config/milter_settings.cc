@@ -1,17 +1,22 @@
 #include "config/milter_settings.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "base/escape.h"
 #include "config/group.h"
 #include "config/parameters.h"
 #include "config/validate.h"
+#include "table/fold.h"
 
 namespace hikyaku::config {
 namespace {
 
 constexpr std::uint32_t kOldest = milter::kOldestVersion;
+constexpr std::size_t kMostResults = 20;  // of tables that are told of
+/// The tables that are read as a whole in any case. Others may be large, or ask others.
+constexpr std::array<std::string_view, 5> kReadWhole{"inline", "texthash", "cidr", "pcre", "regexp"};
 
 Result<void> set_timeout(std::chrono::seconds& timeout, std::string_view name, std::string_view text) {
   const auto read = read_duration(text, 's');
@@ -69,8 +74,13 @@ Result<Milter> read_one(const MilterSettings& settings, const Value& element) {
   auto endpoint = milter::Endpoint::parse(milter.name);
   if (!endpoint) return std::unexpected(endpoint.error());
   milter.endpoint = *std::move(endpoint);
-  if (milter.endpoint.local() && !milter.endpoint.path.starts_with('/'))
-    milter.endpoint.path = settings.directory + "/" + milter.endpoint.path;
+  if (auto& path = milter.endpoint.path; milter.endpoint.local()) {
+    const bool absolute = path.starts_with('/');
+    if (!absolute || settings.chroot) {
+      path = settings.directory + (absolute ? "" : "/") + path;
+      milter.name = milter.endpoint.text();
+    }
+  }
   for (std::size_t i = 1; i < parts.size(); ++i) {
     const auto attribute = attribute_of(parts[i].text);
     if (!attribute)
@@ -132,6 +142,35 @@ class Reader {
     }
   }
 
+  /// What a table of smtpd_milter_maps is known to answer, and nobody can be asked by.
+  void results(const MilterSettings& out) {
+    std::size_t count = 0;
+    const auto look_at = [&](std::string_view key, std::string_view value, Origin origin) {
+      if (count >= kMostResults || table::ascii_lower(value) == "disable") return;
+      for (const auto& one : read_milters(out, value, origin)) {
+        if (one.fault.empty()) continue;
+        ++count;
+        diagnostics_.warning(origin,
+                             "smtpd_milter_maps: the result for " + std::string(key.substr(0, 60)) +
+                                 " is neither DISABLE nor a list of filters: " + one.fault,
+                             value);
+        return;
+      }
+    };
+    for (const auto& table : out.by_client.tables()) {
+      const auto type = std::string_view(table->name()).substr(0, table->name().find(':'));
+      if (type == "static") {
+        if (const auto found = table->find("static"); found && *found)
+          look_at("every client", (*found)->value, (*found)->origin);
+      } else if (std::ranges::find(kReadWhole, type) != kReadWhole.end()) {
+        table->visit([&](const table::Row& row) {
+          const bool of_the_key = table->kind() == table::Table::Kind::pattern && row.value.contains('$');
+          if (!of_the_key) look_at(row.key, row.value, row.origin);
+        });
+      }
+    }
+  }
+
   table::Maps maps(std::string_view name) {
     std::vector<table::Element> elements;
     for (const auto& value : main_.list(name)) elements.push_back({value.text, value.origin});
@@ -186,9 +225,11 @@ class Reader {
 MilterSettings smtpd_milter_settings(const Main& main, table::Opener& opener, Diagnostics& diagnostics) {
   Reader read(main, opener, diagnostics);
   auto out = read.common("smtpd_milters");
+  out.chroot = main.chroot().smtpd;
   read.filters(out, "smtpd_milters");
   out.by_client = read.maps("smtpd_milter_maps");
   out.by_client_origin = main.origin("smtpd_milter_maps");
+  read.results(out);
   const auto overrides = main.list("receive_override_options");
   if (std::ranges::any_of(overrides, [](const Value& one) { return one.text == "no_milters"; })) {
     out.filters.clear();
@@ -200,6 +241,7 @@ MilterSettings smtpd_milter_settings(const Main& main, table::Opener& opener, Di
 MilterSettings non_smtpd_milter_settings(const Main& main, table::Opener& opener, Diagnostics& diagnostics) {
   Reader read(main, opener, diagnostics);
   auto out = read.common("non_smtpd_milters");
+  out.chroot = main.chroot().cleanup;
   read.filters(out, "non_smtpd_milters");
   return out;
 }

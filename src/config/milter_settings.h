@@ -22,9 +22,9 @@ namespace hikyaku::config {
 /// One filter of a list: "inet:localhost:8891", or "{ inet:localhost:8891, default_action=accept }", with
 /// what its setting says, or else the settings for all (milter_connect_timeout ...).
 struct Milter {
-  std::string name;  ///< the endpoint as it is written: for logs
+  std::string name;  ///< for logs: the endpoint as it is written, or where a path that is not whole leads
   Origin origin;
-  milter::Endpoint endpoint;  ///< a relative path is below queue_directory
+  milter::Endpoint endpoint;  ///< with the whole path
   std::chrono::seconds connect_timeout{30}, command_timeout{30}, content_timeout{300};
   milter::DefaultAction default_action = milter::DefaultAction::tempfail;
   std::uint32_t protocol = milter::kVersion;
@@ -41,7 +41,8 @@ struct MilterSettings {
   table::Maps by_client;
   Origin by_client_origin;
   Milter defaults;        ///< what an element of `by_client` has that it does not say itself
-  std::string directory;  ///< queue_directory
+  std::string directory;  ///< queue_directory: relative paths are below it, and
+  bool chroot = false;    ///< absolute ones too, as where master.cf has Postfix's daemon in there
 
   milter::MacroLists macros;                                        ///< milter_*_macros
   std::string hostname;                                             ///< {j}
@@ -55,7 +56,8 @@ struct MilterSettings {
 };
 
 /// Reads smtpd_milters and smtpd_milter_maps as the service sees them; none with
-/// receive_override_options = no_milters. Each fault is added to `diagnostics`, with its place.
+/// receive_override_options = no_milters. Each fault is added to `diagnostics`, with its place; so is, as a
+/// warning, what a table's entry is known to give and is neither DISABLE nor a list of filters.
 MilterSettings smtpd_milter_settings(const Main& main, table::Opener& opener, Diagnostics& diagnostics);
 /// Reads non_smtpd_milters.
 MilterSettings non_smtpd_milter_settings(const Main& main, table::Opener& opener, Diagnostics& diagnostics);

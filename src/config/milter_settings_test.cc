@@ -2,7 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "table/memory_tables.h"
+#include "config/files.h"
+#include "table/given_tables.h"
 
 namespace hikyaku::config {
 namespace {
@@ -71,7 +72,7 @@ TEST(MilterSettings, filters_keep_their_order_and_have_what_is_said_for_all_or_f
   EXPECT_TRUE(filters[0].no_header_reply);
   EXPECT_TRUE(filters[0].tell_ahead);
   EXPECT_EQ(read.sources.text(filters[0].origin), "main.cf:5");
-  EXPECT_EQ(filters[1].name, "unix:private/filter");
+  EXPECT_EQ(filters[1].name, "unix:/q/private/filter") << "where it is in fact";
   EXPECT_EQ(filters[1].endpoint.path, "/q/private/filter");
   EXPECT_EQ(filters[1].default_action, DefaultAction::quarantine);
   EXPECT_EQ(filters[1].connect_timeout, std::chrono::seconds{1});
@@ -99,14 +100,84 @@ TEST(MilterSettings, macros_are_those_of_the_settings) {
   const Read read(
       "milter_connect_macros = j {client_addr}\nmilter_unknown_command_macros = v\n"
       "milter_macro_daemon_name = ORIGINATING\nmilter_macro_v = mine\n"
-      "milter_macro_defaults = {auth_type}=none, dept=sales { long = two words }\n");
+      "milter_macro_defaults = {auth_type}=none, dept=sales { long = two words }\n"
+      "  { {spaced} = a b, c }, {{tight} = d} {x}={y}\n");
   ASSERT_EQ(read.told(), "");
   EXPECT_THAT(read.settings.macros[milter::Stage::connect], ElementsAre("j", "{client_addr}"));
   EXPECT_THAT(read.settings.macros[milter::Stage::unknown], ElementsAre("v"));
   EXPECT_EQ(read.settings.daemon_name, "ORIGINATING");
   EXPECT_EQ(read.settings.version, "mine");
   EXPECT_THAT(read.settings.macro_defaults,
-              ElementsAre(Pair("{auth_type}", "none"), Pair("dept", "sales"), Pair("long", "two words")));
+              ElementsAre(Pair("{auth_type}", "none"), Pair("dept", "sales"), Pair("long", "two words"),
+                          Pair("{spaced}", "a b, c"), Pair("{tight}", "d"), Pair("{x}", "{y}")));
+}
+
+struct Chrooted {
+  const char* name;
+  std::string main, master;
+  std::string smtpd, others;  ///< the paths of the filters of the first service, and of local mail
+};
+class MilterSettingsChroot : public testing::TestWithParam<Chrooted> {};
+
+TEST_P(MilterSettingsChroot, FindsSocketsWherePostfixDoes) {
+  const auto& row = GetParam();
+  SourceCatalogue sources;
+  Diagnostics diagnostics;
+  NoTables tables;
+  const auto files = read_files({"main.cf", "queue_directory = /q\n" + row.main, "master.cf", row.master}, {},
+                                sources, diagnostics);
+  const auto& first = files.master.services().front();
+  const auto& view = files.view(first);
+  const auto paths = [](const MilterSettings& settings) {
+    std::string all;
+    for (const auto& one : settings.filters) all += (all.empty() ? "" : " ") + one.endpoint.path;
+    return all;
+  };
+  EXPECT_EQ(paths(smtpd_milter_settings(view, tables, diagnostics)), row.smtpd);
+  EXPECT_EQ(
+      paths(non_smtpd_milter_settings(first.command == "pickup" ? view : files.main, tables, diagnostics)),
+      row.others);
+  EXPECT_FALSE(diagnostics.failed()) << text(diagnostics, sources);
+}
+
+const std::string kBoth = "smtpd_milters = unix:/s unix:t\nnon_smtpd_milters = local:/s\n";
+INSTANTIATE_TEST_SUITE_P(
+    , MilterSettingsChroot,
+    testing::Values(
+        Chrooted{"neither", kBoth, "25 inet n - n - - smtpd\ncleanup unix n - n - 0 cleanup\n", "/s /q/t",
+                 "/s"},
+        Chrooted{"smtpd", kBoth, "25 inet n - y - - smtpd\ncleanup unix n - n - 0 cleanup\n", "/q/s /q/t",
+                 "/s"},
+        Chrooted{"cleanup", kBoth, "25 inet n - n - - smtpd\ncleanup unix n - y - 0 cleanup\n", "/s /q/t",
+                 "/q/s"},
+        Chrooted{"not_told", kBoth, "25 inet n - - - - smtpd\ncleanup unix n - - - 0 cleanup\n", "/s /q/t",
+                 "/s"},
+        Chrooted{"not_told_of_an_old_configuration", kBoth + "compatibility_level = 0\n",
+                 "25 inet n - - - - smtpd\ncleanup unix n - - - 0 cleanup\n", "/q/s /q/t", "/q/s"},
+        Chrooted{"no_line_of_cleanup", kBoth, "25 inet n - y - - smtpd\n", "/q/s /q/t", "/s"},
+        Chrooted{"another_cleanup", kBoth + "cleanup_service_name = mine\n",
+                 "25 inet n - n - - smtpd\ncleanup unix n - y - 0 cleanup\nmine unix n - n - 0 cleanup\n",
+                 "/s /q/t", "/s"},
+        Chrooted{
+            "pickup_hands_over_to_cleanup", "",
+            "pickup unix n - n 60 1 pickup -o non_smtpd_milters=unix:/s\ncleanup unix n - y - 0 cleanup\n",
+            "", "/q/s"},
+        Chrooted{"postscreen_hands_over_to_smtpd", kBoth,
+                 "25 inet n - n - 1 postscreen\nsmtpd pass - - y - - smtpd\n", "/q/s /q/t", "/s"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(MilterSettings, a_table_s_sockets_of_a_chrooted_service_are_below_queue_directory) {
+  SourceCatalogue sources;
+  Diagnostics diagnostics;
+  NoTables tables;
+  const auto files =
+      read_files({"main.cf", "queue_directory = /q\n", "master.cf", "25 inet n - y - - smtpd\n"}, {}, sources,
+                 diagnostics);
+  const auto settings = smtpd_milter_settings(files.views.front(), tables, diagnostics);
+  const auto filters = read_milters(settings, "{ unix:/s, default_action=accept }", {});
+  ASSERT_EQ(filters.size(), 1U);
+  EXPECT_EQ(filters[0].endpoint.path, "/q/s");
+  EXPECT_EQ(filters[0].name, "unix:/q/s");
 }
 
 struct Wrong {
@@ -140,8 +211,54 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"no_version", "milter_protocol = no_header_reply\n", "is missing"},
         Wrong{"no_time_at_all", "milter_command_timeout = 0s\n", "gets no time"},
         Wrong{"empty_braces", "smtpd_milters = { }\n", "is no milter"},
+        Wrong{"a_macro_of_two_words", "milter_macro_defaults = { a b = c }\n", "write name=value"},
         Wrong{"a_macro_without_a_value", "milter_macro_defaults = x\n", "write name=value"},
         Wrong{"a_table_that_is_not_there", "smtpd_milter_maps = hash:/none\n", "cannot open hash:/none"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+struct TableCase {
+  const char* name;
+  std::string tables, says;  ///< empty: nothing
+};
+class MilterSettingsResult : public testing::TestWithParam<TableCase> {};
+
+TEST_P(MilterSettingsResult, ThatIsKnownIsLookedAt) {
+  SourceCatalogue sources;
+  Diagnostics diagnostics;
+  table::GivenTables tables;
+  tables.give("/patterns", "/^192\\.0\\.(.*)/ garbage$1\n/^127/ disable\n/^10[.]/ nonsense\n");
+  tables.give("/networks", "192.0.2.0/24 rubbish\n10.0.0.0/8 DISABLE\n");
+  const auto main =
+      Main::parse("smtpd_milter_maps = " + GetParam().tables + "\n", "main.cf", sources, diagnostics);
+  EXPECT_TRUE(smtpd_milter_settings(main, tables, diagnostics).any());
+  EXPECT_FALSE(diagnostics.failed());
+  if (GetParam().says.empty()) {
+    EXPECT_EQ(text(diagnostics, sources), "");
+  } else {
+    EXPECT_THAT(text(diagnostics, sources), HasSubstr(GetParam().says));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , MilterSettingsResult,
+    testing::Values(
+        TableCase{"nonsense", "inline:{{127.0.0.1 = garbage}}",
+                  "main.cf:1:42: warning: smtpd_milter_maps: the result for 127.0.0.1 is neither DISABLE nor "
+                  "a list of filters: "
+                  "'garbage' is no address of a milter"},
+        TableCase{"one_of_a_list", "inline:{{127.0.0.1 = inet:a:1, b:2}}", "'b:2' is no address of a milter"},
+        TableCase{"a_bad_attribute", "inline:{{127.0.0.1 = { inet:a:1, colour=red }}}",
+                  "\"colour\" is nothing"},
+        TableCase{"nonsense_for_all", "static:garbage",
+                  "main.cf:1:28: warning: smtpd_milter_maps: the result for every client is"},
+        TableCase{"of_a_pattern", "regexp:/patterns",
+                  "?:3: warning: smtpd_milter_maps: the result for /^10[.]/ is neither DISABLE nor a list of "
+                  "filters: 'nonsense'"},
+        TableCase{"of_a_network", "cidr:/networks",
+                  "?:1: warning: smtpd_milter_maps: the result for 192.0.2.0/24 is"},
+        TableCase{"filters", "inline:{{127.0.0.1 = inet:a:1, { unix:/b, default_action=accept }}}", ""},
+        TableCase{"none", "inline:{{127.0.0.1 = DISABLE} {127.0.0.2 = disable} {127.0.0.3 = Disable}}", ""},
+        TableCase{"none_for_all", "static:DISABLE", ""}),
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST(MilterSettings, a_table_gives_lists_like_the_setting_s) {

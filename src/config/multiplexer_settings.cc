@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/escape.h"
+#include "table/fold.h"
 #include "table/ip.h"
 
 namespace hikyaku::config {
@@ -35,7 +36,10 @@ bool host_octet(char octet) {
 std::string_view text(FallbackStatus status) { return kStatusWords[static_cast<std::size_t>(status)]; }
 
 std::optional<FallbackStatus> fallback_status(std::string_view word) {
-  const auto found = std::ranges::find(kStatusWords, word);
+  // As milter-manager takes it: in any case, and with either stroke.
+  auto as_listed = table::ascii_lower(word);
+  std::ranges::replace(as_listed, '_', '-');
+  const auto found = std::ranges::find(kStatusWords, as_listed);
   if (found == kStatusWords.end()) return std::nullopt;
   return static_cast<FallbackStatus>(found - kStatusWords.begin());
 }

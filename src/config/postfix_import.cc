@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <utility>
+
+#include "config/postfix_milters.h"
 
 namespace hikyaku::config {
 namespace {
@@ -11,6 +14,7 @@ struct Own {
   std::string_view name, why;
 };
 constexpr std::string_view kFolder = "it is a folder of Postfix's; the hub has its own";
+constexpr std::string_view kCopied = "the file is copied too";
 constexpr std::string_view kProgram = "it is a program or a page of Postfix's";
 constexpr std::array kOwn{
     Own{"queue_directory", kFolder},
@@ -70,8 +74,12 @@ std::string moved(std::string_view line, std::string_view from, std::string_view
   return out.append(line);
 }
 
-ImportedText imported(std::string_view text, std::string_view from, std::string_view to,
-                      std::string_view (*why_not)(std::string_view line)) {
+/// Why a line that begins a definition is left out; empty: it is not.
+using WhyNot = std::string_view (*)(std::string_view line);
+using Edit = std::function<PostfixMilters::Line(std::string_view line, bool continues, std::size_t number)>;
+
+ImportedText imported(std::string_view text, std::string_view from, std::string_view to, WhyNot why_not,
+                      const Edit& edit) {
   while (from.size() > 1 && from.ends_with('/')) from.remove_suffix(1);
   while (to.size() > 1 && to.ends_with('/')) to.remove_suffix(1);
   ImportedText result;
@@ -91,25 +99,36 @@ ImportedText imported(std::string_view text, std::string_view from, std::string_
       result.changes.push_back({number, shown, "", std::string(why)});
       continue;
     }
-    auto is = moved(line, from, to);
-    if (is != line)
-      result.changes.push_back({number, shown, std::string(without_end(is)), "the file is copied too"});
+    auto edited = edit(line, continues, number);
+    auto is = moved(edited.text, from, to);
+    if (is != edited.text) edited.why += edited.why.empty() ? kCopied : "; " + std::string(kCopied);
+    if (is != line) result.changes.push_back({number, shown, std::string(without_end(is)), edited.why});
     result.text += is;
   }
   return result;
 }
 
-}  // namespace
-
-ImportedText import_main(std::string_view text, std::string_view from, std::string_view to) {
-  return imported(text, from, to, [](std::string_view line) {
-    const auto found = std::ranges::find(kOwn, name_of(line), &Own::name);
-    return found == kOwn.end() ? std::string_view{} : found->why;
-  });
+std::string_view why_not_main(std::string_view line) {
+  const auto found = std::ranges::find(kOwn, name_of(line), &Own::name);
+  return found == kOwn.end() ? std::string_view{} : found->why;
 }
 
-ImportedText import_master(std::string_view text, std::string_view from, std::string_view to) {
-  return imported(text, from, to, [](std::string_view) { return std::string_view{}; });
+std::string_view why_not_master(std::string_view /*line*/) { return {}; }
+
+}  // namespace
+
+ImportedFiles import_files(const FileTexts& texts, std::string_view from, std::string_view to) {
+  PostfixMilters milters(texts);
+  ImportedFiles files;
+  files.main = imported(texts.main_text, from, to, why_not_main,
+                        [&](std::string_view line, bool continues, std::size_t /*number*/) {
+                          return milters.main_line(line, continues);
+                        });
+  files.master = imported(texts.master_text, from, to, why_not_master,
+                          [&](std::string_view line, bool continues, std::size_t number) {
+                            return milters.master_line(line, continues, number);
+                          });
+  return files;
 }
 
 bool is_of_postfix_package(std::string_view name) {

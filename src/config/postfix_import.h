@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "config/files.h"
+
 namespace hikyaku::config {
 
 /// A line of a copied file that is not as it was.
@@ -19,12 +21,14 @@ struct ImportedText {
   std::vector<ImportChange> changes;
 };
 
-/// The text of a main.cf of Postfix's for a hub beside it: what belongs to Postfix's own folders and users
-/// becomes a comment with its reason, as does each line that continues it, and paths below the folder `from`
-/// go to `to`. All else stays octet by octet. Pure.
-ImportedText import_main(std::string_view text, std::string_view from, std::string_view to);
-/// The same of a master.cf: paths alone.
-ImportedText import_master(std::string_view text, std::string_view from, std::string_view to);
+struct ImportedFiles {
+  ImportedText main, master;
+};
+
+/// The files of a Postfix for a hub beside it: what belongs to Postfix's own folders and users becomes a
+/// comment with its reason, as does each line that continues it, paths below the folder `from` go to `to`,
+/// and the paths of filters' sockets are whole (PostfixMilters). All else stays octet by octet. Pure.
+ImportedFiles import_files(const FileTexts& texts, std::string_view from, std::string_view to);
 
 /// Whether a file of Postfix's folder belongs to its package, and not to who configured it: "post-install",
 /// "main.cf.proto". The names are relative to the folder.

@@ -14,17 +14,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   // An error to the reader, which takes such a line for none.
   if (text.find('\0') != std::string_view::npos) return 0;
-  (void)config::import_master(text, "/etc/postfix", "/etc/hikyaku");
-  const auto imported = config::import_main(text, "/etc/postfix", "/etc/hikyaku");
+  const auto import = [](std::string_view main, std::string_view master) {
+    return config::import_files({"main.cf", std::string(main), "master.cf", std::string(master)},
+                                "/etc/postfix", "/etc/hikyaku");
+  };
+  (void)import("smtpd_milters = unix:a\n", text);
+  const auto imported = import(text, "").main;
   SourceCatalogue sources;
   config::Diagnostics of_original, of_copy;
   const auto original = config::Main::parse(text, "main.cf", sources, of_original);
   const auto copy = config::Main::parse(imported.text, "copy", sources, of_copy);
-  const bool moved = text.find("/etc/postfix/") != std::string_view::npos;
+  const bool moved = text.contains("/etc/postfix/") || text.contains("unix:") || text.contains("local:");
   for (const auto& name : original.set_names()) {
     const auto* kept = copy.written(name);
     if (kept == nullptr) {
-      if (config::import_main(name + " = x\n", "", "").changes.empty()) std::abort();
+      if (import(name + " = x\n", "").main.changes.empty()) std::abort();
     } else if (!moved && kept->text() != original.written(name)->text()) {
       std::abort();
     }

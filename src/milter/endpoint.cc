@@ -1,6 +1,10 @@
 #include "milter/endpoint.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 
@@ -9,7 +13,8 @@
 namespace hikyaku::milter {
 namespace {
 
-constexpr std::size_t kLongestPath = 107;  // sockaddr_un
+constexpr std::size_t kLongestPath = 107;            // sockaddr_un
+constexpr std::string_view kThisHost = "localhost";  // where the host is left out, as in Postfix
 
 bool is_port(std::string_view service) {
   std::uint16_t port = 0;
@@ -29,6 +34,25 @@ bool is_host(std::string_view host) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.' || c == ':' || c == '%';
   });
+}
+
+/// With or without a zone behind a %.
+bool is_ipv6(std::string_view host) {
+  const std::string address(host.substr(0, host.find('%')));
+  std::array<unsigned char, sizeof(in6_addr)> octets{};
+  return inet_pton(AF_INET6, address.c_str(), octets.data()) == 1;
+}
+
+/// What brackets hold, with the mark that an IPv6 address has in mail's ("[IPv6:::1]"), or the text itself.
+std::string_view host_of(std::string_view text) {
+  if (!text.starts_with('[') || !text.ends_with(']') || text.size() < 2) return text;
+  text = text.substr(1, text.size() - 2);
+  constexpr std::string_view kMark = "ipv6:";
+  const bool marked = std::ranges::equal(text.substr(0, kMark.size()), kMark, [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
+  });
+  if (marked && text.substr(kMark.size()).contains(':')) text.remove_prefix(kMark.size());
+  return text;
 }
 
 std::unexpected<Error> wrong(std::string_view text, const std::string& why) {
@@ -53,16 +77,14 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
   }
   if (transport != "inet") return wrong(text, "'" + escaped(transport, 50) + "' is neither inet nor unix");
   const auto last = rest.rfind(':');
-  if (last == std::string_view::npos) return wrong(text, "it has no port");
-  auto host = rest.substr(0, last);
-  const auto service = rest.substr(last + 1);
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return wrong(text, "an IPv6 address stands in brackets");
-  }
+  const bool alone = last == std::string_view::npos;
+  if (alone && (rest.empty() || rest == kThisHost)) return wrong(text, "it has no port");
+  if (rest.starts_with('[') && rest.ends_with(']')) return wrong(text, "it has no port");
+  const auto service = alone ? rest : rest.substr(last + 1);
+  const auto host = alone || last == 0 ? kThisHost : host_of(rest.substr(0, last));
   if (!is_host(host)) return wrong(text, "it has no host");
+  if (host.contains(':') && !is_ipv6(host))
+    return wrong(text, "'" + escaped(host, 100) + "' is no IPv6 address");
   if (!is_port(service) && !is_service_name(service))
     return wrong(text, "'" + escaped(service, 50) + "' is no port");
   endpoint.host = host;

@@ -23,14 +23,21 @@ TEST_P(EndpointParse, ReadsAndPrintsBack) {
 
 INSTANTIATE_TEST_SUITE_P(
     , EndpointParse,
-    testing::Values(Row{"a_name_and_a_port", "inet:localhost:8891", {"", "localhost", "8891"}},
-                    Row{"an_ipv4_address", "inet:127.0.0.1:1", {"", "127.0.0.1", "1"}},
-                    Row{"brackets_go_off", "inet:[127.0.0.1]:65535", {"", "127.0.0.1", "65535"}},
-                    Row{"an_ipv6_address_in_brackets", "inet:[::1]:8891", {"", "::1", "8891"}},
-                    Row{"a_port_by_name", "inet:mx.example:milter-in", {"", "mx.example", "milter-in"}},
-                    Row{"a_path", "unix:/run/a b:c", {"/run/a b:c", "", ""}},
-                    Row{"a_relative_path", "unix:private/filter", {"private/filter", "", ""}},
-                    Row{"sendmails_word_for_a_unix_socket", "local:/run/x", {"/run/x", "", ""}}),
+    testing::Values(
+        Row{"a_name_and_a_port", "inet:localhost:8891", {"", "localhost", "8891"}},
+        Row{"an_ipv4_address", "inet:127.0.0.1:1", {"", "127.0.0.1", "1"}},
+        Row{"brackets_go_off", "inet:[127.0.0.1]:65535", {"", "127.0.0.1", "65535"}},
+        Row{"an_ipv6_address_in_brackets", "inet:[::1]:8891", {"", "::1", "8891"}},
+        Row{"an_ipv6_address_without_brackets", "inet:::1:8891", {"", "::1", "8891"}},
+        Row{"an_ipv6_address_as_in_mail", "inet:[ipv6:::1]:8891", {"", "::1", "8891"}},
+        Row{"an_ipv6_address_as_in_mail_in_any_case", "inet:[IPv6:2001:db8::1]:1", {"", "2001:db8::1", "1"}},
+        Row{"a_port_alone_is_of_this_host", "inet:8891", {"", "localhost", "8891"}},
+        Row{"a_port_behind_a_colon_is_of_this_host", "inet::8891", {"", "localhost", "8891"}},
+        Row{"a_port_by_name_alone", "inet:milter-in", {"", "localhost", "milter-in"}},
+        Row{"a_port_by_name", "inet:mx.example:milter-in", {"", "mx.example", "milter-in"}},
+        Row{"a_path", "unix:/run/a b:c", {"/run/a b:c", "", ""}},
+        Row{"a_relative_path", "unix:private/filter", {"private/filter", "", ""}},
+        Row{"sendmails_word_for_a_unix_socket", "local:/run/x", {"/run/x", "", ""}}),
     [](const auto& row) { return std::string(row.param.name); });
 
 struct Wrong {
@@ -52,11 +59,19 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{"an_unknown_transport", "tcp:localhost:1", "neither inet nor unix"},
                     Wrong{"no_path", "unix:", "no path"},
                     Wrong{"a_path_too_long", "unix:/" + std::string(107, 'x'), "at most 107"},
-                    Wrong{"no_port", "inet:localhost", "no port"}, Wrong{"no_host", "inet::25", "no host"},
+                    Wrong{"nothing_behind_inet", "inet:", "no port"},
+                    Wrong{"no_port", "inet:127.0.0.1:", "is no port"},
+                    Wrong{"an_address_alone", "inet:127.0.0.1", "is no port"},
+                    Wrong{"an_ipv6_address_alone", "inet:[::1]", "no port"},
+                    Wrong{"empty_brackets", "inet:[]:25", "no host"},
+                    Wrong{"a_bracket_that_is_not_closed", "inet:[::1:25", "no host"},
+                    Wrong{"more_behind_the_bracket", "inet:[::1]x:25", "no host"},
                     Wrong{"port_zero", "inet:localhost:0", "is no port"},
                     Wrong{"a_port_too_large", "inet:localhost:65536", "is no port"},
-                    Wrong{"sendmails_order", "inet:8891@localhost", "no port"},
-                    Wrong{"a_bare_ipv6_address", "inet:::1:8891", "in brackets"}),
+                    Wrong{"an_ipv6_address_marked_without_brackets", "inet:ipv6:::1:25", "no IPv6 address"},
+                    Wrong{"an_ipv4_address_marked_as_ipv6", "inet:[ipv6:127.0.0.1]:25", "no IPv6 address"},
+                    Wrong{"two_ports", "inet:mx.example:25:26", "no IPv6 address"},
+                    Wrong{"sendmails_order", "inet:8891@localhost", "is no port"}),
     [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace

@@ -7,29 +7,6 @@
 namespace hikyaku::milter {
 namespace {
 
-Stage stage_of(Command command) {
-  switch (command) {
-    case Command::connect:
-      return Stage::connect;
-    case Command::helo:
-      return Stage::helo;
-    case Command::mail:
-      return Stage::mail;
-    case Command::rcpt:
-      return Stage::rcpt;
-    case Command::data:
-      return Stage::data;
-    case Command::header:
-    case Command::end_of_headers:
-      return Stage::end_of_headers;
-    case Command::body:
-    case Command::end_of_message:
-      return Stage::end_of_message;
-    default:
-      return Stage::unknown;
-  }
-}
-
 // The later the stage the earlier it stands: a later value counts.
 constexpr Stage kLatestFirst[] = {Stage::unknown, Stage::end_of_message, Stage::end_of_headers,
                                   Stage::data,    Stage::rcpt,           Stage::mail,
@@ -154,7 +131,7 @@ std::optional<FilterSession::Event> FilterSession::handle_macros(std::string_vie
   // A new transaction begins with its macros: what the last one said must not be left for it.
   if (*command == Command::mail || *command == Command::helo || *command == Command::connect)
     forget_message();
-  auto& table = macros_[static_cast<std::size_t>(stage_of(*command))];
+  auto& table = macros_[static_cast<std::size_t>(macro_stage(*command))];
   table.clear();
   for (std::size_t i = 0; i < strings->size(); i += 2) table.set((*strings)[i], (*strings)[i + 1]);
   return std::nullopt;

@@ -32,6 +32,29 @@ std::string canonical_macro(std::string_view name) {
   return braced += '}';
 }
 
+Stage macro_stage(Command command) {
+  switch (command) {
+    case Command::connect:
+      return Stage::connect;
+    case Command::helo:
+      return Stage::helo;
+    case Command::mail:
+      return Stage::mail;
+    case Command::rcpt:
+      return Stage::rcpt;
+    case Command::data:
+      return Stage::data;
+    case Command::header:
+    case Command::end_of_headers:
+      return Stage::end_of_headers;
+    case Command::body:
+    case Command::end_of_message:
+      return Stage::end_of_message;
+    default:
+      return Stage::unknown;
+  }
+}
+
 MacroLists MacroLists::postfix() {
   MacroLists lists;
   lists[Stage::connect] = macro_names("j {daemon_name} {daemon_addr} v _");
@@ -48,15 +71,30 @@ const MacroNames* macro_override(const MacroOverrides& filters, Stage stage) {
   return number < filters.size() && filters[number] ? &*filters[number] : nullptr;
 }
 
-void MacroTable::set(std::string_view name, std::string_view value) {
+namespace {
+
+/// What `key` has in `pairs`; nullptr: nothing.
+const std::string* found(const std::vector<std::pair<std::string, std::string>>& pairs,
+                         std::string_view key) {
+  for (const auto& [known, value] : pairs)
+    if (known == key) return &value;
+  return nullptr;
+}
+
+}  // namespace
+
+void MacroTable::put(Pairs& pairs, std::string_view name, std::string_view value) {
   auto key = canonical_macro(name);
-  for (auto& [known, old] : values_) {
+  for (auto& [known, old] : pairs) {
     if (known != key) continue;
     old = value;
     return;
   }
-  values_.emplace_back(std::move(key), value);
+  pairs.emplace_back(std::move(key), value);
 }
+
+void MacroTable::set(std::string_view name, std::string_view value) { put(values_, name, value); }
+void MacroTable::set_default(std::string_view name, std::string_view value) { put(defaults_, name, value); }
 
 void MacroTable::remove(std::string_view name) {
   std::erase_if(values_, [key = canonical_macro(name)](const auto& one) { return one.first == key; });
@@ -64,9 +102,9 @@ void MacroTable::remove(std::string_view name) {
 
 std::optional<std::string_view> MacroTable::value(std::string_view name) const {
   const auto key = canonical_macro(name);
-  for (const auto& [known, value] : values_)
-    if (known == key) return value;
-  return std::nullopt;
+  const auto* value = found(values_, key);
+  if (value == nullptr) value = found(defaults_, key);
+  return value == nullptr ? std::nullopt : std::optional<std::string_view>(*value);
 }
 
 void MacroTable::sender(std::string_view address, std::string_view host, std::string_view mailer) {
@@ -87,7 +125,7 @@ void MacroTable::rejected_recipient(std::string_view enhanced_code, std::string_
 }
 
 void MacroTable::accepted_recipient(std::string_view queue_id) {
-  if (!value("i")) set("i", queue_id);
+  if (found(values_, "i") == nullptr) set("i", queue_id);
 }
 
 void MacroTable::end_of_message() {

@@ -23,6 +23,9 @@ std::string text(const MacroNames& names);
 /// they are, with braces put around one of several octets that has none.
 std::string canonical_macro(std::string_view name);
 
+/// The stage of the macros that travel before a command.
+Stage macro_stage(Command command);
+
 /// Which macros travel before which event: the settings milter_*_macros.
 struct MacroLists {
   std::array<MacroNames, kStages> of;
@@ -43,13 +46,16 @@ const MacroNames* macro_override(const MacroOverrides& filters, Stage stage);
 /// values are.
 class MacroTable {
  public:
+  /// What the macro is worth while it has no value (milter_macro_defaults).
+  void set_default(std::string_view name, std::string_view value);
   /// Sets or replaces. An empty value is a value.
   void set(std::string_view name, std::string_view value);
   void remove(std::string_view name);
+  /// Its value, or its default.
   std::optional<std::string_view> value(std::string_view name) const;
   bool empty() const { return values_.empty(); }
   void clear() { values_.clear(); }
-  /// All of them in the order in which they were set first, names in canonical form.
+  /// All values, without the defaults, in the order in which they were set first; names in canonical form.
   const std::vector<std::pair<std::string, std::string>>& all() const { return values_; }
 
   // The facts of a message, as Postfix tells them. `address` is quoted where SMTP needs it, without brackets.
@@ -67,7 +73,9 @@ class MacroTable {
   void end_of_message();
 
  private:
-  std::vector<std::pair<std::string, std::string>> values_;
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  static void put(Pairs& pairs, std::string_view name, std::string_view value);
+  Pairs values_, defaults_;
 };
 
 }  // namespace hikyaku::milter

@@ -230,6 +230,10 @@ void MultiplexedChild::give_message_up(Moment now) {
 }
 
 void MultiplexedChild::rule_out(Scope scope, std::string why) {
+  if (failed()) {  // which stays in the report
+    (scope == Scope::connection ? ruled_out_connection_ : ruled_out_message_) = true;
+    return;
+  }
   auto& report = current();
   report.state = ChildReport::State::ruled_out;
   report.why = std::move(why);
@@ -243,15 +247,23 @@ void MultiplexedChild::rule_out(Scope scope, std::string why) {
   if (link_ == Link::ready) give_message_up(asked_);
 }
 
-void MultiplexedChild::set_macro(Scope scope, std::string_view name, std::string_view value) {
-  (scope == Scope::connection ? extra_connection_ : extra_message_).set(name, value);
+void MultiplexedChild::set_macro(Scope scope, Stage stage, std::string_view name, std::string_view value) {
+  auto& extras = scope == Scope::connection ? extra_connection_ : extra_message_;
+  const auto key = canonical_macro(name);
+  std::erase_if(extras, [&key](const Extra& extra) { return extra.name == key; });
+  extras.push_back({key, std::string(value), stage});
 }
 
 const MacroTable& MultiplexedChild::macros(Stage stage, MacroTable& made) const {
   const auto& told = parent_.macros(stage);
-  const auto extra = [&](std::string_view name) {
-    const auto value = extra_message_.value(name);
-    return value ? value : extra_connection_.value(name);
+  // What the MTA tells at another stage than that of the condition counts more there.
+  const auto counts = [&](const Extra& extra) { return extra.stage == stage || !told.value(extra.name); };
+  const auto extra = [&](std::string_view name) -> std::optional<std::string_view> {
+    const auto key = canonical_macro(name);
+    for (const auto* extras : {&extra_message_, &extra_connection_})
+      for (const auto& one : *extras)
+        if (one.name == key && counts(one)) return one.value;
+    return std::nullopt;
   };
   // Its own list may name what the MTA tells at another stage.
   if (const auto* list = macro_override(session_->agreement().macros, stage)) {
@@ -264,7 +276,8 @@ const MacroTable& MultiplexedChild::macros(Stage stage, MacroTable& made) const 
   if (extra_connection_.empty() && extra_message_.empty()) return told;
   made = told;
   for (const auto* extras : {&extra_connection_, &extra_message_})
-    for (const auto& [name, value] : extras->all()) made.set(name, value);
+    for (const auto& one : *extras)
+      if (counts(one)) made.set(one.name, one.value);
   return made;
 }
 

@@ -82,11 +82,16 @@ class MultiplexedChild {
   void begin_message();
   void end_message(Moment now);  ///< it is told ABORT, once it answers, if it did not hear the message out
   void rule_out(Scope scope, std::string why);
-  void set_macro(Scope scope, std::string_view name, std::string_view value);
+  /// Told from `stage` on, but where the MTA tells a value of its own at another one.
+  void set_macro(Scope scope, Stage stage, std::string_view name, std::string_view value);
   bool evaluated() const { return settings_.mode == Multiplexer::Mode::evaluation; }
   bool in_message() const { return in_message_; }
   /// It is spoken to: it did not fail, was not ruled out, and has not made up its mind of the message.
   bool takes_part() const { return link_ == Link::ready && !ruled_out() && !(in_message_ && final_); }
+  /// Its conditions count: also where it failed, for then it has no fallback to give.
+  bool may_be_ruled_out() const {
+    return takes_part() || (failed() && !ruled_out() && !(in_message_ && final_));
+  }
   bool ruled_out() const { return ruled_out_connection_ || (in_message_ && ruled_out_message_); }
   bool failed() const { return standing_.has_value(); }
   bool wants(Command command) const { return takes_part() && session_->wants(command); }
@@ -162,7 +167,12 @@ class MultiplexedChild {
   std::optional<ClientSession::Verdict> standing_;  // its fallback, once it failed
   ClientSession::Verdict last_;
   std::optional<ClientSession::Verdict> final_;
-  MacroTable extra_connection_, extra_message_;
+  /// What conditions set, and at which stage each.
+  struct Extra {
+    std::string name, value;
+    Stage stage;
+  };
+  std::vector<Extra> extra_connection_, extra_message_;
   ChildReport connection_, message_;
   std::optional<BodyStore::Extent> new_body_;
   BodyReplacement replacement_;

@@ -42,8 +42,9 @@ void Multiplexer::set_macro(std::size_t child, std::string_view name, std::strin
 void Multiplexer::decided() { core_->decided(); }
 
 bool Multiplexer::takes_part(std::size_t child) const { return core_->at(child).takes_part(); }
-ClientSession::Verdict::Kind Multiplexer::last_verdict(std::size_t child) const {
-  return core_->at(child).last().kind;
+bool Multiplexer::may_be_ruled_out(std::size_t child) const { return core_->at(child).may_be_ruled_out(); }
+const ClientSession::Verdict& Multiplexer::last_verdict(std::size_t child) const {
+  return core_->at(child).last();
 }
 const FilterSession& Multiplexer::parent() const { return core_->parent(); }
 const Agreement* Multiplexer::agreement(std::size_t child) const { return core_->at(child).agreement(); }

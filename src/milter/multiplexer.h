@@ -171,13 +171,16 @@ class Multiplexer {
   /// `child` is spoken to no more: in this connection at connect and HELO, else in this message.
   void rule_out(std::size_t child, std::string why);
   /// `child` is told this macro from now on: for the connection at connect and HELO, else for this message.
+  /// What the MTA tells of it at a later stage counts there.
   void set_macro(std::size_t child, std::string_view name, std::string_view value);
   void decided();
 
-  /// A child still has a part in the message, or connection: its conditions are worth asking.
+  /// A child still has a part in the message, or connection.
   bool takes_part(std::size_t child) const;
+  /// Its conditions are worth asking: it has a part, or it failed and its fallback would count.
+  bool may_be_ruled_out(std::size_t child) const;
   /// What it said last in this message, or in this connection before: for conditions that ask.
-  ClientSession::Verdict::Kind last_verdict(std::size_t child) const;
+  const ClientSession::Verdict& last_verdict(std::size_t child) const;
   /// The MTA's macros and what was agreed on with it.
   const FilterSession& parent() const;
   /// What was agreed on with the child; nullptr where it is not there.

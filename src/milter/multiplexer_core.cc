@@ -176,7 +176,8 @@ bool Multiplexer::Core::begin_event() {
     in_message_ = true;
     for (const auto& child : children_) child->begin_message();
   }
-  const bool anyone = std::ranges::any_of(children_, [](const auto& child) { return child->takes_part(); });
+  const bool anyone =
+      std::ranges::any_of(children_, [](const auto& child) { return child->may_be_ruled_out(); });
   if (anyone && settings_.decide.contains(command_)) {
     phase_ = Phase::deciding;
     events_.emplace_back(Decide{command_, &said_});
@@ -187,13 +188,13 @@ bool Multiplexer::Core::begin_event() {
 }
 
 void Multiplexer::Core::rule_out(std::size_t child, std::string why) {
-  if (phase_ == Phase::deciding && at(child).takes_part())
+  if (phase_ == Phase::deciding && at(child).may_be_ruled_out())
     at(child).rule_out(in_message_ ? Scope::message : Scope::connection, std::move(why));
 }
 
 void Multiplexer::Core::set_macro(std::size_t child, std::string_view name, std::string_view value) {
   if (phase_ == Phase::deciding)
-    at(child).set_macro(in_message_ ? Scope::message : Scope::connection, name, value);
+    at(child).set_macro(in_message_ ? Scope::message : Scope::connection, macro_stage(command_), name, value);
 }
 
 void Multiplexer::Core::decided() {

@@ -290,6 +290,36 @@ TEST(MultiplexerConditions, AMacroIsToldFromThereOn) {
   rig.envelope();
 }
 
+TEST(MultiplexerConditions, AMacroThatTheMtaTellsLaterIsItsOwnFromThereOn) {
+  std::vector<std::string> told;
+  Rig rig(1, [&](Rig& one) {
+    one.settings.decide = {Command::mail};
+    one.filters[0].act = [&](Session& session, const Session::Event& event) {
+      if (std::holds_alternative<Session::Mail>(event) || std::holds_alternative<Session::Data>(event))
+        told.emplace_back(session.macro("i").value_or("none"));
+    };
+  });
+  rig.decide = [&](const auto&) { rig.mux->set_macro(0, "i", "dummy-id"); };
+  rig.connect(), rig.helo(), rig.mail(), rig.rcpt();
+  rig.macros.set("i", "4QABC");
+  rig.data();
+  EXPECT_THAT(told, ElementsAre("dummy-id", "4QABC"));
+}
+
+TEST(MultiplexerConditions, OneThatFailedHasNoFallbackWhereItIsRuledOut) {
+  for (const bool out : {false, true}) {
+    Rig rig(2, [](Rig& one) {
+      one.settings.decide = {Command::connect};
+      one.settings.children[0].fallback = Multiplexer::Fallback::reject;
+      one.filters[0].way = Way::refuses_connection;
+    });
+    rig.decide = [&](const auto&) {
+      if (out && rig.mux->may_be_ruled_out(0)) rig.mux->rule_out(0, "not for this client");
+    };
+    EXPECT_EQ(rig.connect().kind, out ? Kind::go_on : Kind::reply);
+  }
+}
+
 // ---- the content ----
 
 TEST(MultiplexerContent, AChildSeesTheEditsOfThoseBeforeIt) {

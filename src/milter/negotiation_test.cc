@@ -212,5 +212,23 @@ TEST(Macros, NamesAreSeparatedByBlanksAndCommas) {
   EXPECT_TRUE(macro_names("").empty());
 }
 
+TEST(MacroTable, DefaultsAreWorthSomethingWhereverThereIsNoValue) {
+  MacroTable table;
+  table.set_default("i", "none yet");
+  table.set_default("{mail_addr}", "nobody");
+  EXPECT_EQ(table.value("i"), "none yet");
+  EXPECT_TRUE(table.empty());
+  table.sender("a@a.example", "a.example", "smtp");
+  EXPECT_EQ(table.value("i"), "none yet");
+  EXPECT_EQ(table.value("{mail_addr}"), "a@a.example");
+  table.accepted_recipient("4QABC");
+  EXPECT_EQ(table.value("i"), "4QABC");
+  table.end_of_message();
+  EXPECT_EQ(table.value("i"), "none yet");
+  EXPECT_EQ(table.value("{mail_addr}"), "nobody");
+  table.set("{mail_addr}", "");
+  EXPECT_EQ(table.value("{mail_addr}"), "") << "empty is a value";
+}
+
 }  // namespace
 }  // namespace hikyaku::milter

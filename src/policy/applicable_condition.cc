@@ -292,8 +292,9 @@ Because decide(const RestrictAccounts& restrict, Asking& asking, std::size_t con
 }
 
 Because decide(const RubyStoppers& stoppers, Asking& asking) {
-  const auto& block = stoppers.at[static_cast<std::size_t>(asking.facts.stage)];
-  if (!block || !asking.ask(*block, std::nullopt)) return std::nullopt;
+  const auto& blocks = stoppers.at[static_cast<std::size_t>(asking.facts.stage)];
+  if (std::ranges::none_of(blocks, [&](const auto& block) { return asking.ask(block, std::nullopt); }))
+    return std::nullopt;
   return "its " + std::string(text(asking.facts.stage)) + " stopper said so";
 }
 
@@ -324,7 +325,7 @@ struct Acts {
     return stage == MilterStage::envelope_recipient || stage == MilterStage::data;
   }
   bool operator()(const RubyStoppers& stoppers) const {
-    return stoppers.at[static_cast<std::size_t>(stage)].has_value();
+    return !stoppers.at[static_cast<std::size_t>(stage)].empty();
   }
 };
 

@@ -94,9 +94,9 @@ struct RestrictAccounts {
   std::vector<Matcher> accounts = {};
   std::vector<std::shared_ptr<const table::Table>> tables = {};
 };
-/// A condition that the configuration defines, in Ruby: for each stage its stopper.
+/// A condition that the configuration defines, in Ruby: for each stage its stoppers, any of which stops.
 struct RubyStoppers {
-  std::optional<RubyBlock> at[kMilterStages] = {};
+  std::vector<RubyBlock> at[kMilterStages] = {};
 };
 
 struct ApplicableCondition {

@@ -306,7 +306,7 @@ class Blocks : public RubyStopperPort {
 };
 RubyStoppers stopper(MilterStage stage, std::size_t number) {
   RubyStoppers stoppers;
-  stoppers.at[static_cast<std::size_t>(stage)] = RubyBlock{number, {}};
+  stoppers.at[static_cast<std::size_t>(stage)].push_back(RubyBlock{number, {}});
   return stoppers;
 }
 
@@ -317,6 +317,14 @@ TEST(RubyStoppers, AreAskedAtTheirStageAlone) {
   EXPECT_EQ(stop(decide(stopper(MilterStage::helo, 1), {.stage = MilterStage::helo}, &blocks)),
             "its helo stopper said so");
   EXPECT_FALSE(decide(stopper(MilterStage::helo, 0), {.stage = MilterStage::helo}, &blocks).stop);
+}
+TEST(RubyStoppers, AnyOfThoseOfAStageStops) {
+  Blocks blocks;
+  auto both = stopper(MilterStage::connect, 1);
+  both.at[static_cast<std::size_t>(MilterStage::connect)].push_back(RubyBlock{0, {}});
+  EXPECT_EQ(stop(decide(both, {}, &blocks)), "its connect stopper said so");
+  std::ranges::reverse(both.at[static_cast<std::size_t>(MilterStage::connect)]);
+  EXPECT_EQ(stop(decide(both, {}, &blocks)), "its connect stopper said so");
 }
 TEST(RubyStoppers, AnExceptionLeavesTheChildApplicable) {
   Blocks blocks;

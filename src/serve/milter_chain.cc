@@ -135,16 +135,10 @@ MilterChain::MilterChain(std::shared_ptr<const MilterSet> set, io::DeadlineSweep
     : set_(std::move(set)), sweep_(sweep), pool_(pool), warn_(std::move(warn)) {
   for (const auto& filter : set_->filters()) filters_.push_back(std::make_unique<One>(filter, sweep));
   const auto& settings = set_->settings();
-  for (const auto& [name, value] : settings.macro_defaults) macros_.set(name, value);
+  for (const auto& [name, value] : settings.macro_defaults) macros_.set_default(name, value);
   macros_.set("j", settings.hostname);
   macros_.set("{daemon_name}", settings.daemon_name);
   macros_.set("v", settings.version);
-}
-
-void MilterChain::forget_macro(std::string_view name) {
-  macros_.remove(name);
-  for (const auto& [known, value] : set_->settings().macro_defaults)
-    if (milter::canonical_macro(known) == name) macros_.set(name, value);
 }
 
 bool MilterChain::wants_rejected_recipients() const {

@@ -97,8 +97,6 @@ class MilterChain {
 
   bool empty() const { return filters_.empty(); }
   milter::MacroTable& macros() { return macros_; }
-  /// It is worth no more than what milter_macro_defaults has for it.
-  void forget_macro(std::string_view name);
   /// Some filter wants to be told of recipients that were refused.
   bool wants_rejected_recipients() const;
   /// Connects to one filter after the other, and tells it of the client. The first event.

@@ -1,7 +1,15 @@
 #include "serve/multiplexer_conditions.h"
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <memory>
+#include <set>
 #include <utility>
 
 #include "base/escape.h"
@@ -42,14 +50,14 @@ policy::MilterClient::Family family_of(milter::ClientAddress::Family family) {
   return Family::unknown;
 }
 
-policy::ChildState::Status status_of(milter::ClientSession::Verdict::Kind kind) {
+policy::ChildState::Status status_of(const milter::ClientSession::Verdict& verdict) {
   using Kind = milter::ClientSession::Verdict::Kind;
   using Status = policy::ChildState::Status;
-  switch (kind) {
+  switch (verdict.kind) {
     case Kind::accept:
       return Status::accept;
     case Kind::reply:
-      return Status::reject;
+      return verdict.reply.code >= 500 ? Status::reject : Status::temporary_failure;
     case Kind::shutdown:
       return Status::temporary_failure;
     case Kind::discard:
@@ -92,7 +100,7 @@ policy::MilterClient MultiplexerConditions::client_facts() const {
 }
 
 bool MultiplexerConditions::acts(std::size_t child, const milter::Multiplexer& core) const {
-  return core.takes_part(child) &&
+  return core.may_be_ruled_out(child) &&
          configuration_.settings.conditions.acts(stage_, configuration_.children[child].uses);
 }
 
@@ -130,7 +138,10 @@ std::vector<MultiplexerConditions::Decided> MultiplexerConditions::look(
   facts.parameters = parameters_;
   facts.recipient = recipient_;
   facts.header_name = header_.name;
+  // As the manual's examples have it: without the blank behind the colon.
   facts.header_value = header_.value;
+  if (core.parent().leading_space() == milter::LeadingSpace::kept && facts.header_value.starts_with(' '))
+    facts.header_value.remove_prefix(1);
   facts.chunk = chunk_;
   facts.macros = &macros;
   facts.sessions = services_.begun - services_.ended;
@@ -163,25 +174,58 @@ void MultiplexerConditions::apply(std::vector<Decided> all, milter::Multiplexer&
   }
 }
 
+namespace {
+
+constexpr std::chrono::seconds kDnsblPatience{5};  // milter-manager's; MTAs wait 30 s for an answer
+
+/// Questions that are in flight together.
+struct Questions {
+  explicit Questions(const asio::any_io_executor& executor) : over(executor, kDnsblPatience) {}
+  std::vector<policy::DnsblAnswer> answers;  // at first that none came
+  std::size_t open = 0;
+  asio::steady_timer over;
+};
+
+asio::awaitable<void> ask(io::Resolver& resolver, std::shared_ptr<Questions> questions, std::size_t number) {
+  auto reply = co_await resolver.query(questions->answers[number].name, io::Resolver::Type::a);
+  auto& answer = questions->answers[number];
+  answer.failed = reply.status == io::DnsReply::Status::temporary;
+  for (auto& record : reply.records) answer.addresses.push_back(std::move(record.text));
+  if (--questions->open == 0) questions->over.cancel();
+}
+
+/// The answers that came within kDnsblPatience.
+asio::awaitable<std::vector<policy::DnsblAnswer>> ask_all(io::Resolver& resolver,
+                                                          std::set<std::string> names) {
+  const auto executor = co_await asio::this_coro::executor;
+  auto questions = std::make_shared<Questions>(executor);
+  for (const auto& name : names) {
+    policy::DnsblAnswer answer;
+    answer.name = name;
+    answer.failed = true;
+    questions->answers.push_back(std::move(answer));
+  }
+  questions->open = names.size();
+  for (std::size_t i = 0; i < names.size(); ++i)
+    asio::co_spawn(executor, ask(resolver, questions, i), asio::detached);
+  if (questions->open > 0) co_await questions->over.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_return questions->answers;
+}
+
+}  // namespace
+
 asio::awaitable<void> MultiplexerConditions::decide_waiting(milter::Multiplexer& core) {
-  std::vector<policy::DnsblAnswer> dnsbl;
   bool may_wait = false;
+  std::set<std::string> names;
   for (std::size_t child = 0; child < configuration_.children.size(); ++child) {
     if (!acts(child, core)) continue;
     const auto& uses = configuration_.children[child].uses;
     may_wait = may_wait || configuration_.settings.conditions.may_wait(stage_, uses);
     if (stage_ != policy::MilterStage::connect) continue;
     const auto questions = configuration_.settings.conditions.dnsbl_questions(client_facts(), uses);
-    for (const auto& question : questions) {
-      if (std::ranges::any_of(dnsbl, [&](const auto& known) { return known.name == question; })) continue;
-      auto reply = co_await services_.resolver.query(question, io::Resolver::Type::a);
-      policy::DnsblAnswer answer;
-      answer.name = question;
-      answer.failed = reply.status == io::DnsReply::Status::temporary;
-      for (auto& record : reply.records) answer.addresses.push_back(std::move(record.text));
-      dnsbl.push_back(std::move(answer));
-    }
+    names.insert(questions.begin(), questions.end());
   }
+  const auto dnsbl = co_await ask_all(services_.resolver, std::move(names));
   if (!may_wait) {
     apply(look(core, dnsbl), core);
     co_return;

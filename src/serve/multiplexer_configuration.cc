@@ -49,7 +49,9 @@ milter::Multiplexer::Child core_child(const config::ChildSettings& child,
   using AddedHeaders = milter::Multiplexer::AddedHeaders;
   return {.name = child.name,
           .fallback = fallback_of(*child.fallback_status),
-          .fallback_at_disconnect = fallback_of(*settings.fallback_status_at_disconnect),
+          .fallback_at_disconnect =
+              fallback_of(child.fallback_status.origin.built_in() ? *settings.fallback_status_at_disconnect
+                                                                  : *child.fallback_status),
           .timeouts = {.connection = *child.connection_timeout,
                        .writing = *child.writing_timeout,
                        .reading = *child.reading_timeout,

@@ -265,7 +265,7 @@ void ServerMilters::abort() {
   if (!chain_) return;
   chain_->abort();
   chain_->macros().end_of_message();
-  chain_->forget_macro("{auth_author}");
+  chain_->macros().remove("{auth_author}");
   skip_ = false;
   queue_id_.clear();
   sender_.clear();

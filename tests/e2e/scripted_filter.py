@@ -26,15 +26,16 @@ class ScriptedFilter:
     ["raw", octets]; ["wait", seconds]; ["until", threading.Event]. An empty answer says nothing. Without a script "c" is said to all.
     """
 
-    def __init__(self, unix=None):
+    def __init__(self, unix=None, host="127.0.0.1"):
         if unix:
             self.listener = socket.socket(socket.AF_UNIX)
             self.listener.bind(str(unix))
             self.listener.listen(64)
             self.address = f"unix:{unix}"
         else:
-            self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-            self.address = "inet:127.0.0.1:%d" % self.listener.getsockname()[1]
+            self.listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=64)
+            self.port = self.listener.getsockname()[1]
+            self.address = f"inet:{host}:{self.port}"
         self.changed, self.stopped = threading.Condition(), False
         self.begin({})
         threading.Thread(target=self._accept, daemon=True).start()

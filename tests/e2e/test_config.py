@@ -167,6 +167,30 @@ def test_config_check_tells_what_classes_of_internal_mail_do_not_have(lab):
     assert len(notify) == 1 and "notify has no effect" in notify[0], told
 
 
+def test_config_check_tells_of_overrides_that_their_service_does_not_look_at(lab):
+    hub = lab.hub("my_milters = inet:127.0.0.1:7\n", start=False, services={"smtp": "-o non_smtpd_milters=inet:127.0.0.1:1 -o internal_mail_filter_classes=bounce",
+                                                                              "other": "-o smtpd_milters=$my_milters -o milter_default_action=accept"},
+                  transports="x unix - - n - - smtp -o smtpd_milters=inet:127.0.0.1:1\ny unix - - n - - smtp -o milter_default_action=accept\n"
+                             "pickup unix n - n 60 1 pickup -o non_smtpd_milters=inet:127.0.0.1:2 -o cleanup_service_name=sub\n")
+    told = [(row["line"], row["text"]) for row in json_rows(hub.run("config", "check", "--json")) if row.get("file", "").endswith("master.cf")]
+    line = lambda begin: hub.line_of(begin, "master.cf")
+    smtp, other, x, y, pickup = line(f"127.0.0.1:{hub.port}"), line(f"127.0.0.1:{hub.ports['other']}"), line("x "), line("y "), line("pickup")
+    for place, words in ((smtp, "non_smtpd_milters has no effect here"), (smtp, "internal_mail_filter_classes has no effect here"), (x, "smtpd_milters has no effect here"),
+                         (y, "milter_default_action has no effect here"), (pickup, "set those of filters on the line of smtpd or pickup itself")):
+        assert any(at == place and words in text for at, text in told), (place, words, told)
+    assert not [text for at, text in told if at == other and "no effect" in text], told
+    assert len([1 for at, text in told if at == pickup and "no effect" in text]) == 1, told
+
+
+def test_config_check_tells_of_results_that_are_no_filters(lab):
+    hub = lab.hub("smtpd_milter_maps = inline:{{127.0.0.1=garbage}},\n  cidr:{{10.0.0.0/8 rubbish}, {192.0.2.0/24 DISABLE}},\n  texthash:@T@/clients\n  pcre:{{/^1(.*)$$/ filter$$1}}\n",
+                  tables={"clients": "192.0.2.9 inet:127.0.0.1:1, { unix:/x, default_action=accept }\n192.0.2.8 trash\n"}, start=False)
+    told, line = remarks(hub), hub.line_of("smtpd_milter_maps")
+    for place, words in ((f"main.cf:{line}", "the result for 127.0.0.1 is neither DISABLE nor a list of filters: 'garbage'"), (f"main.cf:{line + 1} cidr:{{}}:1", "'rubbish'"), ("clients:2", "'trash'")):
+        assert any(words in text for text in told.get(place, [])), (place, words, told)
+    assert sum("neither DISABLE" in text for texts in told.values() for text in texts) == 3, told
+
+
 def test_config_check_tells_of_rules_that_can_never_match(lab):
     hub = lab.hub("canonical_maps = static:all@example.com, hash:@T@/canonical\nsender_canonical_maps = regexp:{ {/./ x@example.com} }, hash:@T@/canonical\n"
                   "recipient_canonical_maps = hash:@T@/canonical, static:all@example.com\n"

@@ -6,7 +6,7 @@ from client import Client, sample
 from scripted_filter import ScriptedFilter, negotiation
 from test_explain import explain
 from test_smtp import relay
-from marks import long
+from marks import Skip, long
 
 NO_REPLIES = 0x1000 | 0x2000 | 0x4000 | 0x8000 | 0x10000 | 0x20000 | 0x80 | 0x40000 | 0x80000
 REJECTED_RECIPIENTS = 0x800
@@ -411,6 +411,57 @@ def test_notices_of_the_hub_pass_the_filters_for_what_comes_not_by_smtp(lab):
     assert b"X-Notice: seen" in notice.header(), notice.header()
     packets, = one.wait_closed()
     assert packets[2][1].startswith("localhost\0004") and ["M", "\0"] in packets and ["R", "a@a.example\0"] in packets, packets
+
+
+def asked(hub, one, service=None) -> bool:
+    """Whether the filter was asked about the mail that comes by a service."""
+    one.begin({})
+    with Client(hub.ports[service or next(iter(hub.ports))]) as client:
+        client.ehlo()
+        client.mail("a@a.example", "b@dest.example")
+        client.quit()
+    return any("E" in kinds(packets) for packets in one.wait_closed(count=1))
+
+
+def test_filters_are_found_by_all_forms_of_an_address_that_postfix_takes(lab):
+    sink = lab.sink()
+    one, = filters(lab, {})
+    forms = {"port": f"inet:{one.port}", "colon": f"inet::{one.port}", "brackets": f"inet:[127.0.0.1]:{one.port}"}
+    hub = lab.hub(relay(sink), services={name: f"-o smtpd_milters={form}" for name, form in forms.items()})
+    for name in forms:
+        assert asked(hub, one, name), name
+
+
+def test_filters_are_found_by_all_forms_of_an_ipv6_address(lab):
+    try:
+        one = ScriptedFilter(host="::1")
+    except OSError:
+        raise Skip("there is no ::1 here") from None
+    lab.at_end.append(one.stop)
+    sink = lab.sink()
+    forms = {"bare": f"inet:::1:{one.port}", "brackets": f"inet:[::1]:{one.port}", "marked": f"inet:[ipv6:::1]:{one.port}", "Marked": f"inet:[IPv6:::1]:{one.port}"}
+    hub = lab.hub(relay(sink), services={name: f"-o smtpd_milters={form}" for name, form in forms.items()})
+    for name in forms:
+        assert asked(hub, one, name), name
+
+
+def test_a_socket_of_a_chrooted_service_is_below_queue_directory_as_in_postfix(lab):
+    sink = lab.sink()
+    hub = lab.hub(relay(sink) + "smtpd_milters = unix:/mil/sock\n", services={"smtp": "", "whole": "-o smtpd_milters=unix:@DIR@/queue/mil/sock", "below": "-o smtpd_milters=unix:mil/sock"}, start=False)
+    master = hub.conf / "master.cf"
+    master.write_text(master.read_text().replace(f"127.0.0.1:{hub.port} inet n - n -", f"127.0.0.1:{hub.port} inet n - y -"))
+    path = hub.home / "queue" / "mil" / "sock"
+    code, out, problems = hub.run("config", "check", want=None)
+    assert code == 0 and f"connect to Milter service unix:{path}: No such file" in out + problems, out + problems
+    path.parent.mkdir()
+    one = ScriptedFilter(unix=path)
+    lab.at_end.append(one.stop)
+    assert "milter" not in hub.run("config", "check", want=None)[1]
+    hub.start()
+    for name in hub.ports:
+        assert asked(hub, one, name), name
+    rows = [row for row in explain(hub, "a@a.example", "b@dest.example", "--port", str(hub.port))["entries"] if row["step"] == "milter.message"]
+    assert [row["rule"] for row in rows] == [f"unix:{path}"], rows
 
 
 def test_explain_names_the_filters_and_config_check_those_that_are_not_there(lab):

@@ -188,6 +188,28 @@ def test_a_postfix_is_copied_with_a_report(lab):
     assert value(lab, new, "queue_directory", "virtual_alias_domains") == ["/var/spool/hikyaku", "old.test"]
 
 
+def test_the_copy_finds_the_filters_where_they_listen(lab):
+    old, new, spool = lab.folder / "postfix", lab.folder / "hikyaku", lab.folder / "spool"
+    old.mkdir()
+    (old / "main.cf").write_text(f"compatibility_level = 3.6\nqueue_directory = {spool}\nmilter_default_action = accept\n"
+                                 "smtpd_milters = unix:/spamass/spamass.sock,\n  { local:opendkim/opendkim.sock, connect_timeout=3s }\nnon_smtpd_milters = $smtpd_milters\n")
+    (old / "master.cf").write_text("smtp      inet  n       -       y       -       -       smtpd\n"
+                                   "submission inet n      -       y       -       -       smtpd\n  -o smtpd_milters=unix:/own.sock\n"
+                                   "cleanup   unix  n       -       y       -       0       cleanup\nsmtp      unix  -       -       y       -       -       smtp\n")
+    rows = [json.loads(line) for line in setup(lab, "--from", old, "-c", new, "--json").splitlines()]
+    changed = [(Path(r["file"]).name, r["line"], r["is"], r["why"]) for r in rows if r.get("kind") == "changed"]
+    there, whole = "its filter listens below Postfix's queue_directory", "the hub finds its filters by whole paths"
+    assert changed == [("main.cf", 4, f"smtpd_milters = unix:{spool}/spamass/spamass.sock,", there),
+                       ("main.cf", 5, f"  {{ local:{spool}/opendkim/opendkim.sock, connect_timeout=3s }}", there),
+                       ("master.cf", 1, "smtp      inet  n       -       n       -       -       smtpd", whole),
+                       ("master.cf", 2, "submission inet n      -       n       -       -       smtpd", whole),
+                       ("master.cf", 3, f"  -o smtpd_milters=unix:{spool}/own.sock", there),
+                       ("master.cf", 4, "cleanup   unix  n       -       n       -       0       cleanup", whole)], changed
+    # Nobody listens there: the check says where it looked, and that mail passes.
+    for path in ("spamass/spamass.sock", "opendkim/opendkim.sock", "own.sock"):
+        assert any(r.get("level") == "warning" and f"unix:{spool}/{path}" in r["text"] and "passes without it" in r["text"] for r in rows), (path, rows)
+
+
 def test_the_copy_decides_as_the_original(lab):
     old, new = old_postfix(lab), lab.folder / "hikyaku"
     setup(lab, "--from", old, "-c", new)
