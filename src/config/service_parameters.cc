@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <vector>
 
 #include "config/parameters.h"
@@ -15,7 +14,7 @@ using Role = Service::Role;
 /// What the services of some roles read, and others do not.
 struct Reading {
   std::string_view name;  ///< ending in *: all that begin so
-  std::initializer_list<Role> by;
+  std::vector<Role> by;
   std::string_view why_not;
 
   bool is_for(std::string_view parameter) const {
