@@ -205,14 +205,27 @@ class Reader {
     out.macros[Stage::end_of_headers] = names("milter_end_of_header_macros");
     out.macros[Stage::end_of_message] = names("milter_end_of_data_macros");
     out.macros[Stage::unknown] = names("milter_unknown_command_macros");
-    for (const auto& element : main_.list("milter_macro_defaults")) {
-      if (auto pair = attribute_of(element.text)) {
-        out.macro_defaults.push_back(*std::move(pair));
-      } else {
-        fault("milter_macro_defaults", element.origin, element.column,
-              "\"" + escaped(element.text, 60) + "\": write name=value");
-      }
+    for (const auto& element : main_.list("milter_macro_defaults")) macro_default(out, element);
+  }
+
+  void macro_default(MilterSettings& out, const Value& element) {
+    constexpr std::string_view kSetting = "milter_macro_defaults";
+    auto pair = attribute_of(element.text);
+    if (!pair)
+      return fault(kSetting, element.origin, element.column,
+                   "\"" + escaped(element.text, 60) + "\": write name=value, or { name = a value }");
+    const auto name = milter::canonical_macro(pair->first);
+    const bool again = std::ranges::any_of(
+        out.macro_defaults, [&](const auto& one) { return milter::canonical_macro(one.first) == name; });
+    if (!again) {
+      out.macro_defaults.push_back(*std::move(pair));
+      return;
     }
+    diagnostics_.add({.level = Diagnostic::Level::warning,
+                      .where = element.origin,
+                      .column = element.column,
+                      .text = std::string(kSetting) + ": \"" + escaped(element.text, 60) +
+                              "\" has no effect: this macro has a default already"});
   }
 
   const Main& main_;

@@ -112,6 +112,48 @@ TEST(MilterSettings, macros_are_those_of_the_settings) {
                           Pair("{spaced}", "a b, c"), Pair("{tight}", "d"), Pair("{x}", "{y}")));
 }
 
+struct MacroDefault {
+  const char* name;
+  std::string_view text, macro, value;
+};
+class MilterSettingsMacroDefault : public testing::TestWithParam<MacroDefault> {};
+
+TEST_P(MilterSettingsMacroDefault, IsWhatPostfixTells) {
+  const Read read("milter_macro_defaults = " + std::string(GetParam().text) + "\n");
+  EXPECT_EQ(read.told(), "");
+  EXPECT_THAT(read.settings.macro_defaults,
+              ElementsAre(Pair(std::string(GetParam().macro), std::string(GetParam().value))));
+}
+
+// As Postfix 3.7.11 sends them.
+INSTANTIATE_TEST_SUITE_P(
+    , MilterSettingsMacroDefault,
+    testing::Values(MacroDefault{"bare", "x=a", "x", "a"}, MacroDefault{"braced_name", "{x}=a", "{x}", "a"},
+                    MacroDefault{"braced_value", "{x}={y}", "{x}", "{y}"},
+                    MacroDefault{"in_braces", "{ x = a b }", "x", "a b"},
+                    MacroDefault{"braced_name_in_braces", "{ {x} = a b, c }", "{x}", "a b, c"},
+                    MacroDefault{"tightly", "{{x}=a b}", "{x}", "a b"},
+                    MacroDefault{"both_braced_in_braces", "{{x}={y}}", "{x}", "{y}"},
+                    MacroDefault{"braces_in_the_value", "{ {x} = {a} {b} }", "{x}", "{a} {b}"},
+                    MacroDefault{"comma_behind", "{ x = a, }", "x", "a,"},
+                    MacroDefault{"comma_before", "{ x = , a }", "x", ", a"},
+                    MacroDefault{"comma_behind_the_braces", "{ x = a },", "x", "a"},
+                    MacroDefault{"equals_in_the_value", "{ x = a=b }", "x", "a=b"},
+                    MacroDefault{"two_equals", "{ x == a }", "x", "= a"},
+                    MacroDefault{"stray_brace", "x=a}", "x", "a}"}, MacroDefault{"empty", "{x}=", "{x}", ""},
+                    MacroDefault{"empty_in_braces", "{ {x} = }", "{x}", ""}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(MilterSettings, of_two_defaults_of_a_macro_the_first_counts) {
+  const Read read("milter_macro_defaults = {x}=a, { {long} = b },\n  x=c long=d\n");
+  EXPECT_FALSE(read.diagnostics.failed());
+  EXPECT_THAT(read.settings.macro_defaults, ElementsAre(Pair("{x}", "a"), Pair("{long}", "b")));
+  ASSERT_EQ(read.diagnostics.all().size(), 2U);
+  EXPECT_EQ(read.diagnostics.all().front().level, Diagnostic::Level::warning);
+  EXPECT_THAT(read.told(), HasSubstr("main.cf:2:3: milter_macro_defaults: \"x=c\" has no effect"));
+  EXPECT_THAT(read.told(), HasSubstr("main.cf:2:7: milter_macro_defaults: \"long=d\" has no effect"));
+}
+
 struct Chrooted {
   const char* name;
   std::string main, master;
@@ -211,6 +253,18 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"no_version", "milter_protocol = no_header_reply\n", "is missing"},
         Wrong{"no_time_at_all", "milter_command_timeout = 0s\n", "gets no time"},
         Wrong{"empty_braces", "smtpd_milters = { }\n", "is no milter"},
+        Wrong{"an_attribute_with_text_behind_its_braces",
+              "smtpd_milters = { inet:a:1, {protocol=6}{connect_timeout=5s} }\n", "write name=value"},
+        Wrong{"a_macro_with_text_behind_its_braces", "milter_macro_defaults = {{x} = a}b\n",
+              "main.cf:1:25: milter_macro_defaults: \"{{x} = a}b\": write name=value"},
+        Wrong{"two_macros_without_a_blank", "milter_macro_defaults = {{x}=a}{{y}=b}\n", "write name=value"},
+        Wrong{"a_macro_with_text_behind_its_name", "milter_macro_defaults = {x}y=a\n", "write name=value"},
+        Wrong{"a_macro_without_a_name", "milter_macro_defaults = { = a }\n", "write name=value"},
+        Wrong{"a_comma_before_a_macro", "milter_macro_defaults = {, x = a }\n", "write name=value"},
+        Wrong{"a_macro_with_blanks_and_no_braces", "milter_macro_defaults = x = a\n",
+              "\"=\": write name=value"},
+        Wrong{"a_macro_in_blanks", "milter_macro_defaults = { { x } = a }\n", "write name=value"},
+        Wrong{"a_macro_that_is_not_closed", "milter_macro_defaults = { {x} = a\n", "is not closed"},
         Wrong{"a_macro_of_two_words", "milter_macro_defaults = { a b = c }\n", "write name=value"},
         Wrong{"a_macro_without_a_value", "milter_macro_defaults = x\n", "write name=value"},
         Wrong{"a_table_that_is_not_there", "smtpd_milter_maps = hash:/none\n", "cannot open hash:/none"}),

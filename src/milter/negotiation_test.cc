@@ -228,6 +228,13 @@ TEST(MacroTable, DefaultsAreWorthSomethingWhereverThereIsNoValue) {
   EXPECT_EQ(table.value("{mail_addr}"), "nobody");
   table.set("{mail_addr}", "");
   EXPECT_EQ(table.value("{mail_addr}"), "") << "empty is a value";
+  table.set_default("rcpt_host", "nowhere");
+  table.recipient("b@b.example", "b.example", "smtp");
+  EXPECT_EQ(table.value("{rcpt_host}"), "b.example");
+  table.rejected_recipient("5.1.1", "no such user");
+  EXPECT_EQ(table.value("{rcpt_host}"), "5.1.1");
+  table.remove("{rcpt_host}");
+  EXPECT_EQ(table.value("{rcpt_host}"), "nowhere");
 }
 
 }  // namespace

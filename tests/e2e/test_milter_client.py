@@ -145,6 +145,46 @@ def test_filters_are_told_who_wrote_it_until_the_message_is_over(lab):
     assert told == ["M{auth_author}\0one+3Dreal@a.example\0", "M", "M"], told
 
 
+def test_defaults_of_macros_hold_wherever_they_have_no_value(lab):
+    """Event by event as Postfix 3.7.11 tells them."""
+    sink = lab.sink()
+    one, = filters(lab, {})
+    names = "i {mail_addr} {rcpt_addr} {if_name} {x}"
+    lists = "".join(f"milter_{stage}_macros = {names}\n" for stage in ("connect", "helo", "mail", "rcpt", "data"))
+    hub = lab.hub(relay(sink) + setting(one) + lists + "milter_end_of_data_macros = i {rcpt_addr}\n"
+                  "milter_macro_defaults = i=none, { {mail_addr} = nobody yet }, {{rcpt_addr} = a, b}\n  {if_name}=eth0 { x = {y} }\n")
+    with Client(hub.port) as client:
+        ids = []
+        for _ in range(2):
+            client.ehlo()
+            ids.append(client.mail("a@a.example", "b@dest.example"))
+        client.ehlo()
+        client.quit()
+    told = []
+    for kind, *data in one.wait_closed()[0]:
+        if kind == "D" and data[0][0] in "CHMRTE":
+            words = data[0][1:].split("\0")
+            told.append((data[0][0], dict(zip(words[::2], words[1::2]))))
+    always = {"i": "none", "{mail_addr}": "nobody yet", "{rcpt_addr}": "a, b", "{if_name}": "eth0", "{x}": "{y}"}
+    want = [("C", always)]
+    for queue_id in ids:
+        of_sender = {**always, "{mail_addr}": "a@a.example"}
+        of_recipient = {**of_sender, "{rcpt_addr}": "b@dest.example"}
+        want += [("H", always), ("M", of_sender), ("R", of_recipient), ("T", {**of_recipient, "i": queue_id}),
+                 ("E", {"i": queue_id, "{rcpt_addr}": "a, b"})]
+    want.append(("H", always))
+    assert told == want, "\n".join(map(str, told))
+
+
+def test_config_check_tells_of_defaults_of_macros_that_cannot_be_read(lab):
+    hub = lab.hub("milter_macro_defaults = {x}=a,\n  { {y} = a }b\n  x=b\n", start=False)
+    code, out, told = hub.run("config", "check", want=None)
+    line = hub.line_of("milter_macro_defaults")
+    assert code == 78, (code, out, told)
+    assert f'main.cf:{line + 1}:3: error: milter_macro_defaults: "{{ {{y}} = a }}b": write name=value' in out + told, (out, told)
+    assert f'main.cf:{line + 2}:3: warning: milter_macro_defaults: "x=b" has no effect' in out + told, (out, told)
+
+
 # -------------------------------------------------------------------- notices
 def bounced(lab, script, more="", tables=None):
     """A hub whose next hop refuses, and what came of the notice."""
