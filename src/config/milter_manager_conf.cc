@@ -217,6 +217,7 @@ constexpr SettingOfAll kManagerSettings[] = {
     {"define_connection_checker", "(call)", nullptr,
      "a closed connection is seen when its turn to speak comes"},
     {"report_memory_statistics", "(call)", nullptr, "the metrics tell the memory"},
+    {"report_memory_profile", "(call)", nullptr, "the metrics tell the memory"},
     {"maintained", "(call)", nullptr, "there is no maintenance that it could run after"},
     {"event_loop_created", "(call)", nullptr, "Ruby has no part in the event loop"},
 };

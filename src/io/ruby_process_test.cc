@@ -121,6 +121,15 @@ INSTANTIATE_TEST_SUITE_P(
                  "[File.join(\"a/\", \"/b\"), File.basename(\"/x/y.conf\", \".conf\"), "
                  "File.dirname(\"/x/y\"), File.extname(\"a.rb\"), File.expand_path(\"../x\")]",
                  "[\"a/b\", \"y\", \"/x\", \".rb\", \"/etc/x\"]"},
+        RubyCase{"whole_paths",
+                 "[File.expand_path(\"../x\", \"/a/b\"), File.expand_path(\"y\", \"sub\"), "
+                 "File.expand_path(\"/z/./y\")]",
+                 "[\"/a/x\", \"/etc/milter-manager/sub/y\", \"/z/y\"]"},
+        RubyCase{"sets",
+                 "require \"set\"; s = Set.new([1, 2]); s << 2 << 3; "
+                 "[s.size, s.include?(3), (s & [1, 9]).to_a, (s | [4]).size, [2].to_set.subset?(s), s == "
+                 "Set[3, 2, 1]]",
+                 "[3, true, [1], 4, true, true]"},
         RubyCase{"constants_and_methods", "LIMIT = 3\ndef twice(n) n * 2 end\ntwice(LIMIT)", "6"},
         RubyCase{"odd_and_even_and_sum",
                  "[3.odd?, 3.even?, [1, 2].sum, [1, 2].sum { |x| x * 2 }, (1..3).sum]",
@@ -184,7 +193,9 @@ INSTANTIATE_TEST_SUITE_P(
         HostileCase{"system", "system(\"id\")", "SecurityError"},
         HostileCase{"sockets", "TCPSocket.new(\"127.0.0.1\", 25)", "uninitialized constant"},
         HostileCase{"io", "IO.popen(\"id\")", "uninitialized constant"},
-        HostileCase{"libraries", "require \"fiddle\"", "LoadError"}, HostileCase{"exit", "exit!", "exit!"}),
+        HostileCase{"libraries", "require \"fiddle\"", "LoadError"},
+        HostileCase{"homes", "File.expand_path(\"~/x\")", "there are no home folders"},
+        HostileCase{"exit", "exit!", "exit!"}),
     [](const auto& row) { return std::string(row.param.name); });
 
 // Whichever ends first: memory or time.

@@ -7,9 +7,31 @@
 namespace hikyaku::milter {
 namespace {
 
+// In the order of time.
+constexpr Stage kStageOrder[] = {Stage::connect,        Stage::helo,   Stage::mail,
+                                 Stage::rcpt,           Stage::data,   Stage::end_of_headers,
+                                 Stage::end_of_message, Stage::unknown};
+constexpr Command kCommandOrder[] = {Command::connect,        Command::helo, Command::mail,
+                                     Command::rcpt,           Command::data, Command::header,
+                                     Command::end_of_headers, Command::body, Command::end_of_message};
+
 constexpr std::size_t kAnswers = 100, kNotes = 20;
 constexpr std::size_t kHeld = 65536;    // octets from which on they are sent though nothing is waited for
 constexpr std::size_t kUnread = 65536;  // octets that may come before they are waited for
+
+ClientSession::Settings session_settings(const Multiplexer::Limits& limits) {
+  ClientSession::Settings settings;
+  settings.macros.reset();
+  settings.limits = {limits.edits, limits.edit_octets, limits.packet};
+  return settings;
+}
+
+std::string seconds(Multiplexer::Duration time) {
+  const auto text = std::to_string(time.count() / 1000);
+  return time.count() % 1000 == 0 ? text + " s" : std::to_string(time.count()) + " ms";
+}
+
+}  // namespace
 
 ClientSession::Verdict fallback_verdict(Multiplexer::Fallback fallback) {
   using Kind = ClientSession::Verdict::Kind;
@@ -25,20 +47,6 @@ ClientSession::Verdict fallback_verdict(Multiplexer::Fallback fallback) {
   }
   return {Kind::reply, SmtpReply::later(), {}};
 }
-
-ClientSession::Settings session_settings(const Multiplexer::Limits& limits) {
-  ClientSession::Settings settings;
-  settings.macros.reset();
-  settings.limits = {limits.edits, limits.edit_octets, limits.packet};
-  return settings;
-}
-
-std::string seconds(Multiplexer::Duration time) {
-  const auto text = std::to_string(time.count() / 1000);
-  return time.count() % 1000 == 0 ? text + " s" : std::to_string(time.count()) + " ms";
-}
-
-}  // namespace
 
 MultiplexedChild::MultiplexedChild(const Multiplexer::Child& settings, const Multiplexer::Limits& limits,
                                    const FilterSession& parent, BodyStore& bodies)
@@ -254,6 +262,26 @@ void MultiplexedChild::set_macro(Scope scope, Stage stage, std::string_view name
   extras.push_back({key, std::string(value), stage});
 }
 
+MacroTable MultiplexedChild::known_macros() const {
+  MacroTable known;
+  for (const auto stage : kStageOrder) {
+    for (const auto& [name, value] : parent_.macros(stage).all()) known.set(name, value);
+    for (const auto* extras : {&extra_connection_, &extra_message_})
+      for (const auto& one : *extras)
+        if (one.stage == stage) known.set(one.name, one.value);
+  }
+  return known;
+}
+
+bool MultiplexedChild::fallback_may_lapse(Command command) const {
+  if (!failed() || ruled_out()) return false;
+  // An unknown command comes at any time.
+  const auto now = std::ranges::find(kCommandOrder, command);
+  const auto later = now == std::end(kCommandOrder) ? std::begin(kCommandOrder) : now + 1;
+  return std::any_of(later, std::end(kCommandOrder),
+                     [this](Command one) { return settings_.may_be_ruled_out.contains(one); });
+}
+
 const MacroTable& MultiplexedChild::macros(Stage stage, MacroTable& made) const {
   const auto& told = parent_.macros(stage);
   // What the MTA tells at another stage than that of the condition counts more there.
@@ -438,6 +466,11 @@ Strength MultiplexedChild::voice() const {
   if (standing_) return in_message_ && final_ ? Strength::none : strength(*standing_);
   const auto said = strength(last_);
   return said == Strength::go_on && !session_->active() ? Strength::none : said;
+}
+
+std::optional<Command> MultiplexedChild::refuses_first_at() const {
+  if (!failed() || !refuses(voice())) return std::nullopt;
+  return *std::ranges::find_if(kCommandOrder, [this](Command one) { return !fallback_may_lapse(one); });
 }
 
 void MultiplexedChild::note(std::string text) {

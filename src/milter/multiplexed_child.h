@@ -31,6 +31,8 @@ struct Replay {
   std::string chunk;
 };
 
+ClientSession::Verdict fallback_verdict(Multiplexer::Fallback fallback);
+
 /// One filter of a Multiplexer: its talk, its time, what it said and asked for. Of the MTA it knows the
 /// macros, of the other filters nothing. Keeps what the Multiplexer's header says of a child. Not
 /// thread-safe.
@@ -84,8 +86,12 @@ class MultiplexedChild {
   void rule_out(Scope scope, std::string why);
   /// Told from `stage` on, but where the MTA tells a value of its own at another one.
   void set_macro(Scope scope, Stage stage, std::string_view name, std::string_view value);
+  /// All that it was or is going to be told by now: of one macro the latest stage's.
+  MacroTable known_macros() const;
   bool evaluated() const { return settings_.mode == Multiplexer::Mode::evaluation; }
   bool in_message() const { return in_message_; }
+  /// It failed, and may turn out later than at `command` to be none of those that are asked.
+  bool fallback_may_lapse(Command command) const;
   /// It is spoken to: it did not fail, was not ruled out, and has not made up its mind of the message.
   bool takes_part() const { return link_ == Link::ready && !ruled_out() && !(in_message_ && final_); }
   /// Its conditions count: also where it failed, for then it has no fallback to give.
@@ -117,6 +123,8 @@ class MultiplexedChild {
 
   /// What it adds to the answer of the command that it was just told, or while it has failed.
   Strength voice() const;
+  /// The first command to which an answer is due because it has failed.
+  std::optional<Command> refuses_first_at() const;
   const ClientSession::Verdict& last() const { return standing_ ? *standing_ : last_; }
   /// The event that last() answers.
   Command decided_at() const { return standing_ ? command_ : session_->answered_event(); }

@@ -47,6 +47,7 @@ const ClientSession::Verdict& Multiplexer::last_verdict(std::size_t child) const
   return core_->at(child).last();
 }
 const FilterSession& Multiplexer::parent() const { return core_->parent(); }
+MacroTable Multiplexer::known_macros(std::size_t child) const { return core_->at(child).known_macros(); }
 const Agreement* Multiplexer::agreement(std::size_t child) const { return core_->at(child).agreement(); }
 bool Multiplexer::spooled() const { return core_->spooled(); }
 

@@ -12,6 +12,7 @@
 
 #include "milter/client_session.h"
 #include "milter/filter_session.h"
+#include "milter/macros.h"
 #include "milter/message_spool.h"
 #include "milter/multiplexer_report.h"
 
@@ -53,8 +54,8 @@ namespace hikyaku::milter {
 /// connected to again before the next one.
 ///
 /// A child that fails (refused, timeout, end of connection, nonsense, edits out of turn or not agreed on)
-/// gives its fallback status from there on; edits of the message at hand that it had asked for are dropped.
-/// Its connection is closed.
+/// gives its fallback status from there on, but no refusal as long as a condition may rule it out; edits of
+/// the message at hand that it had asked for are dropped. Its connection is closed.
 ///
 /// Memory, at most: one packet of the parent and of each child (Limits::packet) and what was fed at once;
 /// 64 KiB of macros for each of 8 stages; Limits::headers, and again for each child that is being told edited
@@ -92,6 +93,9 @@ class Multiplexer {
     AddedHeaders added_headers = AddedHeaders::matter;
     /// The client, HELO, DATA, headers and a short body are told without waiting for an answer to each.
     bool tell_ahead = true;
+    /// Commands at which a condition of its own may rule it out. A refusal for one that failed waits for the
+    /// last of them: a filter refuses nobody who is none of its business.
+    std::set<Command> may_be_ruled_out = {};
   };
   struct Limits {
     std::size_t packet = kReadLimit;               ///< octets of data
@@ -108,6 +112,8 @@ class Multiplexer {
     std::set<Command> decide;
     /// Macros that the conditions want, by stage: asked for besides where a list is set at all.
     MacroOverrides macros = {};
+    /// The answer where there are no children.
+    Fallback alone = Fallback::accept;
     /// How often the MTA is told PROGRESS while the end of its message waits.
     Duration progress = std::chrono::seconds(10);
     Limits limits = {};
@@ -183,6 +189,8 @@ class Multiplexer {
   const ClientSession::Verdict& last_verdict(std::size_t child) const;
   /// The MTA's macros and what was agreed on with it.
   const FilterSession& parent() const;
+  /// What `child` is known to be told: the MTA's macros, and what conditions have set, later ones first.
+  MacroTable known_macros(std::size_t child) const;
   /// What was agreed on with the child; nullptr where it is not there.
   const Agreement* agreement(std::size_t child) const;
   /// Part of the message is in the spool, or is going to be with the next packet: next() may block.

@@ -43,8 +43,10 @@ bool Multiplexer::Core::all_connected() {
         if (child->told_ahead(command)) seen.steps |= step::no_reply(command);
       (child->evaluated() ? looking_on : acting).push_back(&seen);
     }
-    if (child->failed() && refuses(child->voice())) shared.answer_early = true;
+    if (const auto first = child->refuses_first_at()) shared.answered.insert(*first);
   }
+  if (children_.empty() && settings_.alone != Fallback::accept)
+    shared.answered.insert({Command::connect, Command::mail});
   shared.acting = acting;
   shared.looking_on = looking_on;
   // Fails for an MTA that is too old, and then its next event says so.

@@ -90,6 +90,10 @@ Multiplexer::Core::Outcome Multiplexer::Core::outcome() const {
     }
     const auto& verdict = final ? *final : child.last();
     if (!refused(verdict)) continue;
+    if (!final && child.fallback_may_lapse(command_)) {
+      outcome.known = false;
+      return outcome;
+    }
     outcome.refusal.add(strength(verdict), verdict, i);
     return outcome;
   }

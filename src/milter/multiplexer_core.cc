@@ -281,13 +281,23 @@ bool Multiplexer::Core::all_answered() const {
 
 // ---- the envelope ----
 
+void Multiplexer::Core::answer_alone() {
+  const auto verdict = fallback_verdict(settings_.alone);
+  const auto said = strength(verdict);
+  if (command_ == Command::unknown) return answer(Strength::go_on, {});
+  if (in_message_) return conclude(said, verdict, std::nullopt);
+  answer(said == Strength::discard ? Strength::go_on : said, verdict);
+}
+
 void Multiplexer::Core::answer_envelope() {
+  if (children_.empty()) return answer_alone();
   VerdictMerge merged;
   // A verdict on what came earlier, and was told ahead, is the earlier one.
   std::array<VerdictMerge, 3> refusals;
   for (std::size_t i = 0; i < children_.size(); ++i) {
     if (told_[i] == 0 && !at(i).failed()) continue;
     auto voice = at(i).voice();
+    if (refuses(voice) && at(i).fallback_may_lapse(command_)) voice = Strength::go_on;
     // Where there is no message none can be thrown away: one that failed says so again at the next.
     if (voice == Strength::discard && !in_message_) voice = Strength::go_on;
     merged.add(voice, at(i).last(), i);
@@ -345,12 +355,25 @@ void Multiplexer::Core::answer(Strength strength, const ClientSession::Verdict& 
 
 // ---- the end ----
 
+/// Nothing of the message is left to look at for anybody.
+bool Multiplexer::Core::all_accept() const {
+  bool any = false;
+  for (std::size_t i = 0; i < children_.size(); ++i) {
+    if (!passed(i)) continue;
+    if (children_[i]->final_verdict()->kind != ClientSession::Verdict::Kind::accept) return false;
+    any = true;
+  }
+  return any;
+}
+
 void Multiplexer::Core::settle(MultiplexerReport::End end, Strength strength,
                                const ClientSession::Verdict& verdict, std::optional<std::size_t> child) {
   MultiplexerReport report{MultiplexerReport::Of::message, end, verdict, command_, child, {}};
   if (end == MultiplexerReport::End::answered) {
     settled_ = Settled{strength, verdict};
-    if (!refuses(strength)) report.verdict = {ClientSession::Verdict::Kind::accept, {}, {}};
+    using Kind = ClientSession::Verdict::Kind;
+    const bool accepted = strength == Strength::accept || all_accept();
+    if (!refuses(strength)) report.verdict = {accepted ? Kind::accept : Kind::go_on, {}, {}};
   }
   quarantine_.reset();
   for (std::size_t i = 0; i < children_.size(); ++i) {

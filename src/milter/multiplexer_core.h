@@ -63,6 +63,7 @@ class Multiplexer::Core {
 
   // The envelope.
   void answer_envelope();
+  void answer_alone();
   // The content.
   void plan();
   bool blocks(const MultiplexedChild& earlier, std::size_t later) const;
@@ -81,6 +82,7 @@ class Multiplexer::Core {
   };
   Outcome outcome() const;
   bool passed(std::size_t child) const;
+  bool all_accept() const;
   std::optional<BodyStore::Extent> body_before(std::size_t child) const;
   void tell_progress();
   bool step_hand_up();

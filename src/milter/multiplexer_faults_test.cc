@@ -74,6 +74,51 @@ INSTANTIATE_TEST_SUITE_P(
                     FallbackCase{"discard", Fallback::discard, {Kind::discard, {}, {}}}),
     [](const auto& row) { return std::string(row.param.name); });
 
+// A filter that failed, with a condition that may rule it out at MAIL and at DATA.
+Rig failed_with_conditions(Command last) {
+  return Rig(2, [last](Rig& one) {
+    one.settings.decide = {Command::mail, last};
+    one.settings.children[0].may_be_ruled_out = {Command::mail, last};
+    one.settings.children[0].fallback = Fallback::reject;
+    one.filters[0].way = Way::refuses_connection;
+  });
+}
+TEST(MultiplexerFaults, OneThatFailedRefusesNobodyBeforeTheLastOfItsConditions) {
+  auto rig = failed_with_conditions(Command::data);
+  EXPECT_EQ(rig.connect().kind, Kind::go_on);
+  EXPECT_EQ(rig.helo().kind, Kind::go_on);
+  EXPECT_EQ(rig.mail().kind, Kind::go_on);
+  EXPECT_EQ(rig.rcpt().kind, Kind::go_on);
+  EXPECT_EQ(rig.data().reply, SmtpReply::rejection());
+}
+TEST(MultiplexerFaults, OneThatFailedRefusesAtTheEndWhereItsLastConditionIsOfTheContent) {
+  auto rig = failed_with_conditions(Command::body);
+  rig.envelope();
+  EXPECT_EQ(rig.content().reply, SmtpReply::rejection());
+}
+TEST(MultiplexerFaults, OneThatFailedRefusesNobodyWhomItsConditionsRuleOut) {
+  auto rig = failed_with_conditions(Command::data);
+  rig.decide = [&rig](const auto& decision) {
+    if (decision.command == Command::data) rig.mux->rule_out(0, "none of its business");
+  };
+  EXPECT_EQ(rig.message().kind, Kind::go_on);
+  rig.mail(), rig.rcpt();
+  rig.decide = [](const auto&) {};
+  EXPECT_EQ(rig.data().reply, SmtpReply::rejection()) << "each message by itself";
+}
+TEST(MultiplexerFaults, TheMtaIsAskedToWaitWhereOneThatFailedRefusesFirst) {
+  auto rig = Rig(1, [](Rig& one) {
+    one.settings.decide = {Command::mail};
+    one.settings.children[0].may_be_ruled_out = {Command::mail};
+    one.settings.children[0].fallback = Fallback::tempfail;
+    one.filters[0].way = Way::refuses_connection;
+  });
+  EXPECT_FALSE(rig.mta->agreement().sends(Command::connect));
+  EXPECT_TRUE(rig.mta->agreement().answers(Command::mail));
+  rig.connect(), rig.helo();
+  EXPECT_EQ(rig.mail().reply, SmtpReply::later());
+}
+
 TEST(MultiplexerFaults, OneThatHungIsLeftOutOfTheRestAndReported) {
   Rig rig(2);
   rig.connect(), rig.helo();

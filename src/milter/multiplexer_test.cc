@@ -56,6 +56,26 @@ TEST(MultiplexerNegotiation, WithoutChildrenTheMtaIsAskedForNothing) {
   EXPECT_EQ(rig.message(), ClientSession::Verdict{});
 }
 
+struct AloneCase {
+  const char* name;
+  Multiplexer::Fallback fallback;
+  Kind at_connect, at_mail;
+};
+class MultiplexerAlone : public testing::TestWithParam<AloneCase> {};
+TEST_P(MultiplexerAlone, GivesItsFallbackWithoutChildren) {
+  const auto& [name, fallback, at_connect, at_mail] = GetParam();
+  Rig rig(0, [&](Rig& one) { one.settings.alone = fallback; });
+  EXPECT_EQ(rig.connect().kind, at_connect);
+  rig.helo();
+  EXPECT_EQ(rig.mail().kind, at_mail);
+}
+INSTANTIATE_TEST_SUITE_P(
+    , MultiplexerAlone,
+    testing::Values(AloneCase{"tempfail", Multiplexer::Fallback::tempfail, Kind::reply, Kind::reply},
+                    AloneCase{"reject", Multiplexer::Fallback::reject, Kind::reply, Kind::reply},
+                    AloneCase{"discard", Multiplexer::Fallback::discard, Kind::go_on, Kind::discard}),
+    [](const auto& row) { return std::string(row.param.name); });
+
 TEST(MultiplexerNegotiation, WhatNoChildWantsIsNotAskedFor) {
   Rig rig(2, [](Rig& one) {
     one.filters[0].wishes.steps = step::no_helo | step::no_body | step::no_reply_header | step::no_unknown;
@@ -250,74 +270,6 @@ TEST(MultiplexerEnvelope, UnknownCommandsAreAnsweredWithoutHarmToTheMessage) {
   EXPECT_EQ(rig.hear().reply, kNo);
   rig.rcpt(), rig.data();
   EXPECT_EQ(rig.content(), ClientSession::Verdict{});
-}
-
-// ---- conditions ----
-
-TEST(MultiplexerConditions, OneThatIsRuledOutAtConnectIsToldNothingAndLeft) {
-  Rig rig(2, [](Rig& one) { one.settings.decide = {Command::connect}; });
-  rig.decide = [&](const Multiplexer::Decide& asked) {
-    EXPECT_EQ(std::get<Session::Connect>(*asked.event).name, "mx.example");
-    rig.mux->rule_out(0, "S25R: a mail server");
-  };
-  rig.message();
-  EXPECT_THAT(rig.filters[0].heard, ElementsAre("close "));
-  EXPECT_THAT(rig.filters[1].heard, Contains("eom"));
-  EXPECT_EQ(rig.child(0).state, State::ruled_out);
-  EXPECT_EQ(rig.child(0).why, "S25R: a mail server");
-}
-
-TEST(MultiplexerConditions, FromMailOnOnlyTheMessageIsMeant) {
-  Rig rig(1, [](Rig& one) { one.settings.decide = {Command::rcpt}; });
-  bool out = true;
-  rig.decide = [&](const Multiplexer::Decide&) {
-    if (std::exchange(out, false)) rig.mux->rule_out(0, "not for b");
-  };
-  rig.connect(), rig.helo(), rig.mail();
-  EXPECT_EQ(rig.rcpt().kind, Kind::accept) << "nobody is left";
-  EXPECT_EQ(rig.filters[0].heard.back(), "abort");
-  rig.mail(), rig.rcpt();
-  EXPECT_EQ(rig.filters[0].heard.back(), "rcpt <b@b.example>");
-}
-
-TEST(MultiplexerConditions, AMacroIsToldFromThereOn) {
-  Rig rig(1, [](Rig& one) {
-    one.settings.decide = {Command::mail};
-    one.filters[0].act =
-        at<Session::Rcpt>([](Session& session) { EXPECT_EQ(session.macro("{trusted_domain}"), "yes"); });
-  });
-  rig.decide = [&](const auto&) { rig.mux->set_macro(0, "trusted_domain", "yes"); };
-  rig.envelope();
-}
-
-TEST(MultiplexerConditions, AMacroThatTheMtaTellsLaterIsItsOwnFromThereOn) {
-  std::vector<std::string> told;
-  Rig rig(1, [&](Rig& one) {
-    one.settings.decide = {Command::mail};
-    one.filters[0].act = [&](Session& session, const Session::Event& event) {
-      if (std::holds_alternative<Session::Mail>(event) || std::holds_alternative<Session::Data>(event))
-        told.emplace_back(session.macro("i").value_or("none"));
-    };
-  });
-  rig.decide = [&](const auto&) { rig.mux->set_macro(0, "i", "dummy-id"); };
-  rig.connect(), rig.helo(), rig.mail(), rig.rcpt();
-  rig.macros.set("i", "4QABC");
-  rig.data();
-  EXPECT_THAT(told, ElementsAre("dummy-id", "4QABC"));
-}
-
-TEST(MultiplexerConditions, OneThatFailedHasNoFallbackWhereItIsRuledOut) {
-  for (const bool out : {false, true}) {
-    Rig rig(2, [](Rig& one) {
-      one.settings.decide = {Command::connect};
-      one.settings.children[0].fallback = Multiplexer::Fallback::reject;
-      one.filters[0].way = Way::refuses_connection;
-    });
-    rig.decide = [&](const auto&) {
-      if (out && rig.mux->may_be_ruled_out(0)) rig.mux->rule_out(0, "not for this client");
-    };
-    EXPECT_EQ(rig.connect().kind, out ? Kind::go_on : Kind::reply);
-  }
 }
 
 // ---- the content ----

@@ -41,12 +41,12 @@ Wishes SharedWishes::wishes() const {
   for (const auto* one : all)
     wishes.steps |= one->steps & (step::rejected_recipients | step::data_256k | step::data_1m);
   for (const auto command : kEvents) {
-    const bool early = answer_early && command == Command::connect;
+    const bool ours = answered.contains(command);
     const auto sent = [&](const auto* one) { return one->sends(command); };
-    const auto answered = [&](const auto* one) { return one->sends(command) && one->answers(command); };
-    if (!early && !wanted.contains(command) && std::ranges::none_of(all, sent))
+    const auto replies = [&](const auto* one) { return one->sends(command) && one->answers(command); };
+    if (!ours && !wanted.contains(command) && std::ranges::none_of(all, sent))
       wishes.steps |= step::not_sent(command);
-    if (!early && std::ranges::none_of(all, answered)) wishes.steps |= step::no_reply(command);
+    if (!ours && std::ranges::none_of(all, replies)) wishes.steps |= step::no_reply(command);
   }
   for (std::size_t stage = 0; stage < kSettableStages; ++stage) {
     const auto sets = [&](const auto* one) { return one->macros[stage].has_value(); };

@@ -19,9 +19,9 @@ Offer offer_to_filters(const Agreement& mta);
 struct SharedWishes {
   /// Of those that act, and of those that only look on: what these would change is not asked for.
   std::span<const Agreement*const> acting, looking_on;
-  std::set<Command> wanted;   ///< asked for though no filter wants it
-  bool answer_early = false;  ///< there is something to say at connect
-  MacroOverrides macros;      ///< wanted besides, where a list is set
+  std::set<Command> wanted;    ///< asked for though no filter wants it
+  std::set<Command> answered;  ///< waited for though no filter answers
+  MacroOverrides macros;       ///< wanted besides, where a list is set
 
   /// Actions, and macros by stage, are all that one of them wants; an event is left out that none wants, and
   /// its reply where none replies. Headers and their end are never replied to: what filters say to them is

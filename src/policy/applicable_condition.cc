@@ -45,11 +45,32 @@ bool under_stress(std::size_t threshold, const StageFacts& facts) {
 /// The answer of one condition: it stops because of `because`, or it does not.
 using Because = std::optional<std::string>;
 
+/// What is known at a stage, with what conditions have told there so far.
+class Known {
+ public:
+  explicit Known(const StageFacts& facts) : facts_(facts) {}
+  const StageFacts& facts() const { return facts_; }
+  void add(std::string_view name, std::string_view value) {
+    if (facts_.macros != &macros_) {
+      if (facts_.macros != nullptr) macros_ = *facts_.macros;
+      facts_.macros = &macros_;
+    }
+    std::string key(name);
+    if (key.size() > 1 && !key.starts_with('{')) key = "{" + key + "}";
+    std::erase_if(macros_, [&key](const auto& macro) { return macro.first == key; });
+    macros_.emplace_back(std::move(key), value);
+  }
+
+ private:
+  StageFacts facts_;
+  MacroValues macros_;
+};
+
 /// Asks the matchers of a condition, and keeps what goes wrong.
 class Asking {
  public:
-  Asking(const StageFacts& of, MessageMemory& kept, RubyStopperPort* ruby, StageDecision& decision)
-      : facts(of), memory(kept), ruby_(ruby), decision_(decision) {}
+  Asking(Known& known, MessageMemory& kept, RubyStopperPort* ruby, StageDecision& decision)
+      : facts(known.facts()), memory(kept), known_(known), ruby_(ruby), decision_(decision) {}
 
   const StageFacts& facts;
   MessageMemory& memory;
@@ -83,16 +104,19 @@ class Asking {
       decision_.failures.push_back(answer.error().text);
       return false;
     }
-    for (auto& [name, value] : answer->macros)
-      decision_.macros.emplace_back(std::move(name), std::move(value));
+    for (const auto& [name, value] : answer->macros) tell(name, value);
     for (auto& line : answer->log) decision_.log.push_back(std::move(line));
     memory.shelf = std::move(answer->shelf);
     return answer->value;
   }
-  void tell(std::string_view name, std::string_view value) { decision_.macros.emplace_back(name, value); }
+  void tell(std::string_view name, std::string_view value) {
+    decision_.macros.emplace_back(name, value);
+    known_.add(name, value);
+  }
   void failed(std::string why) { decision_.failures.push_back(std::move(why)); }
 
  private:
+  Known& known_;
   RubyStopperPort* ruby_;
   StageDecision& decision_;
 };
@@ -389,6 +413,25 @@ bool ApplicableConditions::acts(MilterStage stage, std::span<const std::size_t> 
   return std::ranges::any_of(uses, [&](std::size_t use) { return std::visit(Acts{stage}, all_[use].rule); });
 }
 
+bool ApplicableConditions::may_stop(MilterStage stage, std::span<const std::size_t> uses) const {
+  return std::ranges::any_of(uses, [&](std::size_t use) {
+    const auto& rule = all_[use].rule;
+    if (std::holds_alternative<SendmailCompatible>(rule) || std::holds_alternative<StressNotify>(rule) ||
+        std::holds_alternative<Trust>(rule))
+      return false;
+    if (std::holds_alternative<RestrictAccounts>(rule)) return stage == MilterStage::data;
+    return std::visit(Acts{stage}, rule);
+  });
+}
+
+bool ApplicableConditions::may_ask_after_others(std::span<const std::size_t> uses) const {
+  return std::ranges::any_of(uses, [&](std::size_t use) {
+    const auto* stoppers = std::get_if<RubyStoppers>(&all_[use].rule);
+    return stoppers != nullptr && std::any_of(std::begin(stoppers->at) + 1, std::end(stoppers->at),
+                                              [](const auto& blocks) { return !blocks.empty(); });
+  });
+}
+
 bool ApplicableConditions::may_wait(MilterStage stage, std::span<const std::size_t> uses) const {
   return std::ranges::any_of(uses, [&](std::size_t use) {
     return asks_others(all_[use]) && std::visit(Acts{stage}, all_[use].rule);
@@ -414,10 +457,11 @@ std::vector<std::string> ApplicableConditions::dnsbl_questions(const MilterClien
 StageDecision ApplicableConditions::decide(const StageFacts& facts, std::span<const std::size_t> uses,
                                            MessageMemory& memory, RubyStopperPort* ruby) const {
   StageDecision decision;
+  Known known(facts);
   for (const auto use : uses) {
     const auto& condition = all_[use];
     StageDecision own;
-    Asking asking(facts, memory, ruby, own);
+    Asking asking(known, memory, ruby, own);
     auto because = std::visit(
         [&](const auto& rule) -> Because {
           if constexpr (std::is_same_v<std::decay_t<decltype(rule)>, RestrictAccounts>)

@@ -204,6 +204,10 @@ class ApplicableConditions {
   /// Whether one of `uses` (numbers of all(), a child's conditions) can decide anything at this stage; where
   /// none can, decide() need not be called.
   bool acts(MilterStage stage, std::span<const std::size_t> uses) const;
+  /// Whether one of them may stop there: what some do is to tell macros.
+  bool may_stop(MilterStage stage, std::span<const std::size_t> uses) const;
+  /// Whether one of them asks after the other children (Ruby may) at a stage behind connect.
+  bool may_ask_after_others(std::span<const std::size_t> uses) const;
   /// Whether decide() would ask Ruby, or a table, so that it belongs on a thread that may block.
   bool may_wait(MilterStage stage, std::span<const std::size_t> uses) const;
   /// What DNS is to be asked (A records) before connect is decided; none for a client that has no IPv4

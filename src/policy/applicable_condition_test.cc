@@ -297,12 +297,14 @@ class Blocks : public RubyStopperPort {
  public:
   Result<Answer> ask(const RubyBlock& block, const StageFacts& facts, std::string_view shelf,
                      std::optional<std::string_view> matched) override {
+    if (facts.macros != nullptr)
+      for (const auto& [name, value] : *facts.macros) seen.push_back(name + "=" + value);
     asked.push_back(std::to_string(block.number) + " " + std::string(matched.value_or(text(facts.stage))));
     if (block.number == 2) return fail(Fault::permanent, "local.conf:7: bad (RuntimeError)");
     if (block.number == 3) return Answer{false, {{"x", "1"}}, std::string(shelf) + "!", {"said"}};
     return Answer{block.number == 1, {}, std::string(shelf), {}};
   }
-  std::vector<std::string> asked;
+  std::vector<std::string> asked, seen;
 };
 RubyStoppers stopper(MilterStage stage, std::size_t number) {
   RubyStoppers stoppers;
@@ -345,6 +347,18 @@ TEST(RubyStoppers, KeepTheShelfAndTheirMacrosAndTheLog) {
   EXPECT_THAT(decision.macros, ElementsAre(Pair("x", "1"), Pair("x", "1")));
   EXPECT_THAT(decision.log, ElementsAre("said", "said"));
 }
+TEST(RubyStoppers, KnowWhatConditionsBeforeThemHaveTold) {
+  Blocks blocks;
+  const ApplicableConditions conditions({{"a", "", {}, stopper(MilterStage::envelope_from, 3)},
+                                         {"b", "", {}, Trust{{"a.example"}}},
+                                         {"c", "", {}, stopper(MilterStage::envelope_from, 0)}});
+  MessageMemory memory;
+  const std::size_t uses[] = {0, 1, 2};
+  const MacroValues told = {{"x", "0"}, {"j", "mx"}};
+  conditions.decide({.stage = MilterStage::envelope_from, .sender = "<a@a.example>", .macros = &told}, uses,
+                    memory, &blocks);
+  EXPECT_THAT(blocks.seen, ElementsAre("x=0", "j=mx", "j=mx", "x=1", "{trusted_domain}=yes"));
+}
 TEST(RubyStoppers, AreMatchersToo) {
   Blocks blocks;
   const S25r rule{.whitelist = {RubyBlock{1, {}}}};
@@ -367,6 +381,28 @@ TEST(ApplicableConditions, TheFirstThatStopsIsTheAnswer) {
   EXPECT_EQ(decision.stop->origin, where);
   EXPECT_EQ(decision.stop->condition, 1U);
   EXPECT_EQ(blocks.asked.size(), 1U);
+}
+TEST(ApplicableConditions, TellWhereTheyMayStop) {
+  const ApplicableConditions conditions({{"a", "", {}, SendmailCompatible{}},
+                                         {"b", "", {}, StressNotify{1}},
+                                         {"c", "", {}, Trust{}},
+                                         {"d", "", {}, RestrictAccounts{}},
+                                         {"e", "", {}, stopper(MilterStage::body, 0)}});
+  const std::size_t telling[] = {0, 1, 2}, all[] = {0, 1, 2, 3, 4};
+  std::string stages;
+  for (std::size_t stage = 0; stage < kMilterStages; ++stage) {
+    EXPECT_FALSE(conditions.may_stop(MilterStage(stage), telling));
+    if (conditions.may_stop(MilterStage(stage), all)) stages += " " + std::string(text(MilterStage(stage)));
+  }
+  EXPECT_EQ(stages, " data body");
+}
+TEST(ApplicableConditions, TellWhetherTheOtherChildrenMatter) {
+  const ApplicableConditions conditions({{"a", "", {}, RestrictAccounts{}},
+                                         {"b", "", {}, stopper(MilterStage::connect, 0)},
+                                         {"c", "", {}, stopper(MilterStage::end_of_message, 0)}});
+  const std::size_t before[] = {0, 1}, later[] = {1, 2};
+  EXPECT_FALSE(conditions.may_ask_after_others(before)) << "nothing was said yet";
+  EXPECT_TRUE(conditions.may_ask_after_others(later));
 }
 TEST(ApplicableConditions, TellWhereTheyActAndWhereRubyIsAsked) {
   const ApplicableConditions conditions({{"a", "", {}, S25r{}},

@@ -183,6 +183,11 @@ end
 define_milter("three") { |milter| milter.connection_spec = spec(3) }
 defined_milters.each { |name| define_milter(name) { |milter| milter.fallback_status = "reject" } unless name == "one" }
 remove_milter("three")
+define_milter("two") do |milter|
+  {"reading_timeout" => 9, :writing_timeout => 8}.each { |name, value| milter.send("#{name}=", value) }
+  milter.public_send(:evaluation_mode=, milter.send(:enabled?))
+  manager.send(:max_connections=, 11) if manager.respond_to?(:max_connections=)
+end
 )");
   EXPECT_THAT(read.said(), IsEmpty());
   ASSERT_EQ(read.file.settings.children.size(), 2U);
@@ -191,6 +196,10 @@ remove_milter("three")
   EXPECT_THAT(read.conditions_of("two"), ElementsAre("S25R"));
   EXPECT_EQ(*read.child("one").fallback_status, config::FallbackStatus::accept);
   EXPECT_EQ(*read.child("two").fallback_status, config::FallbackStatus::reject);
+  EXPECT_EQ(*read.child("two").reading_timeout, std::chrono::seconds(9));
+  EXPECT_EQ(*read.child("two").writing_timeout, std::chrono::seconds(8));
+  EXPECT_TRUE(*read.child("two").evaluation_mode);
+  EXPECT_EQ(*read.file.settings.max_connections, 11U);
 }
 
 struct FaultCase {
@@ -264,6 +273,14 @@ INSTANTIATE_TEST_SUITE_P(
                   "error milter-manager.conf:2: the controller listens where"},
         FaultCase{"library", "require \"mysql2\"",
                   "error milter-manager.conf:2: no library \"mysql2\" can be had here"},
+        FaultCase{"library_without_anything", "require \"yaml\"",
+                  "warning milter-manager.conf:2: require \"yaml\": nothing of this library can be had here"},
+        FaultCase{"misspelt_setting_by_send", "define_milter(\"f\") { |m| m.send(:enabld=, false) }",
+                  "error milter-manager.conf:2: milter.enabld is not known; did you mean milter.enabled?"},
+        FaultCase{"stoppers_that_are_there",
+                  "define_applicable_condition(\"x\") { |c| c.define_helo_stopper { true }; "
+                  "raise [c.have_stopper?, c.have_stopper?(:helo), c.have_stopper?(\"data\")].inspect }",
+                  "[true, true, false]"},
         FaultCase{"written_file", "File.open(\"/tmp/x\", \"w\")", "a configuration does not write files"},
         FaultCase{"output", "puts \"hello\"", "note default: the configuration wrote: hello"},
         FaultCase{"policy", "define_policy(\"x\") { }",

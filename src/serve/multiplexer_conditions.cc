@@ -22,19 +22,6 @@ namespace {
 
 using milter::FilterSession;
 
-// In the order of time: what a later stage says of a macro counts.
-constexpr milter::Stage kInOrder[] = {milter::Stage::connect,        milter::Stage::helo,
-                                      milter::Stage::mail,           milter::Stage::rcpt,
-                                      milter::Stage::data,           milter::Stage::end_of_headers,
-                                      milter::Stage::end_of_message, milter::Stage::unknown};
-
-policy::MacroValues macros_of(const FilterSession& parent) {
-  milter::MacroTable all;
-  for (const auto stage : kInOrder)
-    for (const auto& [name, value] : parent.macros(stage).all()) all.set(name, value);
-  return all.all();
-}
-
 policy::MilterClient::Family family_of(milter::ClientAddress::Family family) {
   using Family = policy::MilterClient::Family;
   switch (family) {
@@ -129,7 +116,6 @@ std::vector<MultiplexerConditions::Decided> MultiplexerConditions::look(
   for (std::size_t child = 0; child < configuration_.children.size(); ++child)
     states.push_back({configuration_.children[child].settings->name, status_of(core.last_verdict(child)),
                       !core.takes_part(child)});
-  const auto macros = macros_of(core.parent());
   policy::StageFacts facts;
   facts.stage = stage_;
   facts.client = client_facts();
@@ -143,13 +129,14 @@ std::vector<MultiplexerConditions::Decided> MultiplexerConditions::look(
   if (core.parent().leading_space() == milter::LeadingSpace::kept && facts.header_value.starts_with(' '))
     facts.header_value.remove_prefix(1);
   facts.chunk = chunk_;
-  facts.macros = &macros;
   facts.sessions = services_.begun - services_.ended;
   facts.dnsbl = dnsbl;
   facts.children = states;
   std::vector<Decided> all;
   for (std::size_t child = 0; child < configuration_.children.size(); ++child) {
     if (!acts(child, core)) continue;
+    const auto macros = core.known_macros(child);
+    facts.macros = &macros.all();
     facts.child = configuration_.children[child].settings->name;
     all.push_back(
         {child, configuration_.settings.conditions.decide(facts, configuration_.children[child].uses, memory_,

@@ -58,7 +58,8 @@ milter::Multiplexer::Child core_child(const config::ChildSettings& child,
                        .end_of_message = *child.end_of_message_timeout},
           .mode = *child.evaluation_mode ? Mode::evaluation : Mode::acting,
           .added_headers = *child.ignore_added_headers ? AddedHeaders::ignored : AddedHeaders::matter,
-          .tell_ahead = *child.tell_ahead};
+          .tell_ahead = *child.tell_ahead,
+          .may_be_ruled_out = {}};
 }
 
 /// Macros that conditions look at, whatever the filters want.
@@ -125,19 +126,25 @@ MultiplexerConfiguration::MultiplexerConfiguration(config::MultiplexerSettings g
       tables(std::move(opened)),
       settings(std::move(given)),
       ruby(std::move(stoppers)) {
-  bool any = false;
+  bool any = false, others_matter = false;
   for (const auto& child : settings.children) {
     if (!*child.enabled) continue;
     auto uses = child.uses();
+    auto& of_core = core.children.emplace_back(core_child(child, settings));
     for (const auto& [command, stage] : kStages) {
+      if (settings.conditions.may_stop(stage, uses)) of_core.may_be_ruled_out.insert(command);
       if (!settings.conditions.acts(stage, uses)) continue;
       core.decide.insert(command);
       any = true;
     }
-    core.children.push_back(core_child(child, settings));
+    others_matter = others_matter || settings.conditions.may_ask_after_others(uses);
     children.push_back(
         {&child, registry.health_of(child), registry.process_of(child, settings), std::move(uses)});
   }
+  // What a filter says to what it is told ahead is not known yet when the next condition is asked.
+  if (others_matter)
+    for (auto& child : core.children) child.tell_ahead = false;
+  core.alone = fallback_of(*settings.fallback_status);
   if (!any) return;
   // Later stages ask who the client and the sender are.
   core.decide.insert({Command::connect, Command::helo, Command::mail});

@@ -165,6 +165,17 @@ std::string deeds(const ChildReport& report) {
   return all;
 }
 
+/// What came of a filter in evaluation mode, which changes nothing.
+std::string outcome_of(const ChildReport& report, const config::ChildSettings& settings) {
+  const auto would = deeds(report);
+  const auto so_far = would.empty() ? "" : ", and would have said and changed before: " + would;
+  if (report.state == ChildReport::State::failed || report.state == ChildReport::State::absent)
+    return "failed, where its fallback_status, " + std::string(config::text(*settings.fallback_status)) +
+           ", would have counted" + so_far;
+  if (report.state == ChildReport::State::not_needed) return "was not asked to the end" + so_far;
+  return would.empty() ? "would have let it pass unchanged" : "would have said and changed: " + would;
+}
+
 }  // namespace
 
 MultiplexerJournal::MultiplexerJournal(const MultiplexerConfiguration& configuration,
@@ -209,12 +220,10 @@ void MultiplexerJournal::tell_child(std::size_t child, const ChildReport& report
     if (const auto* add = std::get_if<milter::AddHeader>(&edit)) added(*add);
     if (const auto* insert = std::get_if<milter::InsertHeader>(&edit)) added(*insert);
   }
-  if (report.evaluated) {
-    const auto would = deeds(report);
-    log.info("filter", "(" + std::to_string(number_) + ") evaluation: " + escaped(name) + " would have " +
-                           (would.empty() ? "let it pass unchanged" : "said and changed: " + would) +
+  if (report.evaluated && report.state != ChildReport::State::ruled_out)
+    log.info("filter", "(" + std::to_string(number_) + ") evaluation: " + escaped(name) + " " +
+                           outcome_of(report, *configuration_.children[child].settings) +
                            (queue_id_.empty() ? "" : "; message " + escaped(queue_id_, 100)));
-  }
   log.info("filter", milter::statistics::filter_end(state, status_of(report), elapsed, number_, name));
 }
 
