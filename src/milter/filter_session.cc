@@ -127,13 +127,13 @@ std::optional<FilterSession::Event> FilterSession::handle_macros(std::string_vie
   if (!command) return close("macros for no command");
   const auto strings = reader.strings();
   if (!strings) return close(strings.error().text);
-  if (strings->size() % 2 != 0) return close("macros: a name without a value");
   // A new transaction begins with its macros: what the last one said must not be left for it.
   if (*command == Command::mail || *command == Command::helo || *command == Command::connect)
     forget_message();
   auto& table = macros_[static_cast<std::size_t>(macro_stage(*command))];
   table.clear();
-  for (std::size_t i = 0; i < strings->size(); i += 2) table.set((*strings)[i], (*strings)[i + 1]);
+  // A name without a value is none, as libmilter has it.
+  for (std::size_t i = 0; i + 1 < strings->size(); i += 2) table.set((*strings)[i], (*strings)[i + 1]);
   return std::nullopt;
 }
 

@@ -122,6 +122,9 @@ class FilterSession {
   /// Everything to be sent so far.
   [[nodiscard]] std::string take_output() { return std::exchange(out_, {}); }
   bool has_output() const { return !out_.empty(); }
+  std::size_t output_size() const { return out_.size(); }
+  /// Octets that were fed, and are no event yet.
+  std::size_t unread() const { return reader_.pending(); }
 
   /// The MTA has begun a message that is neither answered nor given up.
   bool in_message() const { return phase_ >= Phase::mail && phase_ < Phase::closed; }

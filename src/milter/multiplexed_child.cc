@@ -16,6 +16,8 @@ constexpr Command kCommandOrder[] = {Command::connect,        Command::helo, Com
                                      Command::end_of_headers, Command::body, Command::end_of_message};
 
 constexpr std::size_t kAnswers = 100, kNotes = 20;
+// For an answer to a message that is over: the next one waits for it.
+constexpr std::chrono::seconds kOverdue{1};
 constexpr std::size_t kHeld = 65536;    // octets from which on they are sent though nothing is waited for
 constexpr std::size_t kUnread = 65536;  // octets that may come before they are waited for
 
@@ -84,7 +86,7 @@ void MultiplexedChild::begin_connecting(const Offer& offer, Moment now) {
   extra_message_.clear();
   session_notes_ = 0;
   macros_told_ = 0;
-  waiting_ = closing_ = abort_due_ = urgent_ = false;
+  waiting_ = closing_ = abort_due_ = urgent_ = abandoned_ = false;
 }
 
 void MultiplexedChild::connected(Moment now) {
@@ -97,7 +99,7 @@ void MultiplexedChild::connected(Moment now) {
 }
 
 void MultiplexedChild::fail(Failure kind, std::string_view what) {
-  if (link_ == Link::gone) return;
+  if (link_ == Link::gone || abandoned_) return;
   const bool through = in_message_ && final_;  // what it said of this message holds
   const bool cut_off = kind == Failure::disconnected && in_message_ && !through;
   standing_ = fallback_verdict(cut_off ? settings_.fallback_at_disconnect : settings_.fallback);
@@ -131,7 +133,7 @@ void MultiplexedChild::tell_one_by_one(Command command) {
 
 std::optional<std::string> MultiplexedChild::quit() {
   if (link_ == Link::gone) return std::nullopt;
-  if (link_ == Link::ready && !waiting_) {
+  if (link_ == Link::ready && !waiting_ && !abandoned_) {
     session_->quit();
     out_ += session_->take_output().head;
   }
@@ -143,7 +145,7 @@ std::optional<std::string> MultiplexedChild::quit() {
 
 void MultiplexedChild::feed(std::string_view octets) {
   if (link_ != Link::negotiating && link_ != Link::ready) return;
-  if (session_->unheard()) return;
+  if (abandoned_ || session_->unheard()) return;
   if (!waiting_ && (!session_->may_speak() || session_->unread() > kUnread))
     return fail(Failure::protocol, "the filter spoke out of turn after " + std::string(text(command_)) +
                                        ": " + escaped(octets, 40));
@@ -181,9 +183,19 @@ void MultiplexedChild::expire(Moment now) {
   if (output_size() > 0 && now >= unsent_since_ + settings_.timeouts.writing)
     return fail(Failure::timeout, "it took no octets for " + seconds(settings_.timeouts.writing));
   if ((link_ != Link::connecting && !waiting_) || now < due_) return;
+  if (abort_due_) return abandon();
   if (link_ == Link::connecting)
     return fail(Failure::timeout, "no connection within " + seconds(settings_.timeouts.connection));
   fail(Failure::timeout, "no answer to " + std::string(text(command_)) + " within " + seconds(patience()));
+}
+
+// That it is slow harms nobody but its own connection.
+void MultiplexedChild::abandon() {
+  abandoned_ = true;
+  waiting_ = abort_due_ = urgent_ = false;
+  rest_ = {};
+  out_.clear();
+  note("it was still at a message that was over: it is connected to again");
 }
 
 // ---- its part ----
@@ -226,10 +238,9 @@ void MultiplexedChild::give_message_up(Moment now) {
     begin(command_, now);
   }
   if (waiting_) {
-    // The answer would be taken for that to the next command. It is not waited for as long as the end of a
-    // message, since the next one waits.
+    // The answer would be taken for that to the next command.
     abort_due_ = true;
-    due_ = std::min(due_, now + settings_.timeouts.reading);
+    due_ = std::min(due_, now + kOverdue);
     return hear(now);
   }
   session_->abort();

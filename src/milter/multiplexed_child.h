@@ -61,8 +61,9 @@ class MultiplexedChild {
   bool linked() const { return link_ != Link::gone; }
   const Agreement* agreement() const { return link_ == Link::ready ? &session_->agreement() : nullptr; }
   void feed(std::string_view octets);
-  /// It decided while it was told more: before the next message it is to be connected to again.
-  bool out_of_step() const { return link_ == Link::ready && session_->out_of_step(); }
+  /// It decided while it was told more, or does not answer for a message that is over: before the next one it
+  /// is to be connected to again.
+  bool out_of_step() const { return link_ == Link::ready && (abandoned_ || session_->out_of_step()); }
   /// `command` is not told ahead, in this connection of the MTA and those that follow on it.
   void tell_one_by_one(Command command);
   bool told_ahead(Command command) const { return ahead_.has(command); }
@@ -93,7 +94,9 @@ class MultiplexedChild {
   /// It failed, and may turn out later than at `command` to be none of those that are asked.
   bool fallback_may_lapse(Command command) const;
   /// It is spoken to: it did not fail, was not ruled out, and has not made up its mind of the message.
-  bool takes_part() const { return link_ == Link::ready && !ruled_out() && !(in_message_ && final_); }
+  bool takes_part() const {
+    return link_ == Link::ready && !abandoned_ && !ruled_out() && !(in_message_ && final_);
+  }
   /// Its conditions count: also where it failed, for then it has no fallback to give.
   bool may_be_ruled_out() const {
     return takes_part() || (failed() && !ruled_out() && !(in_message_ && final_));
@@ -134,6 +137,9 @@ class MultiplexedChild {
 
   // What it asked for, where it passed the message.
   const std::vector<Edit>& edits() const { return message_.edits; }
+  void drop_edit(std::size_t number) {
+    message_.edits.erase(message_.edits.begin() + static_cast<std::ptrdiff_t>(number));
+  }
   const std::optional<BodyStore::Extent>& new_body() const { return new_body_; }
   LeadingSpace leading_space() const { return session_->leading_space(); }
   /// Its new body could not be kept: why.
@@ -149,6 +155,7 @@ class MultiplexedChild {
  private:
   enum class Link : unsigned char { connecting, negotiating, ready, gone };
 
+  void abandon();
   void begin_connecting(const Offer& offer, Moment now);
   void give_message_up(Moment now);
   bool held() const;
@@ -194,7 +201,8 @@ class MultiplexedChild {
   ClientSession::Ahead ahead_;
   bool waiting_ = false, asked_aloud_ = false, progressed_ = false, closing_ = false;
   bool in_message_ = false, ruled_out_connection_ = false, ruled_out_message_ = false, abort_due_ = false;
-  bool urgent_ = false;  // what is to be sent, though no answer is waited for
+  bool abandoned_ = false;  // its connection is not used any more
+  bool urgent_ = false;     // what is to be sent, though no answer is waited for
 };
 
 }  // namespace hikyaku::milter

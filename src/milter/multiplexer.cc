@@ -17,6 +17,7 @@ Multiplexer::Event Multiplexer::next(Moment now) { return core_->next(now); }
 
 void Multiplexer::feed_parent(std::string_view octets) { core_->feed_parent(octets); }
 void Multiplexer::parent_lost(std::string_view what) { core_->parent_lost(what); }
+std::size_t Multiplexer::parent_backlog() const { return core_->parent_backlog(); }
 std::string Multiplexer::take_parent_output() { return core_->take_parent_output(); }
 bool Multiplexer::has_parent_output() const { return core_->parent().has_output(); }
 

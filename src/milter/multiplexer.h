@@ -122,6 +122,7 @@ class Multiplexer {
   struct NeedOctets {
     bool parent = false;  ///< octets of the parent are wanted; others may come, but need not be read
     std::optional<Moment> wake_at = {};  ///< next() is to be called then, though nothing came
+    bool room = false;  ///< next() is to be called when what stands here for a peer is written
   };
   /// Connect to it, and say connected() or connection_failed().
   struct Connect {
@@ -154,7 +155,10 @@ class Multiplexer {
 
   // The parent.
   void feed_parent(std::string_view octets);
+  /// What it said before is not heard any more: for an end of its stream see parent_backlog().
   void parent_lost(std::string_view what);
+  /// Octets of it that have not been looked at.
+  std::size_t parent_backlog() const;
   [[nodiscard]] std::string take_parent_output();
   bool has_parent_output() const;
 

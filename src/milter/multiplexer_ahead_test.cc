@@ -9,13 +9,16 @@ namespace {
 
 using testing::Contains;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::Not;
 using testing_support::Rig;
 using testing_support::ScriptedFilter;
 using Session = FilterSession;
 using Answer = Session::Answer;
 using Kind = ClientSession::Verdict::Kind;
+using State = ChildReport::State;
 using Way = ScriptedFilter::Way;
+using namespace std::chrono_literals;
 
 const SmtpReply kNo{550, "5.7.1", "no"};
 
@@ -116,6 +119,59 @@ TEST(MultiplexerAhead, OneThatCanNotBeConnectedToAgainGivesItsFallback) {
   rig.filters[0].way = Way::refuses_connection;
   EXPECT_EQ(rig.mail().reply.code, 451);
   EXPECT_FALSE(rig.ended);
+}
+
+// Who is connected to again has the same rights as before, which may be more than the MTA agreed on.
+TEST(MultiplexerAhead, OneThatLooksOnIsOfferedAllAgain) {
+  AheadRig rig(1, [](Rig& one) {
+    one.settings.children[0].mode = Multiplexer::Mode::evaluation;
+    one.filters[0].wishes.actions = action::all;
+  });
+  rig.filters[0].act = refuses("X-Bad");
+  rig.connect(), rig.helo();
+  rig.message_with("X-Bad: 1");
+  rig.message_with("X-Bad: 1");
+  EXPECT_EQ(rig.filters[0].connections, 2);
+  EXPECT_EQ(rig.child(0).why, "");
+  ASSERT_EQ(rig.child(0).answers.size(), 1U);
+  EXPECT_EQ(rig.child(0).answers[0].verdict.reply, kNo);
+}
+TEST(MultiplexerAhead, OneThatMaySetListsOfMacrosMayAgain) {
+  AheadRig rig(1, [](Rig& one) { one.filters[0].wishes.actions = action::all; });
+  rig.filters[0].act = refuses("X-Bad");
+  rig.connect(), rig.helo();
+  EXPECT_EQ(rig.message_with("X-Bad: 1").reply, kNo);
+  EXPECT_EQ(rig.message_with("X-Bad: 1").reply, kNo);
+  EXPECT_EQ(rig.filters[0].connections, 2);
+}
+
+TEST(MultiplexerAhead, OneThatIsStillAtAMessageThatIsOverIsConnectedToAgainAndHasNotFailed) {
+  AheadRig rig(2);
+  rig.filters[0].act = [count = 0](Session& session, const Session::Event& event) mutable {
+    if (std::holds_alternative<Session::EndOfMessage>(event) && count++ == 0) session.answer(kNo);
+  };
+  rig.connect(), rig.helo(), rig.mail(), rig.rcpt(), rig.data();
+  rig.filters[1].act = [&](Session&, const Session::Event& event) {
+    if (std::holds_alternative<Session::EndOfMessage>(event)) rig.filters[1].way = Way::hangs;
+  };
+  EXPECT_EQ(rig.content().reply, kNo);
+  EXPECT_EQ(rig.child(1).state, State::not_needed);
+  rig.mail();
+  ASSERT_TRUE(rig.waits) << "for a moment";
+  EXPECT_EQ(rig.need.wake_at, rig.now + 1s);
+  rig.pass(1s);
+  rig.filters[1].way = Way::answers;
+  rig.filters[1].act = [](Session& session, const Session::Event& event) {
+    if (std::holds_alternative<Session::EndOfMessage>(event)) session.answer(kNo);
+  };
+  EXPECT_EQ(rig.hear().kind, Kind::go_on);
+  EXPECT_EQ(rig.filters[1].connections, 2);
+  rig.rcpt(), rig.data();
+  EXPECT_EQ(rig.content().reply, kNo) << "it is asked";
+  EXPECT_EQ(rig.child(1).state, State::took_part);
+  rig.quit();
+  EXPECT_EQ(rig.child(1).why, "");
+  EXPECT_THAT(rig.child(1).notes, Contains(HasSubstr("was still at a message that was over")));
 }
 
 TEST(MultiplexerAhead, OfAMessageThatAnotherRefusesItsAnswersAreHeardAndTheConnectionGoesOn) {

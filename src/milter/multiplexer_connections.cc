@@ -6,13 +6,19 @@
 
 namespace hikyaku::milter {
 
-void Multiplexer::Core::connect_all(const Offer& offer) {
+Offer Multiplexer::Core::offer_to(const MultiplexedChild& child) const {
+  if (!agreed_) return offer_to_filters(mta_);
+  return offer_to_filters(parent_.agreement(), mta_.actions,
+                          child.evaluated() ? Part::looking_on : Part::acting);
+}
+
+void Multiplexer::Core::connect_all() {
   client_.reset();
   greeting_.reset();
   for (std::size_t i = 0; i < children_.size(); ++i) {
     // One that has failed just now, and was not told of yet.
     if (at(i).take_closing()) events_.emplace_back(Disconnect{i, {}});
-    at(i).connect(offer, now_);
+    at(i).connect(offer_to(at(i)), now_);
     events_.emplace_back(Connect{i});
   }
   phase_ = Phase::connecting;
@@ -26,7 +32,7 @@ bool Multiplexer::Core::all_connected() {
     return true;
   }
   phase_ = Phase::idle;
-  if (!std::holds_alternative<FilterSession::Negotiate>(said_)) return true;
+  if (!std::holds_alternative<FilterSession::Negotiate>(said_)) return leave_late_ones(), true;
   std::vector<const Agreement*> acting, looking_on;
   std::vector<Agreement> agreements;
   agreements.reserve(children_.size());
@@ -51,16 +57,32 @@ bool Multiplexer::Core::all_connected() {
   shared.looking_on = looking_on;
   // Fails for an MTA that is too old, and then its next event says so.
   static_cast<void>(parent_.negotiate(shared.wishes()));
+  agreed_ = true;
   return true;
+}
+
+/// Those that were not there when the MTA was asked what it sends, and need more of it than that. They would
+/// judge what they have not seen.
+void Multiplexer::Core::leave_late_ones() {
+  for (const auto& child : children_) {
+    const auto* agreement = child->agreement();
+    if (agreement == nullptr) continue;
+    const auto* missing = std::ranges::find_if(kMayBeLeftOut, [&](Command command) {
+      return agreement->sends(command) && !parent_.agreement().sends(command);
+    });
+    if (missing != std::end(kMayBeLeftOut))
+      child->fail(MultiplexedChild::Failure::protocol,
+                  "it was not there at the negotiation with the MTA, which does not tell " +
+                      std::string(text(*missing)));
+  }
 }
 
 /// Those that are out of step. False: there are none.
 bool Multiplexer::Core::connect_again() {
-  const auto offer = offer_to_filters(parent_.agreement());
   for (std::size_t i = 0; i < children_.size(); ++i) {
     if (!at(i).out_of_step()) continue;
     if (auto farewell = at(i).quit()) events_.emplace_back(Disconnect{i, *std::move(farewell)});
-    at(i).connect_again(offer, now_);
+    at(i).connect_again(offer_to(at(i)), now_);
     events_.emplace_back(Connect{i});
     again_.push_back(i);
   }

@@ -241,7 +241,10 @@ bool Multiplexer::Core::hand_up_next() {
   for (; hand_up_.child < children_.size(); ++hand_up_.child, hand_up_.edit = 0) {
     auto& child = at(hand_up_.child);
     if (!passed(hand_up_.child) || hand_up_.edit == child.edits().size()) continue;
-    hand_up(child, child.edits()[hand_up_.edit++]);
+    if (hand_up(child, child.edits()[hand_up_.edit]))
+      ++hand_up_.edit;
+    else
+      child.drop_edit(hand_up_.edit);
     return true;
   }
   if (!hand_up_.body || (hand_up_.body_begun && hand_up_.body_told == hand_up_.body->size)) return false;
@@ -260,7 +263,8 @@ bool Multiplexer::Core::hand_up_next() {
   return false;
 }
 
-void Multiplexer::Core::hand_up(MultiplexedChild& child, const Edit& edit) {
+/// False: it did not reach the MTA.
+bool Multiplexer::Core::hand_up(MultiplexedChild& child, const Edit& edit) {
   hand_up_.unsent += octets(edit);
   auto told = edit;
   if (parent_.leading_space() == LeadingSpace::kept && child.leading_space() == LeadingSpace::taken_off)
@@ -272,9 +276,10 @@ void Multiplexer::Core::hand_up(MultiplexedChild& child, const Edit& edit) {
             if (!removes || !one.value.empty()) one.value.insert(0, 1, ' ');
         },
         told);
-  if (!parent_.edit(told))
-    child.note("'" + std::string(text(kind(edit))) +
-               "' did not reach the MTA: too large for a packet, or an action that it does not offer");
+  if (parent_.edit(told)) return true;
+  child.note("'" + std::string(text(kind(edit))) +
+             "' did not reach the MTA: too large for a packet, or an action that it does not offer");
+  return false;
 }
 
 }  // namespace hikyaku::milter

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/escape.h"
-#include "milter/shared_negotiation.h"
 
 namespace hikyaku::milter {
 namespace {
@@ -107,7 +106,11 @@ bool Multiplexer::Core::step() {
 Multiplexer::NeedOctets Multiplexer::Core::need_octets() const {
   NeedOctets need;
   const bool busy = std::ranges::any_of(children_, [](const auto& child) { return child->busy(); });
-  need.parent = phase_ == Phase::idle && !busy;
+  const bool full = parent_.output_size() > kUnsent;
+  need.parent = phase_ == Phase::idle && !busy && !full;
+  need.room = full || phase_ == Phase::handing_up || std::ranges::any_of(children_, [](const auto& child) {
+                return child->output_size() > kUnsent;
+              });
   for (const auto& child : children_)
     if (const auto due = child->deadline(); due && (!need.wake_at || *due < *need.wake_at))
       need.wake_at = due;
@@ -123,6 +126,7 @@ void Multiplexer::Core::parent_lost(std::string_view what) { lost_ = escaped(wha
 bool Multiplexer::Core::take_event() {
   // One that is still at a message that is over is not to take the next command's answer for it.
   if (std::ranges::any_of(children_, [](const auto& child) { return child->busy(); })) return false;
+  if (parent_.output_size() > kUnsent) return false;
   if (!from_parent_.empty()) {
     parent_.feed(from_parent_);
     from_parent_.clear();
@@ -131,7 +135,8 @@ bool Multiplexer::Core::take_event() {
   return std::visit(Overloaded{
                         [](const FilterSession::NeedBytes&) { return false; },
                         [this](const FilterSession::Negotiate& negotiate) {
-                          connect_all(offer_to_filters(negotiate.offer));
+                          mta_ = negotiate.offer;
+                          connect_all();
                           return true;
                         },
                         [this](const FilterSession::Abort&) {
@@ -148,7 +153,7 @@ bool Multiplexer::Core::take_event() {
                           for (std::size_t i = 0; i < children_.size(); ++i)
                             if (auto farewell = at(i).quit())
                               events_.emplace_back(Disconnect{i, *std::move(farewell)});
-                          connect_all(offer_to_filters(parent_.agreement()));
+                          connect_all();
                           return true;
                         },
                         [this](const FilterSession::Close& close) {

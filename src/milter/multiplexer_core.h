@@ -23,6 +23,7 @@ class Multiplexer::Core {
   Event next(Moment now);
   void feed_parent(std::string_view octets) { from_parent_ += octets; }
   void parent_lost(std::string_view what);
+  std::size_t parent_backlog() const { return from_parent_.size() + parent_.unread(); }
   std::string take_parent_output() { return parent_.take_output(); }
   const FilterSession& parent() const { return parent_; }
   void connected(std::size_t child) { at(child).connected(now_); }
@@ -53,7 +54,9 @@ class Multiplexer::Core {
   bool step();
   bool take_event();
   bool begin_event();
-  void connect_all(const Offer& offer);
+  void connect_all();
+  Offer offer_to(const MultiplexedChild& child) const;
+  void leave_late_ones();
   bool all_connected();
   bool connect_again();
   bool catch_up();
@@ -87,7 +90,7 @@ class Multiplexer::Core {
   void tell_progress();
   bool step_hand_up();
   bool hand_up_next();
-  void hand_up(MultiplexedChild& child, const Edit& edit);
+  bool hand_up(MultiplexedChild& child, const Edit& edit);
 
   /// Tells the MTA, now or with the next answer that it waits for.
   void answer(Strength strength, const ClientSession::Verdict& verdict);
@@ -120,6 +123,8 @@ class Multiplexer::Core {
   std::vector<char> told_;  // which children
 
   // The connection.
+  Offer mta_;            // its offer
+  bool agreed_ = false;  // with it
   std::optional<FilterSession::Connect> client_;
   std::optional<FilterSession::Helo> greeting_;
   std::vector<std::size_t> again_;  // children that were connected to again, and are to be told of it

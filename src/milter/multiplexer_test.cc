@@ -485,6 +485,28 @@ TEST(MultiplexerConnections, QuitForANewConnectionConnectsTheChildrenAnew) {
   EXPECT_EQ(rig.filters[0].heard.back(), "connect mx.example");
 }
 
+TEST(MultiplexerConnections, OneThatWasNotThereWhenTheMtaWasAskedAndNeedsMoreGivesItsFallback) {
+  for (const bool needs_mail : {false, true}) {
+    Rig rig(1, [&](Rig& one) {
+      one.filters[0].way = Way::refuses_connection;
+      one.filters[0].wishes.steps = step::not_sent(Command::rcpt);
+      if (!needs_mail) one.filters[0].wishes.steps = step::all & ~step::header_leading_space;
+      one.filters[0].wishes.actions = action::set_macro_lists;
+      one.settings.children[0].fallback = Multiplexer::Fallback::accept;
+    });
+    rig.message();
+    rig.filters[0].way = Way::answers;
+    std::string quit;
+    PacketWriter(quit, Command::quit_new_connection);
+    rig.mux->feed_parent(quit);
+    rig.run();
+    EXPECT_EQ(rig.filters[0].open, !needs_mail);
+    rig.quit();
+    EXPECT_THAT(rig.child(0).why,
+                needs_mail ? StartsWith("it was not there at the negotiation") : StartsWith(""));
+  }
+}
+
 TEST(MultiplexerConnections, QuitEndsAll) {
   Rig rig(2);
   rig.message();

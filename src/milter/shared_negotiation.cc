@@ -8,9 +8,6 @@ namespace {
 // These have to be the same at both ends.
 constexpr std::uint32_t kHandedOn =
     step::rejected_recipients | step::header_leading_space | step::data_256k | step::data_1m;
-constexpr Command kEvents[] = {Command::connect, Command::helo,           Command::mail,
-                               Command::rcpt,    Command::data,           Command::unknown,
-                               Command::header,  Command::end_of_headers, Command::body};
 
 Offer offer(std::uint32_t actions, std::uint32_t steps) {
   return {kVersion, actions & action::all, (step::all & ~kHandedOn) | (steps & kHandedOn)};
@@ -26,7 +23,10 @@ void join(MacroNames& names, const MacroNames& more) {
 }  // namespace
 
 Offer offer_to_filters(const Offer& mta) { return offer(mta.actions, mta.steps); }
-Offer offer_to_filters(const Agreement& mta) { return offer(mta.actions, mta.steps); }
+Offer offer_to_filters(const Agreement& mta, std::uint32_t actions, Part part) {
+  if (part == Part::acting) actions &= mta.actions | action::set_macro_lists;
+  return offer(actions, mta.steps);
+}
 
 Wishes SharedWishes::wishes() const {
   Wishes wishes;
@@ -40,7 +40,7 @@ Wishes SharedWishes::wishes() const {
   all.insert(all.end(), looking_on.begin(), looking_on.end());
   for (const auto* one : all)
     wishes.steps |= one->steps & (step::rejected_recipients | step::data_256k | step::data_1m);
-  for (const auto command : kEvents) {
+  for (const auto command : kMayBeLeftOut) {
     const bool ours = answered.contains(command);
     const auto sent = [&](const auto* one) { return one->sends(command); };
     const auto replies = [&](const auto* one) { return one->sends(command) && one->answers(command); };

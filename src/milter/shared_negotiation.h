@@ -9,11 +9,18 @@ namespace hikyaku::milter {
 
 // What many filters together agree on with one MTA.
 
+/// That an MTA may be asked to leave out.
+inline constexpr Command kMayBeLeftOut[] = {Command::connect, Command::helo,           Command::mail,
+                                            Command::rcpt,    Command::data,           Command::unknown,
+                                            Command::header,  Command::end_of_headers, Command::body};
+
 /// What each of them is offered of an MTA's offer: SKIP and all that only leaves something out besides, in
 /// the newest version, so that also filters which speak no other can be used.
 Offer offer_to_filters(const Offer& mta);
-/// The same once the MTA was answered: no more than what was agreed on.
-Offer offer_to_filters(const Agreement& mta);
+/// The same once the MTA was answered. One that acts is offered no more than what was agreed on, and its own
+/// lists of macros; one that looks on all that the MTA has (`actions`), since nothing of it goes there.
+enum class Part : unsigned char { acting, looking_on };
+Offer offer_to_filters(const Agreement& mta, std::uint32_t actions, Part part);
 
 /// What they need of the MTA.
 struct SharedWishes {

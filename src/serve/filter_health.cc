@@ -57,14 +57,14 @@ void FilterHealth::left() {
   admission_.left();
 }
 
-void FilterHealth::add(const milter::ChildReport& report, bool counts) {
+void FilterHealth::add(const milter::ChildReport& report, bool counts, bool failure) {
   using State = milter::ChildReport::State;
   const std::lock_guard lock(mutex_);
   if (report.early && std::ranges::find(decides_early_, *report.early) == decides_early_.end())
     decides_early_.push_back(*report.early);
   if (counts && report.state == State::took_part) ++counted_.took_part;
   if (counts && report.state == State::ruled_out) ++counted_.ruled_out;
-  if (report.state == State::failed) ++counted_.failures;
+  if (failure) ++counted_.failures;
   for (const auto& wait : report.waits)
     if (wait.answers > 0) counted_.waits[static_cast<std::size_t>(wait_of(wait.command))].add(wait.total);
 }

@@ -36,8 +36,9 @@ class FilterHealth {
   /// The waits whose length is kept.
   enum class Wait : unsigned char { negotiation, envelope, content, end_of_message };
   static constexpr std::size_t kWaits = 4;
-  /// Takes what it made of a message, or of a connection. `counts`: as one more that it judged.
-  void add(const milter::ChildReport& report, bool counts);
+  /// Takes what it made of a message, or of a connection. `counts`: as one more that it judged; `failure`:
+  /// as one more that was told.
+  void add(const milter::ChildReport& report, bool counts, bool failure);
   /// It was seen to decide at one of these (milter::ChildReport::early).
   std::vector<milter::Command> decides_early() const;
 

@@ -197,22 +197,22 @@ void MultiplexerJournal::notice(const milter::FilterSession& parent) {
 }
 
 /// Once for each failure, in whichever report it comes first.
-void MultiplexerJournal::tell_failure(std::size_t child, const ChildReport& report) {
+bool MultiplexerJournal::tell_failure(std::size_t child, const ChildReport& report) {
   const bool failed =
       report.state == ChildReport::State::failed || report.state == ChildReport::State::absent;
-  if (!failed || report.why.empty() || told_[child] == report.why) return;
+  if (!failed || report.why.empty() || told_[child] == report.why) return false;
   told_[child] = report.why;
   services_.log.warning("filter", "(" + std::to_string(number_) + ") " +
                                       escaped(configuration_.children[child].settings->name) +
                                       " failed: " + report.why +
                                       (queue_id_.empty() ? "" : "; message " + escaped(queue_id_, 100)));
+  return true;
 }
 
 void MultiplexerJournal::tell_child(std::size_t child, const ChildReport& report, std::string_view state,
                                     std::chrono::microseconds elapsed) {
   const auto& name = configuration_.children[child].settings->name;
   auto& log = services_.log;
-  for (const auto& note : report.notes) log.warning("filter", escaped(name) + ": " + note);
   for (const auto& edit : report.edits) {
     const auto added = [&](const auto& header) {
       log.info("filter", milter::statistics::filter_added_header(number_, header.name, header.value, name));
@@ -251,8 +251,12 @@ void MultiplexerJournal::report(const MultiplexerReport& report, Moment now) {
   for (std::size_t i = 0; i < report.children.size(); ++i) {
     // What a connection without a message came to is told as a message's end is; else that has been told.
     const bool counts = message || messages_ == 0;
-    tell_failure(i, report.children[i]);
-    configuration_.children[i].health->add(report.children[i], counts);
+    const bool failure = tell_failure(i, report.children[i]);
+    configuration_.children[i].health->add(report.children[i], counts, failure);
+    // Another connection of the MTA may follow, in which it may fail again.
+    if (!message) told_[i].clear();
+    for (const auto& note : report.children[i].notes)
+      services_.log.warning("filter", escaped(configuration_.children[i].settings->name) + ": " + note);
     if (counts) tell_child(i, report.children[i], state, elapsed);
   }
   if (report.end == MultiplexerReport::End::lost)
@@ -267,6 +271,11 @@ void MultiplexerJournal::report(const MultiplexerReport& report, Moment now) {
                        milter::statistics::session_end(
                            state, gone ? Status::abort : status_of(report.verdict, held), elapsed, number_));
   }
+  if (!report.decided_by && !report.verdict.failure.empty())
+    services_.log.warning("session", "(" + std::to_string(number_) + ") " +
+                                         escaped(report.verdict.reply.line(), 200) + ": " +
+                                         escaped(report.verdict.failure, 300) +
+                                         (queue_id_.empty() ? "" : "; message " + escaped(queue_id_, 100)));
   if (services_.verdicts != nullptr && message) keep(report);
   queue_id_.clear();
   sender_.clear();

@@ -28,7 +28,7 @@ class MultiplexerJournal {
  private:
   void tell_child(std::size_t child, const milter::ChildReport& report, std::string_view state,
                   std::chrono::microseconds elapsed);
-  void tell_failure(std::size_t child, const milter::ChildReport& report);
+  bool tell_failure(std::size_t child, const milter::ChildReport& report);
   void keep(const milter::MultiplexerReport& report);
 
   const MultiplexerConfiguration& configuration_;

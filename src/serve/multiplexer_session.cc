@@ -18,7 +18,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
-constexpr std::chrono::seconds kFarewell{10};  // for the MTA to take the last of our answer
+constexpr std::chrono::seconds kFarewell{10};   // for the MTA to take the last of our answer
+constexpr std::chrono::seconds kSilence{7210};  // of the MTA, until it is taken for gone: as libmilter has it
+constexpr std::size_t kAhead = 65536;           // octets that the MTA may send before they are wanted
 
 }  // namespace
 
@@ -137,7 +139,10 @@ bool MultiplexerSession::flush(std::size_t number) {
       lost(number, written.error().text);
       return false;
     }
-    if (*written == output.size()) continue;
+    if (*written == output.size()) {
+      wrote_ = true;
+      continue;
+    }
     output.erase(0, *written);
     peer->sending = std::move(output);
     peer->writing = true;
@@ -148,9 +153,14 @@ bool MultiplexerSession::flush(std::size_t number) {
 }
 
 bool MultiplexerSession::wait(const milter::Multiplexer::NeedOctets& need) {
+  wrote_ = false;
   bool all_there = flush(kParent);
   for (std::size_t i = 0; i < filters_.size(); ++i) all_there = flush(i) && all_there;
-  if (!all_there) return true;
+  if (!all_there || (need.room && wrote_)) return true;
+  if (parent_gone_ && (need.parent || core_.parent_backlog() == 0)) {
+    core_.parent_lost(*std::exchange(parent_gone_, std::nullopt));
+    return true;
+  }
   if (stopping_ && !core_.parent().in_message()) {
     core_.parent_lost("the multiplexer ends");
     return true;
@@ -176,8 +186,11 @@ asio::awaitable<void> MultiplexerSession::until_free() {
 asio::awaitable<void> MultiplexerSession::read_from(std::size_t number, PeerPointer peer) {
   const auto room = read_room();
   for (;;) {
-    while (number == kParent && (!want_parent_ || busy_) && !over_) co_await gate_.async_wait(kQuiet);
+    // What it says too early waits; that it is gone is seen all the same.
+    const auto waits = [this] { return busy_ || (!want_parent_ && core_.parent_backlog() > kAhead); };
+    while (number == kParent && !over_ && waits()) co_await gate_.async_wait(kQuiet);
     if (over_) co_return;
+    if (number == kParent) peer->stream.set_deadline(kSilence, "the MTA");
     auto got = co_await peer->stream.read_some(room);
     // What came meanwhile for a connection that was given up is nobody's.
     if (over_ || peer_of(number) != peer) co_return;
@@ -189,6 +202,11 @@ asio::awaitable<void> MultiplexerSession::read_from(std::size_t number, PeerPoin
       octets = kept;
       co_await until_free();
       if (over_ || peer_of(number) != peer) co_return;
+    }
+    if (ended && number == kParent) {
+      parent_gone_ = got ? std::string("the connection was closed") : got.error().text;
+      step();
+      co_return;
     }
     if (ended) {
       lost(number, got ? std::string("the connection was closed") : got.error().text);

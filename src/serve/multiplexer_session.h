@@ -96,11 +96,13 @@ class MultiplexerSession : public std::enable_shared_from_this<MultiplexerSessio
   MultiplexerJournal journal_;
   std::optional<SessionRecorder> recorder_;
   PeerPointer parent_;
+  std::optional<std::string> parent_gone_;  // why, while what it said before is not heard yet
   std::vector<Filter> filters_;
   boost::asio::steady_timer wake_, gate_;  // gate_: for readers, until the core may be spoken to
   Clock::time_point wake_at_ = Clock::time_point::max();
   bool want_parent_ = true, stopping_ = false, over_ = false;
-  bool busy_ = false;  // the core is being used, or waits for a decision: octets are not handed in
+  bool wrote_ = false;  // something went out as a whole
+  bool busy_ = false;   // the core is being used, or waits for a decision: octets are not handed in
   std::function<void()> ended_;
 };
 

@@ -13,9 +13,10 @@ class Multiplexer:
     """`filters` maps the names of the children to their scripted filters (or to a connection spec). `extra` maps a name to lines of
     Ruby within its define_milter; `head` comes before all. Stopped at the end of the test."""
 
-    def __init__(self, lab, filters, extra=None, head="", options=(), start=True):
+    def __init__(self, lab, filters, extra=None, head="", options=(), start=True, spool=None):
         self.lab, self.folder = lab, Path(lab.folder) / f"milters{len(lab.at_end)}"
         self.folder.mkdir()
+        self.spool = spool or self.folder
         self.socket, self.control, self.conf = self.folder / "socket", self.folder / "control", self.folder / "milter-manager.conf"
         self.source = ["-f", str(self.conf)]
         self.options, self.process, self.lines, self.changed = list(options), None, [], threading.Condition()
@@ -40,7 +41,7 @@ class Multiplexer:
 
     def start(self):
         mark = self.mark()
-        self.process = subprocess.Popen([self.lab.binary, "milters", "serve", *self.source, "--log", "-", "--spool-directory", str(self.folder),
+        self.process = subprocess.Popen([self.lab.binary, "milters", "serve", *self.source, "--log", "-", "--spool-directory", str(self.spool),
                                          *self.options], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self.reader.start()
