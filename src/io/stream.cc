@@ -12,6 +12,7 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -33,6 +34,7 @@ namespace {
 
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kFullLinePause{10};
+constexpr unsigned kReadsInARow = 16;
 
 struct SslFree {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -61,6 +63,7 @@ struct Stream::State : DeadlineSweep::Watched {
   std::chrono::seconds limit{0};
   /// The last read took all that there was: to try again at once would be in vain.
   bool drained = false;
+  unsigned reads = 0;  ///< since the last wait
 };
 
 Stream::Stream(Socket socket, DeadlineSweep& sweep)
@@ -100,6 +103,7 @@ Error Stream::last_error(const char* doing) const {
 
 asio::awaitable<Result<void>> Stream::wait(bool to_write) {
   if (state_->expired) co_return std::unexpected(last_error("wait"));
+  state_->reads = 0;
   const auto [error] = co_await state_->socket.async_wait(
       to_write ? asio::socket_base::wait_write : asio::socket_base::wait_read, kQuiet);
   if (error || state_->expired) {
@@ -124,6 +128,12 @@ asio::awaitable<Result<void>> Stream::wait_readable() {
 }
 
 asio::awaitable<Result<std::size_t>> Stream::read_some(std::span<char> room) {
+  // A peer that sends faster than it is read would keep the others of this thread waiting.
+  if (++state_->reads > kReadsInARow) {
+    state_->reads = 0;
+    const auto executor = co_await asio::this_coro::executor;
+    co_await asio::post(executor, asio::use_awaitable);
+  }
   for (;;) {
     bool to_write = false;
     if (std::exchange(state_->drained, false)) {

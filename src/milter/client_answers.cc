@@ -201,6 +201,7 @@ ClientSession::Event ClientSession::handle_edit(Response response, std::string_v
   } else if (new_body_ == Body::being_replaced) {
     new_body_ = Body::replaced;
   }
+  renewed_ = true;  // as in Postfix, each packet has its time
   auto edit = parse_edit(response, data);
   if (!edit) return failed(std::move(edit).error().text);
   if (response != Response::replace_body) {

@@ -197,7 +197,8 @@ class Multiplexer {
   MacroTable known_macros(std::size_t child) const;
   /// What was agreed on with the child; nullptr where it is not there.
   const Agreement* agreement(std::size_t child) const;
-  /// Part of the message is in the spool, or is going to be with the next packet: next() may block.
+  /// Part of the message is in the spool, or is going to be with the next packet: next() may block. Or there
+  /// are so many changes that it may take long.
   bool spooled() const;
 
  private:

@@ -8,6 +8,8 @@
 namespace hikyaku::milter {
 namespace {
 
+constexpr std::size_t kMuch = 100'000;
+
 bool refused(const ClientSession::Verdict& verdict) { return refuses(strength(verdict)); }
 
 }  // namespace
@@ -163,6 +165,14 @@ void Multiplexer::Core::begin_replay(std::size_t number, Replay& replay) {
     if (!passed(i) || (ignores && !at(i).may(action::change_headers))) continue;
     for (const auto& edit : at(i).edits()) replay.headers.apply(edit, at(i).leading_space());
   }
+}
+
+/// Each change looks for its place among all headers.
+bool Multiplexer::Core::many_changes() const {
+  if (!keeps_headers_) return false;
+  std::size_t changes = 0;
+  for (const auto& child : children_) changes += child->edits().size();
+  return changes * (headers_.fields().size() + changes) > kMuch;
 }
 
 bool Multiplexer::Core::tell_kept(std::size_t number) {

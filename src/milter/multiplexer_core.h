@@ -28,8 +28,9 @@ class Multiplexer::Core {
   const FilterSession& parent() const { return parent_; }
   void connected(std::size_t child) { at(child).connected(now_); }
   MultiplexedChild& at(std::size_t child) { return *children_[child]; }
+  /// next() may block, or take long.
   bool spooled() const {
-    return bodies_.spooled() ||
+    return bodies_.spooled() || many_changes() ||
            (bodies_.size() > 0 && bodies_.size() + settings_.limits.packet > settings_.limits.in_memory);
   }
   void rule_out(std::size_t child, std::string why);
@@ -51,6 +52,7 @@ class Multiplexer::Core {
   /// What may wait for a peer before it is told more.
   static constexpr std::size_t kUnsent = std::size_t{128} << 10;
 
+  bool many_changes() const;
   bool step();
   bool take_event();
   bool begin_event();

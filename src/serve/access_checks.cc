@@ -105,7 +105,7 @@ asio::awaitable<Reply> AccessChecks::recipient(const mail::Address& address, Inc
                           .recipient = &address,
                           .accepted_recipients = envelope.recipients.size(),
                           .smtputf8 = smtputf8_,
-                          .discarding = envelope.discard,
+                          .discarding = envelope.discard && !envelope.filter_discards,
                           .earlier = &earlier_};
   if (helo_) request.helo = *helo_;
   auto verdict = co_await decide(&policy::Access::recipient, request, why);
@@ -119,7 +119,7 @@ asio::awaitable<Reply> AccessChecks::data(IncomingEnvelope& envelope, Explanatio
                           .sender = &envelope.sender,
                           .accepted_recipients = envelope.recipients.size(),
                           .smtputf8 = smtputf8_,
-                          .discarding = envelope.discard,
+                          .discarding = envelope.discard && !envelope.filter_discards,
                           .earlier = &earlier_};
   if (helo_) request.helo = *helo_;
   if (envelope.recipients.size() == 1) request.recipient = &envelope.recipients.front().address;
@@ -128,13 +128,14 @@ asio::awaitable<Reply> AccessChecks::data(IncomingEnvelope& envelope, Explanatio
 }
 
 asio::awaitable<Reply> AccessChecks::end_of_data(IncomingEnvelope& envelope, Explanation& why) {
+  if (listener_.policy->end_of_data.empty()) co_return Reply{250, {}, {}};
   const auto facts = client_.policy_facts();
   policy::Request request{.client = facts,
                           .dns = dns_,
                           .sender = &envelope.sender,
                           .accepted_recipients = envelope.recipients.size(),
                           .smtputf8 = smtputf8_,
-                          .discarding = envelope.discard,
+                          .discarding = envelope.discard && !envelope.filter_discards,
                           .earlier = &earlier_};
   if (helo_) request.helo = *helo_;
   if (envelope.recipients.size() == 1) request.recipient = &envelope.recipients.front().address;

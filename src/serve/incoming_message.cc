@@ -36,8 +36,7 @@ IncomingMessage::IncomingMessage(const rewrite::Rewriter& rewriter, Blob& blob, 
       queue_id_(id.text()),
       trace_(std::move(trace)),
       body_(std::make_unique<SpooledBody>(blob, envelope_.filtered ? queue_id_ + ".body" : queue_id_,
-                                          limits.small_body)),
-      discard_(envelope_.discard) {
+                                          limits.small_body)) {
   entry_.id = id;
   entry_.arrival = arrival;
   entry_.next_attempt = arrival;
@@ -195,6 +194,7 @@ void IncomingMessage::finish() {
     body_->append(inspected_);
     take_actions(inspection_->actions());
   }
+  discard_ = discard_ || envelope_.discard;
   for (const auto& address : envelope_.bcc) rewriting_.bcc(address);
   auto envelope = rewriting_.finish();
   std::ranges::move(envelope.warnings, std::back_inserter(warnings_));
@@ -260,8 +260,9 @@ void IncomingMessage::give_back(MilterMessage message) {
   auto& actions = message.actions;
   if (actions.hold) hold("held by milter_header_checks");
   if (!actions.filter.empty()) entry_.filter = std::move(actions.filter);
-  if (actions.redirect) redirect_to(*actions.redirect);
   take_actions(std::move(actions));
+  // Also those go there that a milter has added.
+  if (envelope_.redirect && !entry_.recipients.empty()) redirect_to(*envelope_.redirect);
   measure();
 }
 

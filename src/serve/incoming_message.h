@@ -32,8 +32,9 @@ struct IncomingEnvelope {
   rewrite::HeaderContext context;
   bool hold = false;  ///< HOLD of an access table
   std::string hold_reason;
-  bool discard = false;  ///< DISCARD: answered as accepted, then dropped
-  std::string filter;    ///< FILTER transport:nexthop
+  bool discard = false;          ///< DISCARD: answered as accepted, then dropped
+  bool filter_discards = false;  ///< it was a milter that said so: access rules go on
+  std::string filter;            ///< FILTER transport:nexthop
   std::optional<mail::Address> redirect;
   std::vector<std::string> prepend;  ///< header lines of PREPEND, without line ends
   std::vector<mail::Address> bcc;
@@ -94,6 +95,8 @@ class IncomingMessage {
   /// The octets for the queue's database: the whole message, or none when it is in a blob.
   std::string take_stored();
   Explanation& ledger() { return ledger_; }
+  /// What it began with: for what is decided before finish().
+  IncomingEnvelope& envelope() { return envelope_; }
   /// The message as it was handed in; but for the client, which the conversation knows. After finish().
   record::Arrival take_arrival();
 

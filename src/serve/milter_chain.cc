@@ -20,6 +20,7 @@ using milter::ClientSession;
 using milter::Command;
 using Kind = ClientSession::Verdict::Kind;
 
+constexpr std::size_t kMuch = 100'000;  // changes times headers that are not made on a connection's thread
 constexpr std::size_t kBodyPiece = std::size_t{1} << 18;  // of a body in a blob, read at once
 
 smtp::Reply smtp_reply(const milter::SmtpReply& given) {
@@ -230,18 +231,22 @@ asio::awaitable<MilterDecision> MilterChain::connect(std::string name, milter::C
     const bool goes_on = co_await heed(*one, "connect", nullptr, all);
     if (!goes_on) break;
   }
+  keep_quarantine();
   co_return all;
 }
 
 asio::awaitable<MilterDecision> MilterChain::helo(std::string name) {
   helo_ = std::move(name);
   Tell tell = [&](Session& session) { session.helo(*helo_, macros_); };
-  co_return co_await ask("helo", std::move(tell), nullptr);
+  auto all = co_await ask("helo", std::move(tell), nullptr);
+  keep_quarantine();
+  co_return all;
 }
 
 asio::awaitable<MilterDecision> MilterChain::mail(std::string path, std::vector<std::string> parameters,
                                                   Explanation& why) {
   forget_quarantine();
+  quarantine_ = std::exchange(early_quarantine_, std::nullopt);
   for (auto& one : filters_)
     if (one->connection.session().out_of_step()) co_await renew(one);
   Tell tell = [&](Session& session) { session.mail(path, parameters, macros_); };
@@ -262,6 +267,11 @@ asio::awaitable<MilterDecision> MilterChain::data(Explanation& why) {
 asio::awaitable<MilterDecision> MilterChain::unknown(std::string line) {
   Tell tell = [&](Session& session) { session.unknown(line, macros_); };
   co_return co_await ask("unknown command", std::move(tell), nullptr);
+}
+
+/// Where there is no message it is the next one that is meant, as in Postfix.
+void MilterChain::keep_quarantine() {
+  if (quarantine_) early_quarantine_ = quarantine_;
 }
 
 void MilterChain::forget_quarantine() {
@@ -362,15 +372,18 @@ asio::awaitable<Result<MilterChain::Verdict>> MilterChain::end_of_message(One& o
     }
     auto& edit = std::get<milter::Edit>(next);
     if (auto* chunk = std::get_if<milter::ReplaceBody>(&edit)) {
+      // One that is too large is not kept, but heard to its end.
+      if (message.too_large()) continue;
       replacement_.append(chunk->octets, octets);
       auto appended = co_await append_body(message, std::move(octets));
       if (!appended) {
         session.connection_lost("the new body can't be written");
         co_return std::unexpected(std::move(appended.error()));
       }
-      if (message.size_limit > 0 && new_body_->size() > message.size_limit)
-        session.connection_lost("the new body has more than message_size_limit = " +
-                                std::to_string(message.size_limit) + " octets");
+      if (message.size_limit > 0 && new_body_->size() > message.size_limit) {
+        message.refuse_as_too_large();
+        new_body_.reset();
+      }
     } else {
       edits_.push_back(std::move(edit));
     }
@@ -397,7 +410,9 @@ asio::awaitable<Result<MilterChain::Verdict>> MilterChain::one_message(One& one,
         return apply_milter_edits(std::move(edits_), session.leading_space(), set_->settings().header_checks,
                                   headers, message, why);
       };
-      auto applied = co_await run_lookup(message.lookups, apply);
+      // Many changes of many headers take long.
+      const bool much = edits_.size() * (headers.fields().size() + edits_.size()) > kMuch;
+      auto applied = co_await run_lookup(much ? &pool_ : message.lookups, apply);
       summary = std::move(applied.summary);
       for (const auto& warning : applied.warnings) warn_("milter " + one.filter.name + ": " + warning);
       if (new_body_) {
@@ -431,12 +446,14 @@ asio::awaitable<Result<MilterChain::Verdict>> MilterChain::one_message(One& one,
 
 asio::awaitable<Result<MilterDecision>> MilterChain::message(MilterMessage& message, Explanation& why) {
   milter::HeaderList headers(message.header, milter::HeaderList::First::own_received);
+  const auto before = message.header.size() + message.body->size();
   MilterDecision all;
   for (auto& one : filters_) {
     const bool failed_before = one->connection.session().broken();
     auto verdict = co_await one_message(*one, message, headers, why);
     if (!verdict) co_return std::unexpected(std::move(verdict.error()));
     auto decided = decision_of(*verdict, one->filter.name);
+    if (message.too_large()) co_return all;
     if (decided.kind == MilterDecision::Kind::go_on) continue;
     const bool held = decided.kind == MilterDecision::Kind::hold;
     // It was told at MAIL, and the envelope has it.
@@ -446,6 +463,8 @@ asio::awaitable<Result<MilterDecision>> MilterChain::message(MilterMessage& mess
   }
   if (quarantine_) all = {MilterDecision::Kind::hold, {}, "quarantine: " + *quarantine_};
   message.header = headers.section();
+  const auto after = message.header.size() + message.body->size();
+  if (message.size_limit > 0 && after > before && after > message.size_limit) message.refuse_as_too_large();
   co_return all;
 }
 

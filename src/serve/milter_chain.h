@@ -141,6 +141,7 @@ class MilterChain {
   boost::asio::awaitable<Result<Verdict>> one_message(One& one, MilterMessage& message,
                                                       milter::HeaderList& headers, Explanation& why);
   void tell_trouble(One& one, const Verdict& verdict);
+  void keep_quarantine();
   void forget_quarantine();
 
   std::shared_ptr<const MilterSet> set_;
@@ -158,7 +159,8 @@ class MilterChain {
   std::unique_ptr<SpooledBody> new_body_;
   milter::BodyReplacement replacement_;
   std::size_t new_bodies_ = 0;
-  std::optional<std::string> quarantine_;  // the reason, of this message
+  std::optional<std::string> quarantine_;        // the reason, of this message
+  std::optional<std::string> early_quarantine_;  // of the one that is to come
 };
 
 }  // namespace hikyaku::serve

@@ -90,8 +90,21 @@ class Applying {
       recipient.original = address;
       recipient.orcpt = stored_orcpt(parameters);
       recipient.notify = stored_notify(parameters.notify.bits);
-      message_.entry.recipients.push_back(std::move(recipient));
+      if (!is_there(recipient)) message_.entry.recipients.push_back(std::move(recipient));
     }
+  }
+
+  /// What is the same for cleanup, which delivers it once.
+  bool is_there(const record::Recipient& wanted) const {
+    const bool with_original = message_.rewriter.settings().enable_original_recipient.on;
+    const auto same = [](const mail::Address& a, const mail::Address& b) {
+      return mail::same_header_name(a.internal(), b.internal());
+    };
+    return std::ranges::any_of(message_.entry.recipients, [&](const record::Recipient& one) {
+      return same(one.address, wanted.address) &&
+             (!with_original || (same(one.original, wanted.original) && one.notify == wanted.notify &&
+                                 mail::same_header_name(one.orcpt, wanted.orcpt)));
+    });
   }
 
   void tell(const std::string& what) {

@@ -22,9 +22,13 @@ struct MilterMessage {
   const rewrite::Rewriter& rewriter;  ///< for addresses that filters add
   Blob& blob;                         ///< for a new body ...
   std::size_t small_body = 65536;     ///< ... past this size
-  std::uint64_t size_limit = 0;       ///< octets of a new body; 0: none
+  std::uint64_t size_limit = 0;       ///< octets that filters may make of it (message_size_limit); 0: none
   io::WorkerPool* lookups = nullptr;  ///< where tables are asked; null: at once
   rewrite::Actions actions;           ///< what milter_header_checks asked for
+
+  /// As Postfix's cleanup.
+  void refuse_as_too_large() { actions.refusal = {552, "5.3.4", "Error: message file too big"}; }
+  bool too_large() const { return actions.refusal && actions.refusal->code == 552; }
 };
 
 /// What came of a filter's edits.

@@ -205,7 +205,7 @@ asio::awaitable<void> ServerConversation::handle(const Session::Hello& event) {
 
 asio::awaitable<void> ServerConversation::handle(const Session::Unknown& event) {
   Reply reply{502, {5, 5, 2}, "Error: command not recognized"};
-  auto refusal = co_await milters_.unknown(event.command);
+  auto refusal = co_await milters_.unknown(event.command, envelope_);
   if (refusal) reply = *std::move(refusal);
   session_.reply(std::move(reply));
 }
@@ -310,6 +310,10 @@ void ServerConversation::refuse_recipient(const mail::Path& path, const Reply& r
 asio::awaitable<void> ServerConversation::begin_data() {
   auto reply = co_await access_.data(envelope_, ledger_);
   if (reply.code != 354) {
+    services_.metrics.rejected();
+    log(fmt::format("NOQUEUE: reject: DATA from {}: {}; from=<{}> proto={} helo=<{}>", client_.text(),
+                    escaped(reply.line()), escaped(envelope_.sender.text()),
+                    session_.esmtp() ? "ESMTP" : "SMTP", escaped(client_.helo)));
     session_.reply(std::move(reply));
     co_return;
   }

@@ -47,6 +47,7 @@ class ServerConversation {
   boost::asio::awaitable<void> handle(const Session::Unknown& event);
   void begin_queue_id();
   boost::asio::awaitable<void> begin_message();
+  boost::asio::awaitable<bool> refused_at_end(IncomingMessage& incoming);
   boost::asio::awaitable<void> take_message(std::unique_ptr<IncomingMessage> incoming);
   void forget_transaction();
   void refuse_recipient(const mail::Path& path, const smtp::Reply& reply);

@@ -136,7 +136,23 @@ asio::awaitable<void> ServerConversation::end_message() {
   milters_.abort();
 }
 
+/// smtpd_end_of_data_restrictions, before milters and header checks as in Postfix. True: it was refused, and
+/// answered.
+asio::awaitable<bool> ServerConversation::refused_at_end(IncomingMessage& incoming) {
+  auto reply = co_await access_.end_of_data(incoming.envelope(), incoming.ledger());
+  if (reply.success()) co_return false;
+  log(id_->text() + ": reject: END-OF-MESSAGE from " + client_.text() + ": " + escaped(reply.line()) + ";" +
+      incoming.envelope_facts() + (session_.esmtp() ? " proto=ESMTP" : " proto=SMTP") + " helo=<" +
+      escaped(client_.helo) + ">");
+  services_.metrics.rejected();
+  note_ledger(incoming);
+  answer_message(reply);
+  co_return true;
+}
+
 asio::awaitable<void> ServerConversation::take_message(std::unique_ptr<IncomingMessage> incoming) {
+  const bool refused = co_await refused_at_end(*incoming);
+  if (refused) co_return;
   auto finish = [&incoming] {
     incoming->finish();
     return true;

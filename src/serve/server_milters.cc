@@ -92,7 +92,7 @@ ServerMilters::Refusal ServerMilters::take(MilterDecision decision, std::string_
     case MilterDecision::Kind::discard:
       log("milter-discard", where, "milter triggers DISCARD action");
       skip_ = true;
-      if (envelope != nullptr) envelope->discard = true;
+      if (envelope != nullptr) envelope->discard = envelope->filter_discards = true;
       return std::nullopt;
     case MilterDecision::Kind::reply:
     case MilterDecision::Kind::shutdown:
@@ -133,6 +133,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::connect(std::string local
 asio::awaitable<ServerMilters::Refusal> ServerMilters::hello(const Session::Hello& event) {
   if (!chain_) co_return std::nullopt;
   abort();
+  discard_next_ = false;
   set_session_macros(chain_->macros(), client_);
   auto decision = co_await chain_->helo(event.name);
   auto refusal =
@@ -175,6 +176,10 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::sender(const Session::Sen
   set_session_macros(chain_->macros(), client_);
   std::string path(event.as_written.path);
   auto parameters = words(event.as_written.parameters);
+  // As in Postfix: what was said outside a message is about the next one, and access rules' DISCARD is
+  // theirs.
+  if (std::exchange(discard_next_, false)) skip_ = envelope.discard = envelope.filter_discards = true;
+  if (envelope.discard) co_return std::nullopt;
   const auto route = co_await resolve(sender_address_, sender_address_);
   if (route) chain_->macros().sender(route->address.text(), route->nexthop, route->transport);
   if (const auto& author = event.parameters.auth; author && !author->empty())
@@ -187,7 +192,8 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::recipient(const Session::
                                                                  const Reply* refused,
                                                                  IncomingEnvelope& envelope,
                                                                  Explanation& why) {
-  if (!sees_message() || (refused != nullptr && !chain_->wants_rejected_recipients())) co_return std::nullopt;
+  if (!sees_message() || envelope.discard || (refused != nullptr && !chain_->wants_rejected_recipients()))
+    co_return std::nullopt;
   const auto before = std::exchange(recipient_, "<" + escaped(event.path.address().text()) + ">");
   std::string path(event.as_written.path);
   auto parameters = words(event.as_written.parameters);
@@ -217,7 +223,7 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::recipient(const Session::
 }
 
 asio::awaitable<ServerMilters::Refusal> ServerMilters::data(IncomingEnvelope& envelope, Explanation& why) {
-  if (!sees_message()) co_return std::nullopt;
+  if (!sees_message() || envelope.discard) co_return std::nullopt;
   if (first_route_)
     chain_->macros().recipient(first_route_->address.text(), first_route_->nexthop, first_route_->transport);
   auto decision = co_await chain_->data(why);
@@ -226,10 +232,13 @@ asio::awaitable<ServerMilters::Refusal> ServerMilters::data(IncomingEnvelope& en
   co_return take(std::move(decision), "DATA", &envelope);
 }
 
-asio::awaitable<ServerMilters::Refusal> ServerMilters::unknown(std::string command) {
-  if (!sees_message()) co_return std::nullopt;
+asio::awaitable<ServerMilters::Refusal> ServerMilters::unknown(std::string command,
+                                                               IncomingEnvelope& envelope) {
+  if (!sees_message() || envelope.discard) co_return std::nullopt;
   auto decision = co_await chain_->unknown(std::move(command));
-  co_return take(std::move(decision), "UNKNOWN", nullptr);
+  auto refusal = take(std::move(decision), "UNKNOWN", &envelope);
+  if (sender_.empty()) discard_next_ = std::exchange(skip_, false);
+  co_return refusal;
 }
 
 void ServerMilters::queue_id(const std::string& id) {

@@ -44,7 +44,7 @@ class ServerMilters {
                                             const smtp::Reply* refused, IncomingEnvelope& envelope,
                                             Explanation& why);
   boost::asio::awaitable<Refusal> data(IncomingEnvelope& envelope, Explanation& why);
-  boost::asio::awaitable<Refusal> unknown(std::string command);
+  boost::asio::awaitable<Refusal> unknown(std::string command, IncomingEnvelope& envelope);
   /// A recipient was accepted: from here on there is a queue id.
   void queue_id(const std::string& id);
 
@@ -74,7 +74,8 @@ class ServerMilters {
   smtp::ServerSession& session_;
   io::DeadlineSweep& sweep_;
   std::unique_ptr<MilterChain> chain_;
-  bool skip_ = false;  // the message is discarded: nobody is asked any more
+  bool skip_ = false;          // the message is discarded: nobody is asked any more
+  bool discard_next_ = false;  // the one that is to come
   std::string queue_id_, sender_, recipient_, last_recipient_;  // for the log
   std::optional<policy::Resolution> first_route_;               // of the recipient that was accepted first
   mail::Address sender_address_;
