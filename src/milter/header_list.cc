@@ -54,11 +54,14 @@ FilterHeader filter_header(std::string_view text, LeadingSpace space) {
   return seen;
 }
 
-HeaderList::HeaderList(std::string_view section, First first) {
+HeaderList::HeaderList(std::string_view section, std::optional<std::size_t> own_received) {
   mail::HeaderFields walk(section);
   while (const auto one = walk.next()) fields_.emplace_back(one->text);
-  if (first == First::own_received && !fields_.empty()) hidden_ = 0;
+  if (own_received && *own_received < fields_.size()) hidden_ = *own_received;
 }
+
+HeaderList::HeaderList(std::string_view section, First first)
+    : HeaderList(section, first == First::own_received ? std::optional<std::size_t>(0) : std::nullopt) {}
 
 std::string HeaderList::section() const {
   std::string out;

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,6 +33,8 @@ class HeaderList {
   /// hub has put there: no filter sees it.
   enum class First : unsigned char { visible, own_received };
   HeaderList(std::string_view section, First first);
+  /// The same with the hub's header as number `own_received`, from 0; nullopt: it is not there.
+  HeaderList(std::string_view section, std::optional<std::size_t> own_received);
 
   /// The fields without their line ends, folds with CR LF.
   const std::vector<std::string>& fields() const { return fields_; }

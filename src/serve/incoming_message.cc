@@ -5,6 +5,8 @@
 #include "base/escape.h"
 #include "mail/header.h"
 #include "mail/parameters_xtext.h"
+#include "milter/header_list.h"
+#include "rewrite/content_checks.h"
 #include "serve/stored_parameters.h"
 
 namespace hikyaku::serve {
@@ -84,6 +86,7 @@ void IncomingMessage::finish_header() {
     return;
   }
   keep_header(section);
+  begin_header();
   const rewrite::MessageFacts facts{.sender = entry_.sender,
                                     .queue_id = queue_id_,
                                     .long_queue_id = limits_.long_queue_ids,
@@ -96,16 +99,37 @@ void IncomingMessage::finish_header() {
   take_actions(std::move(result.actions));
 
   const auto& kept = result.section ? std::string_view(*result.section) : section;
-  header_ = std::move(trace_);
-  for (const auto& line : envelope_.prepend) {
-    header_ += line;
-    header_ += "\r\n";
-  }
   header_.reserve(header_.size() + kept.size() + 2 + std::min(arrived.size() - end.body, limits_.small_body));
   header_ += kept;
   header_ += "\r\n";
   if (rewriter_.inspects_body()) inspection_.emplace(rewriter_.body(section, over, ledger_));
   body(std::string_view(arrived).substr(end.body));
+}
+
+/// What access rules put on top, and our own Received, which header_checks see as in Postfix.
+void IncomingMessage::begin_header() {
+  for (const auto& line : envelope_.prepend) {
+    header_ += line;
+    header_ += "\r\n";
+  }
+  const auto& checks = rewriter_.settings().header_checks;
+  rewrite::CheckResult checked;
+  if (!checks.maps.empty() && !trace_.empty()) {
+    rewrite::Actions actions;
+    std::string folds;
+    const auto field = std::string_view(trace_).substr(0, trace_.size() - 2);
+    checked = rewrite::apply_checks(checks, rewrite::with_plain_folds(field, folds), rewrite::Content::header,
+                                    rewrite::CheckedBy::arrival, actions, ledger_);
+    take_actions(std::move(actions));
+  }
+  if (!checked.prepend.empty()) rewrite::append_header_text(header_, checked.prepend);
+  if (checked.kind == rewrite::CheckResult::Kind::keep) {
+    own_received_ = milter::HeaderList(header_, std::nullopt).fields().size();
+    header_ += std::exchange(trace_, {});
+    return;
+  }
+  own_received_.reset();
+  if (checked.kind == rewrite::CheckResult::Kind::replace) rewrite::append_header_text(header_, checked.text);
 }
 
 /// Whole lines, as many as may be kept.
@@ -244,6 +268,7 @@ void IncomingMessage::measure() {
 MilterMessage IncomingMessage::take_for_milters(std::uint64_t size_limit) {
   header_.resize(header_.size() - 2);  // the empty line
   MilterMessage message{.header = std::move(header_),
+                        .own_received = own_received_,
                         .body = std::move(body_),
                         .entry = entry_,
                         .rewriter = rewriter_,

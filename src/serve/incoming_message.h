@@ -113,6 +113,7 @@ class IncomingMessage {
   void redirect_to(const mail::Address& address);
   void measure();
   Result<void> join();
+  void begin_header();
   void keep_header(std::string_view section);
   void take_actions(rewrite::Actions actions);
   bool is_to_be_returned() const;
@@ -129,7 +130,8 @@ class IncomingMessage {
   record::QueueEntry entry_;
   std::string queue_id_;
   std::string trace_;
-  std::string kept_header_;  // as it arrived
+  std::optional<std::size_t> own_received_ = 0;  // its number among the fields, if it is there still
+  std::string kept_header_;                      // as it arrived
   bool header_cut_ = false;
   std::string header_;           // as it arrives; then with the trace, rewritten, with the empty line
   std::size_t header_seen_ = 0;  // octets of header_ that hold no end of the section

@@ -445,7 +445,7 @@ asio::awaitable<Result<MilterChain::Verdict>> MilterChain::one_message(One& one,
 }
 
 asio::awaitable<Result<MilterDecision>> MilterChain::message(MilterMessage& message, Explanation& why) {
-  milter::HeaderList headers(message.header, milter::HeaderList::First::own_received);
+  milter::HeaderList headers(message.header, message.own_received);
   const auto before = message.header.size() + message.body->size();
   MilterDecision all;
   for (auto& one : filters_) {

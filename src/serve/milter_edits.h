@@ -16,7 +16,9 @@ namespace hikyaku::serve {
 
 /// A message that is complete, while filters see and change it.
 struct MilterMessage {
-  std::string header;  ///< lines with CR LF; the first field is our own Received, which no filter sees
+  std::string header;  ///< lines with CR LF
+  /// The number of our own Received among its fields, which no filter sees; nullopt: it is not there.
+  std::optional<std::size_t> own_received = 0;
   std::unique_ptr<SpooledBody> body;  ///< in a blob it is written out
   record::QueueEntry& entry;          ///< sender and recipients are changed
   const rewrite::Rewriter& rewriter;  ///< for addresses that filters add

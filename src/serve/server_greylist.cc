@@ -121,7 +121,7 @@ asio::awaitable<ServerGreylist::Refusal> ServerGreylist::data(IncomingEnvelope& 
 
 /// Hands on what the rules want to look at.
 asio::awaitable<Result<void>> ServerGreylist::show(const MilterMessage& message) {
-  const milter::HeaderList headers(message.header, milter::HeaderList::First::own_received);
+  const milter::HeaderList headers(message.header, message.own_received);
   for (std::size_t i = 0; i < headers.fields().size(); ++i) {
     if (!headers.visible(i)) continue;
     const auto header = milter::filter_header(headers.fields()[i], milter::LeadingSpace::kept);
@@ -159,7 +159,7 @@ asio::awaitable<Result<void>> ServerGreylist::change(std::vector<Change> changes
     }
     message.body = std::move(body);
   }
-  milter::HeaderList headers(message.header, milter::HeaderList::First::own_received);
+  milter::HeaderList headers(message.header, message.own_received);
   apply_milter_edits(std::move(edits), milter::LeadingSpace::taken_off, {}, headers, message, why);
   message.header = headers.section();
   co_return Result<void>{};

@@ -281,6 +281,7 @@ DEVIATIONS = [
     (r"verdict_shutdown_at_(header|eoh|body|eom)", ALL, "Postfix says 250 and loses the message"),
     (r"two_quarantine_and_.*", ALL, "Postfix asks no filter behind one that quarantines; in the hub, what is held and let go later has passed all"),
     (r"end_add_without_a_name", ("log", "deliveries"), "the line would be no header: left out with a warning"),
+    (r"end_recipient_added_twice", ("deliveries",), "Postfix delivers twice to a recipient of the client's that a filter adds; here it is there already"),
     (r"end_recipient_that_is_none", ("log", "deliveries"), "Postfix makes an address of it; it is left out with a warning"),
     (r"end_recipient_parameters_that_are_wrong", ("log",), "Postfix leaves them out without a warning"),
     (r"end_edits_and_close_accept", ALL, "Postfix leaves a corrupt queue file"),

@@ -4,6 +4,7 @@
 Needs root and Debian's postfix; nothing of the system's own Postfix is touched. The filters are tests/e2e/scripted_filter.py,
 the cases are below. About half a minute.
   tests/oracle/milter_sessions.py [--only TEXT] > tests/oracle/milter_session_cases.jsonl
+  tests/oracle/milter_sessions.py --new >> tests/oracle/milter_session_cases.jsonl
 """
 import argparse
 import json
@@ -21,7 +22,7 @@ from private_postfix import Postfix, free_port
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 from client import trusting_tls  # noqa: E402
 from hub import make_certificates  # noqa: E402
-from milter_oracle import EHLO, FIRST, MAIL, MAIN, MESSAGE, ONE, RCPT, RCPT2, SESSIONS, SINK, TWO, Scene, group_of, interesting, options, play, wait_for  # noqa: E402
+from milter_oracle import EHLO, FIRST, MAIL, MAIN, MESSAGE, ONE, RCPT, RCPT2, SECOND, SESSIONS, SINK, TWO, Scene, cases, group_of, interesting, options, play, wait_for  # noqa: E402
 from sink import Sink  # noqa: E402
 from test_submission import DovecotAuth  # noqa: E402
 
@@ -300,6 +301,42 @@ two("edits_and_failure", "the first edits, the second closes", {"eom": [[["h", "
 two("first_refused", "the first can't be reached; its default action is accept", {}, {}, session=ONE, config={"smtpd_milters": "{ @DEAD@, default_action=accept }, @F2@"})
 two("versions", "a filter of version 2 and one of version 6", {"negotiate": {"version": 2, "actions": 0x3F}}, {"negotiate": {"steps": 0x100000}})
 
+# ------------------------------------------------------------ the own Received
+def own(name, note, config):
+    case("own", name, note, ONE, {"eom": [[["i", "\0\0\0\0X-Zero\0z\0"], ["i", "\0\0\0\1X-One\0o\0"], *GO_ON]]}, config=config)
+
+
+for _word in ("IGNORE", "REPLACE X-Replaced: it", "PREPEND X-Before: it", "REJECT no", "WARN warned", "HOLD held"):
+    own("header_checks_" + _word.split()[0].lower(), f"header_checks say {_word} to it", {"header_checks": "regexp:{{/^Received:.*by hub/ %s}}" % _word})
+own("access_prepend", "an access rule says PREPEND", {"smtpd_sender_restrictions": "check_sender_access inline:{{a@a.example = PREPEND X-Access: it}}"})
+own("below_header_checks_prepend", "header_checks say PREPEND to another header", {"header_checks": "regexp:{{/^Subject:/ PREPEND X-Before: it}}"})
+
+# -------------------------------------------------------- what else decides
+END = "smtpd_end_of_data_restrictions"
+for _word in ("REJECT", "DEFER", "DISCARD", "HOLD", "REDIRECT r@r.example", "BCC copy@b.example"):
+    case("rules", "end_of_data_" + _word.split()[0].lower(), f"an access rule at the end of data says {_word}", ONE, {},
+         config={END: "check_sender_access inline:{{a@a.example = %s}}" % _word})
+case("rules", "end_of_data_before_header_checks", "both refuse", ONE, {}, config={END: "reject", "header_checks": "regexp:{{/^Subject:/ REJECT no}}"})
+case("rules", "end_of_data_before_the_filter", "both refuse", ONE, {"eom": [[["r", ""]]]}, config={END: "reject"})
+case("rules", "data_reject", "an access rule at DATA", ONE, {}, config={"smtpd_data_restrictions": "reject"})
+for _stage in ("rcpt", "data", "eom"):
+    case("rules", f"discard_before_{_stage}", "an access rule says DISCARD, the filter would reject", ONE, {_stage: [[["r", ""]]]},
+         config={"smtpd_sender_restrictions": "check_sender_access inline:{{a@a.example = DISCARD}}"})
+case("rules", "refused_after_a_discard", "a recipient that restrictions refuse, after the filter's DISCARD", [EHLO, MAIL, RCPT, "RCPT TO:<no@b.example>", "QUIT"], {"rcpt": [[["d", ""]]]})
+case("rules", "redirect_and_added", "REDIRECT and a recipient that the filter adds", ONE, {"eom": [[["+", "<n@n.example>\0"], *GO_ON]]},
+     config={"smtpd_sender_restrictions": "check_sender_access inline:{{a@a.example = REDIRECT r@r.example}}"})
+case("rules", "discard_after_unknown_in_a_message", "UNKNOWN is answered with DISCARD, the filter would reject later", [EHLO, MAIL, "BOGUS words", RCPT, "DATA", ["message", FIRST], "QUIT"],
+     {"unknown": [[["d", ""]]], "eom": [[["r", ""]]]})
+case("rules", "discard_after_unknown_before_a_message", "the same outside a message", [EHLO, "BOGUS words", MAIL, RCPT, "DATA", ["message", FIRST], MAIL, RCPT, "DATA", ["message", SECOND], "QUIT"],
+     {"unknown": [[["d", ""]]]})
+eom("recipient_added_twice", "the same recipient, in other letters too", ["+", "<n@n.example>\0"], ["+", "<N@n.example>\0"], ["+", "<b@b.example>\0"], *GO_ON)
+eom("recipient_added_with_other_parameters", "the same recipient with another NOTIFY", ["+", "<n@n.example>\0"], ["2", "<n@n.example>\0NOTIFY=NEVER\0"], *GO_ON)
+eom("recipient_removed_and_added", "a recipient that was removed is added", ["-", "<b@b.example>\0"], ["+", "<b@b.example>\0"], *GO_ON)
+eom("new_body_too_large", "a new body past message_size_limit", ["b", "‹yyyyyyyyy\n×3000›"], *GO_ON, config={"message_size_limit": "20000"})
+eom("new_body_too_large_accept", "the same, and the default action is accept", ["b", "‹yyyyyyyyy\n×3000›"], *GO_ON, config={"message_size_limit": "20000", "milter_default_action": "accept"})
+eom("headers_too_large", "headers past message_size_limit", *[["h", f"X-{n}\0" + "v" * 900 + "\0"] for n in range(30)], *GO_ON, config={"message_size_limit": "20000"})
+two("recipient_added_by_both", "both add the same recipient", {"eom": [[["+", "<n@n.example>\0"], *GO_ON]]}, {"eom": [[["+", "<n@n.example>\0"], *GO_ON]]}, session=ONE)
+
 # -------------------------------------------------------------------- notices
 NOTICES = {**LISTS, "smtpd_milters": "", "non_smtpd_milters": "@F1@", "internal_mail_filter_classes": "bounce"}
 BOUNCED = [EHLO, MAIL, "RCPT TO:<bounce@b.example>", "DATA", ["message", FIRST], "QUIT"]
@@ -350,8 +387,10 @@ class Recorder:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="cases whose id holds TEXT")
-    only = parser.parse_args().only
-    chosen = [c for c in CASES if only in c["id"]]
+    parser.add_argument("--new", action="store_true", help="cases that are not recorded yet, to be appended")
+    given = parser.parse_args()
+    only, known = given.only, {c["id"] for c in cases()} if given.new else set()
+    chosen = [c for c in CASES if only in c["id"] and c["id"] not in known]
     names = [c["id"] for c in CASES]
     assert len(set(names)) == len(names), sorted(n for n in names if names.count(n) > 1)
     groups = {}
