@@ -223,6 +223,12 @@ int FilterTrial::run() {
     return refuse({Fault::malformed, "--negotiate-version: 2 to 6 are known"});
   if (options.at_once == 0 || options.repeat == 0)
     return refuse({Fault::malformed, "--concurrency and --repeat: at least 1 is wanted"});
+  const bool many = options.at_once > 1 || options.repeat > 1;
+  if (many && !(options.record.empty() && options.replay.empty()))
+    return refuse(
+        {Fault::malformed, "--record and --replay are of one session: leave out --concurrency and --repeat"});
+  if (!options_->message.file.empty() && !options_->message.body.empty())
+    return refuse({Fault::malformed, "--file has the whole message: leave out --body"});
   settings.session.offer = milter::Offer::of_version(options.version);
   settings.connect_timeout = std::chrono::seconds{options.connect_timeout};
   settings.command_timeout = std::chrono::seconds{options.command_timeout};
@@ -252,7 +258,7 @@ int FilterTrial::run() {
   const auto script = milter_script(message, rfc5322_text(io::SystemClock().now()));
   if (!script) return refuse(script.error());
   settings.session.macros = script->macros;
-  if (options.repeat > 1 || options.at_once > 1) {
+  if (many) {
     Summary summary(std::chrono::steady_clock::now());
     serve::play_all(script->events, settings, std::max(options.repeat, options.at_once), options.at_once,
                     [&summary](const serve::PlayedSession& played) { summary.add(played); });

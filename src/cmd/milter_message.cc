@@ -47,7 +47,9 @@ Result<GivenMacro> read_macro(std::string_view text) {
     break;
   }
   const auto equals = text.find('=');
-  if (equals == std::string_view::npos || equals == 0)
+  // No macro has a colon in its name: what stands before it is meant for a stage.
+  if (equals == std::string_view::npos || equals == 0 ||
+      text.substr(0, equals).find(':') != std::string_view::npos)
     return fail(Fault::malformed,
                 "--macro '" + escaped(whole, 200) +
                     "': NAME=VALUE is wanted, or STAGE:NAME=VALUE with connect, helo, mail, rcpt, "

@@ -82,7 +82,11 @@ int MiltersServe::run() {
     options_.control = controller->value.path;
   raise_file_limit(*loaded->settings.max_file_descriptors);
   const auto pid_file = *loaded->settings.pid_file;
-  const auto user = *loaded->settings.effective_user, group = *loaded->settings.effective_group;
+  const NamedIn user{*loaded->settings.effective_user, "security.effective_user"};
+  const NamedIn group{*loaded->settings.effective_group, "security.effective_group"};
+  const auto owner = ids_of(user, group);
+  if (!owner) return refuse(owner.error());
+  if (*owner) options_.owner = {(*owner)->user, (*owner)->group};
 
   const auto load = [this](config::Diagnostics& told, SourceCatalogue& catalogue) {
     return source_.load(told, catalogue);
@@ -91,8 +95,7 @@ int MiltersServe::run() {
   if (!server) return refuse(server.error());
   if (auto written = write_process_number(pid_file, "manager.pid_file"); !written)
     return refuse(written.error());
-  if (auto became = become({user, "security.effective_user"}, {group, "security.effective_group"}); !became)
-    return refuse(became.error());
+  if (auto became = become(user, group); !became) return refuse(became.error());
   const int code = (*server)->run([] {
     std::fputs("ready\n", stderr);
     std::fflush(stderr);

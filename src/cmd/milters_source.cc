@@ -19,6 +19,10 @@ void tell_unused(const config::MultiplexerSettings& settings, config::Diagnostic
   if (*settings.daemon)
     tell(settings.daemon,
          "manager.daemon has no effect here: it stays in the foreground, for systemd or a shell's &");
+  const auto& controller = settings.controller.connection;
+  if (controller && controller->value.family != config::ConnectionSpec::Family::local)
+    tell(*controller,
+         "controller.connection_spec has no effect here: `milters stats` asks at a Unix socket alone");
   tell(settings.chunk_size,
        "manager.chunk_size has no effect here: filters get as much at once as they agree to");
   tell(

@@ -27,17 +27,26 @@ Result<void> write_process_number(const std::string& name, const std::string& se
                                     " names it");
 }
 
-Result<void> become(const NamedIn& user, const NamedIn& group) {
-  if (::geteuid() != 0 || (user.name.empty() && group.name.empty())) return {};
+Result<std::optional<Ids>> ids_of(const NamedIn& user, const NamedIn& group) {
+  if (::geteuid() != 0 || (user.name.empty() && group.name.empty())) return std::nullopt;
   const auto* of_user = user.name.empty() ? nullptr : ::getpwnam(user.name.c_str());
   if (!user.name.empty() && of_user == nullptr)
     return fail(Fault::permanent, user.setting + ": there is no user '" + user.name + "'");
   const auto* of_group = group.name.empty() ? nullptr : ::getgrnam(group.name.c_str());
   if (!group.name.empty() && of_group == nullptr)
     return fail(Fault::permanent, group.setting + ": there is no group '" + group.name + "'");
-  const gid_t gid = of_group != nullptr ? of_group->gr_gid : of_user->pw_gid;
-  if ((of_user != nullptr && ::initgroups(user.name.c_str(), gid) != 0) || ::setgid(gid) != 0 ||
-      (of_user != nullptr && ::setuid(of_user->pw_uid) != 0))
+  return Ids{of_user != nullptr ? of_user->pw_uid : static_cast<uid_t>(-1),
+             of_group != nullptr ? of_group->gr_gid : of_user->pw_gid};
+}
+
+Result<void> become(const NamedIn& user, const NamedIn& group) {
+  const auto ids = ids_of(user, group);
+  if (!ids) return std::unexpected(ids.error());
+  if (!*ids) return {};
+  const auto [uid, gid] = **ids;
+  const bool other_user = !user.name.empty();
+  if ((other_user && ::initgroups(user.name.c_str(), gid) != 0) || ::setgid(gid) != 0 ||
+      (other_user && ::setuid(uid) != 0))
     return fail(Fault::permanent,
                 "become the user '" + user.name + "', group '" + group.name + "': " + std::strerror(errno));
   return {};

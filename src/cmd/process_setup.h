@@ -1,4 +1,7 @@
 #pragma once
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,6 +19,12 @@ struct NamedIn {
 /// Becomes the user and the group (without one: the user's own), for good. Once what needs root is done; of
 /// no effect when we are not root.
 Result<void> become(const NamedIn& user, const NamedIn& group);
+/// Who that is; nullopt: nobody else than we are. Without a user the number is -1, as chown() has it.
+struct Ids {
+  uid_t user;
+  gid_t group;
+};
+Result<std::optional<Ids>> ids_of(const NamedIn& user, const NamedIn& group);
 /// Makes a folder that is not there, with those above it, and hands it to the user when we are root.
 Result<void> make_folder_for(const std::string& folder, const NamedIn& user);
 

@@ -161,8 +161,18 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& con
   return server;
 }
 
+std::unique_ptr<ControlServer> ControlServer::take(asio::io_context& context, int descriptor,
+                                                   const std::string& path, bool remove, io::WorkerPool& pool,
+                                                   io::WorkerPool& waiting, Answer answer) {
+  auto server =
+      std::unique_ptr<ControlServer>(new ControlServer(context, path, pool, waiting, std::move(answer)));
+  server->acceptor_.assign(asio::local::stream_protocol(), descriptor);
+  server->remove_ = remove;
+  return server;
+}
+
 ControlServer::~ControlServer() {
-  ::unlink(path_.c_str());
+  if (remove_) ::unlink(path_.c_str());
   ::close(stopping_);
 }
 

@@ -27,6 +27,10 @@ class ControlServer {
   static Result<std::unique_ptr<ControlServer>> open(boost::asio::io_context& context,
                                                      const std::string& path, io::WorkerPool& pool,
                                                      io::WorkerPool& waiting, Answer answer);
+  /// At a socket that listens already, of which it becomes the owner; `remove`: also of its name.
+  static std::unique_ptr<ControlServer> take(boost::asio::io_context& context, int descriptor,
+                                             const std::string& path, bool remove, io::WorkerPool& pool,
+                                             io::WorkerPool& waiting, Answer answer);
   ~ControlServer();
   void start();
   /// Also ends what waits for a body.
@@ -40,6 +44,7 @@ class ControlServer {
 
   boost::asio::local::stream_protocol::acceptor acceptor_;
   std::string path_;
+  bool remove_ = true;
   io::WorkerPool& pool_;
   io::WorkerPool& waiting_;
   const Answer answer_;

@@ -131,7 +131,7 @@ void GreylistServer::State::begin(Worker& worker, io::Stream::Socket socket) {
 asio::awaitable<void> GreylistServer::State::stop() {
   log->info("greylist", "terminating");
   greylisting->stop();
-  listener->close();
+  listener->close(MultiplexerListener::Waiting::left);
   for (auto& worker : workers)
     asio::post(worker->thread.context(), [&one = *worker] {
       const auto sessions = one.sessions;  // one that ends leaves the set

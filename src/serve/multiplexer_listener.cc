@@ -57,19 +57,28 @@ bool somebody_listens(const sockaddr_un& address) {
   return errno == EAGAIN;
 }
 
-Result<void> give_to_group(const config::ListenerSettings& settings, const std::string& path) {
-  const auto& group = *settings.unix_socket_group;
-  if (group.empty()) return {};
-  const auto* entry = ::getgrnam(group.c_str());
-  if (entry == nullptr)
-    return std::unexpected(cannot(**settings.connection, "there is no group '" + group + "'"));
-  if (::chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0)
-    return std::unexpected(
-        cannot(**settings.connection, "give it to the group " + group + ": " + std::strerror(errno)));
+Result<void> give(const config::ListenerSettings& settings, const std::string& path,
+                  const std::optional<MultiplexerListener::Owner>& owner) {
+  auto user = static_cast<uid_t>(-1);
+  auto group = static_cast<gid_t>(-1);
+  if (owner) user = owner->user, group = owner->group;
+  if (const auto& name = *settings.unix_socket_group; !name.empty()) {
+    const auto* entry = ::getgrnam(name.c_str());
+    if (entry == nullptr)
+      return std::unexpected(cannot(**settings.connection, "there is no group '" + name + "'"));
+    group = entry->gr_gid;
+  }
+  if (::chown(path.c_str(), user, group) != 0)
+    return std::unexpected(cannot(
+        **settings.connection,
+        "give it to " + std::to_string(user) + ":" + std::to_string(group) + ": " + std::strerror(errno)));
   return {};
 }
 
-Result<int> open_unix(const config::ListenerSettings& settings) {
+}  // namespace
+
+Result<int> MultiplexerListener::open_unix(const config::ListenerSettings& settings,
+                                           std::optional<Owner> owner) {
   const auto& spec = **settings.connection;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -89,13 +98,14 @@ Result<int> open_unix(const config::ListenerSettings& settings) {
   const bool bound = ::bind(opened.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   ::umask(old_mask);
   if (!bound) return std::unexpected(cannot(spec));
-  if (auto given = give_to_group(settings, spec.path); !given)
-    return std::unexpected(std::move(given.error()));
+  if (auto given = give(settings, spec.path, owner); !given) return std::unexpected(std::move(given.error()));
   if (::chmod(spec.path.c_str(), static_cast<mode_t>(*settings.unix_socket_mode)) != 0)
     return std::unexpected(cannot(spec));
   if (::listen(opened.get(), kBacklog) != 0) return std::unexpected(cannot(spec));
   return opened.release();
 }
+
+namespace {
 
 Result<int> open_tcp(const config::ConnectionSpec& spec) {
   addrinfo hints{};
@@ -124,9 +134,9 @@ Result<int> open_tcp(const config::ConnectionSpec& spec) {
 }  // namespace
 
 Result<std::unique_ptr<MultiplexerListener>> MultiplexerListener::open(
-    const config::ListenerSettings& settings) {
+    const config::ListenerSettings& settings, std::optional<Owner> owner) {
   const auto& spec = **settings.connection;
-  const auto descriptor = spec.family == Family::local ? open_unix(settings) : open_tcp(spec);
+  const auto descriptor = spec.family == Family::local ? open_unix(settings, owner) : open_tcp(spec);
   if (!descriptor) return std::unexpected(descriptor.error());
   return std::unique_ptr<MultiplexerListener>(new MultiplexerListener(*descriptor, settings));
 }
@@ -142,8 +152,11 @@ MultiplexerListener::MultiplexerListener(int descriptor, const config::ListenerS
   if (family_ == AF_UNIX && ::stat(spec_.path.c_str(), &status) == 0) inode_ = status.st_ino;
 }
 
-MultiplexerListener::~MultiplexerListener() {
-  ::close(descriptor_);
+MultiplexerListener::~MultiplexerListener() { leave(); }
+
+void MultiplexerListener::leave() {
+  if (descriptor_ < 0) return;
+  ::close(std::exchange(descriptor_, -1));
   struct stat status {};
   if (family_ == AF_UNIX && remove_ && ::stat(spec_.path.c_str(), &status) == 0 && status.st_ino == inode_)
     ::unlink(spec_.path.c_str());
@@ -151,25 +164,33 @@ MultiplexerListener::~MultiplexerListener() {
 
 void MultiplexerListener::start(asio::io_context& context, Accepted accepted, std::function<bool()> full) {
   auto descriptor = std::make_shared<Descriptor>(context, ::dup(descriptor_));
-  waiting_.emplace_back(&context, descriptor);
+  doors_.push_back({&context, descriptor, accepted});
   asio::co_spawn(context, accept(std::move(descriptor), family_, std::move(accepted), std::move(full)),
                  asio::detached);
 }
 
-void MultiplexerListener::close() {
-  for (auto& [context, descriptor] : waiting_)
-    asio::post(*context, [waiting = descriptor] {
+void MultiplexerListener::close(Waiting waiting) {
+  leave();
+  for (auto& door : doors_)
+    asio::post(*door.context, [door, waiting, family = family_] {
+      // Who is in the kernel's queue already would be thrown out of it.
+      while (waiting == Waiting::taken) {
+        const int connection = ::accept4(door.descriptor->native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+        if (connection < 0) break;
+        door.accepted(
+            io::Stream::Socket(*door.context, asio::generic::stream_protocol(family, 0), connection));
+      }
       boost::system::error_code ignored;
-      waiting->close(ignored);
+      door.descriptor->close(ignored);
     });
-  waiting_.clear();
+  doors_.clear();
 }
 
 asio::awaitable<void> MultiplexerListener::accept(std::shared_ptr<Descriptor> descriptor, int family,
                                                   Accepted accepted, std::function<bool()> full) {
   const auto executor = co_await asio::this_coro::executor;
   asio::steady_timer pause(executor);
-  for (;;) {
+  while (descriptor->is_open()) {
     const auto [error] = co_await descriptor->async_wait(Descriptor::wait_read, kQuiet);
     if (error) co_return;
     bool crowded = full();

@@ -25,6 +25,7 @@
 #include "serve/io_thread.h"
 #include "serve/log_diagnostics.h"
 #include "serve/multiplexer_listener.h"
+#include "serve/multiplexer_restart.h"
 #include "serve/multiplexer_services.h"
 #include "serve/multiplexer_session.h"
 #include "serve/multiplexer_statistics.h"
@@ -156,7 +157,7 @@ Result<void> MultiplexerServer::State::open(Loaded loaded) {
     workers.push_back(std::make_unique<Worker>(random));
   use(std::move(loaded));
   const auto in_force = current();
-  auto door = MultiplexerListener::open(in_force->settings.manager);
+  auto door = MultiplexerListener::open(in_force->settings.manager, options.owner);
   if (!door) return std::unexpected(std::move(door.error()));
   listener = std::move(*door);
 
@@ -165,9 +166,13 @@ Result<void> MultiplexerServer::State::open(Loaded loaded) {
     return answer_statistics(request, *services, *current(), row);
   };
   if (!options.control.empty()) {
-    auto opened = ControlServer::open(main, options.control, *pool, *pool, answer);
+    auto settings = in_force->settings.controller;
+    settings.connection = {
+        config::ConnectionSpec{.family = config::ConnectionSpec::Family::local, .path = options.control}, {}};
+    auto opened = MultiplexerListener::open_unix(settings, options.owner);
     if (!opened) return std::unexpected(std::move(opened.error()));
-    control = std::move(*opened);
+    control = ControlServer::take(main, *opened, options.control, *settings.remove_unix_socket_on_close,
+                                  *pool, *pool, answer);
   }
   if (options.http_listen.empty()) return {};
   metrics = std::make_unique<MultiplexerMetrics>([this] { return statistics(*services, *current()); });
@@ -213,17 +218,21 @@ void MultiplexerServer::State::reload(std::string_view why) {
   }
   std::unique_ptr<MultiplexerListener> fresh;
   if (**loaded->settings.manager.connection != listener->spec()) {
-    auto opened = MultiplexerListener::open(loaded->settings.manager);
+    auto opened = MultiplexerListener::open(loaded->settings.manager, options.owner);
     if (!opened) {
       log->error("manager", "reload: " + escaped(opened.error().text) + "; the configuration in force stays");
       return;
     }
     fresh = std::move(*opened);
   }
+  const auto before = current();
+  for (const auto& [name, origin] : not_until_restart(before->settings, loaded->settings, fresh != nullptr))
+    log->warning("manager",
+                 "reload: " + sources->text(origin) + ": " + name + " counts from the next start on");
   loaded->sources = std::move(sources);
   use(std::move(*loaded));
   if (fresh) {
-    listener->close();
+    listener->close(MultiplexerListener::Waiting::taken);
     closed.push_back(std::exchange(listener, std::move(fresh)));
     serve(*listener);
   }
@@ -267,7 +276,7 @@ asio::awaitable<void> MultiplexerServer::State::stop() {
   stopping = true;
   log->info("manager", "terminating");
   if (control) control->stop();
-  listener->close();
+  listener->close(MultiplexerListener::Waiting::left);
   for (auto& worker : workers)
     asio::post(worker->thread.context(), [&one = *worker] {
       const auto sessions = one.sessions;  // one that ends leaves the set

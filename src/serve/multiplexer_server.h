@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "config/multiplexer_settings.h"
 #include "io/log.h"
 #include "serve/multiplexer_configuration.h"
+#include "serve/multiplexer_listener.h"
 
 namespace hikyaku::serve {
 
@@ -35,8 +37,9 @@ class MultiplexerServer {
     std::string verdict_file;  ///< empty: none
     std::uint64_t verdict_limit = std::uint64_t{100} << 20;  ///< octets
     std::string spool_folder = "/var/tmp";
-    std::string record_folder;  ///< empty: sessions are not recorded
-    std::string dns_server;     ///< empty: the system's
+    std::string record_folder;                        ///< empty: sessions are not recorded
+    std::string dns_server;                           ///< empty: the system's
+    std::optional<MultiplexerListener::Owner> owner;  ///< of Unix sockets; nullopt: the process
   };
 
   /// Opens everything; nothing is served yet.

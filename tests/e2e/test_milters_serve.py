@@ -1,5 +1,8 @@
 """`hikyaku milters serve` over real sockets: merging, conditions, faults of filters, reload, statistics."""
+import grp
 import json
+import os
+import pwd
 import socket
 import struct
 import subprocess
@@ -9,7 +12,7 @@ from dns import Dns
 from hub import free_port
 from milters import Multiplexer, add_header, scripted
 from scripted_filter import packet
-from marks import long
+from marks import Skip, long
 
 CONTINUE, ACCEPT = ["c", ""], ["a", ""]
 
@@ -418,3 +421,57 @@ def test_a_dns_list_decides_which_filter_sees_a_client(lab):
     assert zone.asked() == ["A 2.2.0.192.list.example", "A 3.2.0.192.list.example"], zone.asked()
     saw = [["E" in [kind for kind, *_ in packets] for packets in filter_.wait_closed()] for filter_ in (listed, others)]
     assert saw == [[True, False], [False, True]], saw
+
+
+def rights(path):
+    status = path.stat()
+    return oct(status.st_mode & 0o777), pwd.getpwuid(status.st_uid).pw_name, grp.getgrgid(status.st_gid).gr_name
+
+
+def test_sockets_belong_to_the_effective_user(lab):
+    if os.geteuid() != 0:
+        raise Skip("root alone can give a socket away")
+    mux = Multiplexer(lab, {"one": scripted(lab)}, head='security.effective_user = "nobody"\nsecurity.effective_group = "daemon"\n'
+                      'manager.unix_socket_mode = 0600\ncontroller.unix_socket_mode = 0640\ncontroller.unix_socket_group = "mail"', start=False)
+    for folder in (lab.folder, mux.folder):
+        folder.chmod(0o777)
+    mux.start()
+    assert rights(mux.socket) == ("0o600", "nobody", "daemon"), rights(mux.socket)
+    assert rights(mux.control) == ("0o640", "nobody", "mail"), rights(mux.control)
+    assert mux.tell()["result"] == "passed" and mux.stats()
+    mux.stop()
+    assert not mux.socket.exists() and not mux.control.exists()
+
+
+def test_a_socket_can_be_left_and_kept(lab):
+    mux = Multiplexer(lab, {}, head="controller.remove_unix_socket_on_create = false\ncontroller.remove_unix_socket_on_close = false")
+    mux.stop()
+    assert mux.control.exists() and not mux.socket.exists()
+    done = subprocess.run([lab.binary, "milters", "serve", *mux.source, "--log", "-"], capture_output=True, timeout=20)
+    assert done.returncode == 69 and b"Address already in use" in done.stderr, done
+
+
+def test_a_new_socket_takes_the_place_of_the_old_one_and_loses_nobody(lab):
+    one = scripted(lab)
+    mux = Multiplexer(lab, {"one": one})
+    text, old = mux.conf.read_text(), mux.socket
+    with socket.socket(socket.AF_UNIX) as early:
+        early.connect(str(old))
+        early.sendall(packet("O", struct.pack(">III", 6, 0x1FF, 0).decode("latin-1")))
+        assert early.recv(1000)[4:5] == b"O"
+        mark = mux.mark()
+        mux.socket = mux.folder / "new"
+        mux.write(text.replace(str(old), str(mux.socket)) + "manager.n_workers = 3\n")
+        mux.reload()
+        mux.wait_log("reload -- ", since=mark)
+        mux.wait_log(r"warning: reload: .*milter-manager.conf:\d+: manager.n_workers counts from the next start on", since=mark)
+        assert mux.tell()["result"] == "passed" and not old.exists()
+        early.sendall(packet("C", "mx.example\0" "4\0\x19" "192.0.2.1\0"))
+        assert early.recv(1000)[4:5] == b"c", "a session that goes on"
+
+
+def test_a_controller_on_tcp_is_told_to_have_no_effect(lab):
+    mux = Multiplexer(lab, {}, start=False)
+    mux.write('controller.connection_spec = "inet:10026@[127.0.0.1]"\n')
+    done = subprocess.run([lab.binary, "milters", "check", "-f", str(mux.conf)], capture_output=True, timeout=30)
+    assert b"milter-manager.conf:1: warning: controller.connection_spec has no effect here" in done.stderr, done

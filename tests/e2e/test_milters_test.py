@@ -106,3 +106,12 @@ def test_a_recorded_session_is_played_again(lab):
     assert rows[0]["now"]["edits"][0]["value"] == "2", rows
     (lab.folder / "broken.jsonl").write_text("{}\n")
     tell(lab, filter_.address, "--replay", str(lab.folder / "broken.jsonl"), want=65)
+
+
+def test_what_does_not_go_together_is_refused(lab):
+    for arguments, told in ((["--record", "r", "--repeat", "2"], b"--record and --replay are of one session"),
+                            (["--replay", "r", "--concurrency", "2"], b"--record and --replay are of one session"),
+                            (["--file", "m", "--body", "x"], b"--file has the whole message"),
+                            (["--macro", "bogus:{x}=1"], b"--macro 'bogus:{x}=1': NAME=VALUE is wanted, or STAGE:NAME=VALUE")):
+        done = subprocess.run([lab.binary, "milters", "test", "unix:/nope", *arguments], capture_output=True, timeout=20)
+        assert done.returncode in (64, 65) and told in done.stderr, done
