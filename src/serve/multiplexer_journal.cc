@@ -196,6 +196,10 @@ void MultiplexerJournal::notice(const milter::FilterSession& parent) {
   keep("{mail_addr}", sender_);
 }
 
+std::string MultiplexerJournal::of_message() const {
+  return queue_id_.empty() ? "" : "; message " + escaped(queue_id_, 100);
+}
+
 /// Once for each failure, in whichever report it comes first.
 bool MultiplexerJournal::tell_failure(std::size_t child, const ChildReport& report) {
   const bool failed =
@@ -204,8 +208,7 @@ bool MultiplexerJournal::tell_failure(std::size_t child, const ChildReport& repo
   told_[child] = report.why;
   services_.log.warning("filter", "(" + std::to_string(number_) + ") " +
                                       escaped(configuration_.children[child].settings->name) +
-                                      " failed: " + report.why +
-                                      (queue_id_.empty() ? "" : "; message " + escaped(queue_id_, 100)));
+                                      " failed: " + report.why + of_message());
   return true;
 }
 
@@ -222,8 +225,7 @@ void MultiplexerJournal::tell_child(std::size_t child, const ChildReport& report
   }
   if (report.evaluated && report.state != ChildReport::State::ruled_out)
     log.info("filter", "(" + std::to_string(number_) + ") evaluation: " + escaped(name) + " " +
-                           outcome_of(report, *configuration_.children[child].settings) +
-                           (queue_id_.empty() ? "" : "; message " + escaped(queue_id_, 100)));
+                           outcome_of(report, *configuration_.children[child].settings) + of_message());
   log.info("filter", milter::statistics::filter_end(state, status_of(report), elapsed, number_, name));
 }
 
@@ -274,8 +276,7 @@ void MultiplexerJournal::report(const MultiplexerReport& report, Moment now) {
   if (!report.decided_by && !report.verdict.failure.empty())
     services_.log.warning("session", "(" + std::to_string(number_) + ") " +
                                          escaped(report.verdict.reply.line(), 200) + ": " +
-                                         escaped(report.verdict.failure, 300) +
-                                         (queue_id_.empty() ? "" : "; message " + escaped(queue_id_, 100)));
+                                         escaped(report.verdict.failure, 300) + of_message());
   if (services_.verdicts != nullptr && message) keep(report);
   queue_id_.clear();
   sender_.clear();

@@ -30,6 +30,7 @@ class MultiplexerJournal {
                   std::chrono::microseconds elapsed);
   bool tell_failure(std::size_t child, const milter::ChildReport& report);
   void keep(const milter::MultiplexerReport& report);
+  std::string of_message() const;
 
   const MultiplexerConfiguration& configuration_;
   MultiplexerServices& services_;

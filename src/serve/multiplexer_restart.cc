@@ -23,6 +23,9 @@ class Differences {
     if (!same)
       found_.emplace_back(section + ".connection_spec", next.connection ? next.connection->origin : Origin{});
   }
+  void name_servers(const std::vector<std::string>& now, const std::vector<std::string>& next) {
+    if (now != next) found_.emplace_back("dnsbl.name_servers", Origin{});
+  }
   std::vector<std::pair<std::string, Origin>> take() { return std::move(found_); }
 
  private:
@@ -45,6 +48,7 @@ std::vector<std::pair<std::string, Origin>> not_until_restart(const config::Mult
   all.look("security.effective_group", now.effective_group, next.effective_group);
   all.look("log.path", now.log_path, next.log_path);
   all.look("log.use_syslog", now.use_syslog, next.use_syslog);
+  all.name_servers(now.dns_servers, next.dns_servers);
   return all.take();
 }
 

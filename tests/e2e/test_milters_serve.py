@@ -461,10 +461,11 @@ def test_a_new_socket_takes_the_place_of_the_old_one_and_loses_nobody(lab):
         assert early.recv(1000)[4:5] == b"O"
         mark = mux.mark()
         mux.socket = mux.folder / "new"
-        mux.write(text.replace(str(old), str(mux.socket)) + "manager.n_workers = 3\n")
+        mux.write(text.replace(str(old), str(mux.socket)) + 'manager.n_workers = 3\ndnsbl.name_server = "127.0.0.1"\n')
         mux.reload()
         mux.wait_log("reload -- ", since=mark)
         mux.wait_log(r"warning: reload: .*milter-manager.conf:\d+: manager.n_workers counts from the next start on", since=mark)
+        mux.wait_log("warning: reload: .*dnsbl.name_servers counts from the next start on", since=mark)
         assert mux.tell()["result"] == "passed" and not old.exists()
         early.sendall(packet("C", "mx.example\0" "4\0\x19" "192.0.2.1\0"))
         assert early.recv(1000)[4:5] == b"c", "a session that goes on"
